@@ -1,0 +1,25 @@
+# What a builder may choose. Nothing here changes what the programs do.
+option(ATTEND_BUILD_TESTS "Build the tests" ON)
+option(ATTEND_BUILD_BENCH "Build the benchmarks" ON)
+set(ATTEND_SANITIZE "" CACHE STRING "Sanitizers for -fsanitize=, for example address,undefined")
+
+set(CMAKE_CXX_STANDARD 17)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "" FORCE)
+endif()
+set(CMAKE_CXX_FLAGS_RELEASE "-O2 -DNDEBUG")
+set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O1 -g1")
+
+find_program(ATTEND_CCACHE ccache)
+if(ATTEND_CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros ${ATTEND_CCACHE})
+endif()
+
+add_compile_options(-Wall -Wextra -Wshadow -Wswitch-enum -Werror=switch-enum)
+if(ATTEND_SANITIZE)
+  add_compile_options(-fsanitize=${ATTEND_SANITIZE} -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=${ATTEND_SANITIZE})
+endif()

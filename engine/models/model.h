@@ -1,0 +1,72 @@
+// One loaded encoder-decoder model of any family: immutable weights and the passes over ragged batches. Safe to share;
+// each thread that runs passes brings its own Workspace. A pass never fails: sizes were checked at load and lengths at
+// admission, so a violated REQUIRES is a bug and checks.
+//
+// Promise (docs/numerics.md): in fp32, what a pass computes for a sequence is the same bits whatever else is in the
+// batch. Equal to transformers' eager fp32 within 1e-4 relative.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "engine/checkpoint/model_directory.h"
+#include "engine/checkpoint/weight_reader.h"  // LoadReport
+#include "engine/layers/attention_observer.h"
+#include "engine/layers/kv_cache.h"
+#include "engine/layers/ragged_batch.h"
+#include "engine/models/model_spec.h"
+#include "engine/tensor/matrix.h"
+
+namespace attend {
+
+// Scratch memory of the passes; grows to what the largest pass needs. One per thread.
+class Workspace;
+std::unique_ptr<Workspace> MakeWorkspace();
+struct WorkspaceDeleter {
+  void operator()(Workspace* w) const;
+};
+
+// One live row of a decode step: its next input token, what it wrote so far, and its source.
+struct DecodeRow {
+  int32_t token = 0;
+  SelfCache* self = nullptr;          // this step's token is appended to it
+  const CrossCache* cross = nullptr;
+};
+
+class Model {
+ public:
+  // Every piece that is missing, truncated, mis-shaped or unknown is an error that names file, tensor, expected and
+  // found. UNIMPLEMENTED / ARCHITECTURE_UNKNOWN (metadata architecture) for a family we lack.
+  static absl::StatusOr<std::unique_ptr<Model>> Load(const ModelDirectory& directory, LoadReport* report);
+  ~Model();
+
+  const ModelSpec& spec() const;
+
+  // Encodes sequences. hidden: [total_tokens, hidden_size], after the final norm if there is one. observers: one entry
+  // per sequence (nullptr: nobody looks), or empty.
+  // REQUIRES: ids within the vocabulary, lengths within max_position_embeddings.
+  void Encode(const RaggedBatch& sources, absl::Span<AttentionObserver* const> observers, Workspace* workspace,
+              Matrix* hidden) const;
+
+  // Keys and values of one encoded source ([source_tokens, hidden_size]) for every decoder layer.
+  void ProjectCross(ConstMatrixView encoded, Workspace* workspace, CrossCache* cross) const;
+
+  // One token of every row; each row at its own position (self->length() before the call). logits: [rows, vocab].
+  void DecodeStep(absl::Span<const DecodeRow> rows, Workspace* workspace, Matrix* logits) const;
+
+  // Forced pass: whole decoder inputs at once, causal. `inputs` holds decoder ids with the start token first, one
+  // sequence per entry of `cross`. logits may be nullptr, then the output projection is not computed; else
+  // [total_tokens, vocab]. hidden (may be nullptr): decoder states [total_tokens, hidden_size].
+  void DecodeForced(const RaggedBatch& inputs, absl::Span<const CrossCache* const> cross,
+                    absl::Span<AttentionObserver* const> observers, Workspace* workspace, Matrix* logits,
+                    Matrix* hidden) const;
+
+ private:
+  struct Parts;
+  explicit Model(std::unique_ptr<Parts> parts);
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace attend

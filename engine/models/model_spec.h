@@ -1,0 +1,45 @@
+// The numbers that make a transformer, read from config.json by its family (models/families/) and immutable after.
+// Names are Hugging Face's modern ones, whatever the file calls them.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/layers/block_spec.h"
+
+namespace attend {
+
+// One stack of layers.
+struct StackSpec {
+  int num_layers = 0;
+  int64_t hidden_size = 0;
+  int num_attention_heads = 0;
+  int64_t head_dim = 0;
+  int64_t intermediate_size = 0;
+  Activation activation = Activation::kRelu;
+  NormPlacement norm_placement = NormPlacement::kPost;
+  PositionEncoding position_encoding = PositionEncoding::kSinusoidalHalves;
+  int64_t max_position_embeddings = 0;
+  float embedding_scale = 1.0f;
+  float layer_norm_eps = 1e-5f;
+  bool has_embedding_norm = false;   // a norm right after the embeddings
+  bool has_final_norm = false;       // a norm after the last layer
+};
+
+enum class ModelCapability { kTranslation, kAttention };
+
+struct ModelSpec {
+  std::string model_type;      // "marian"
+  std::string architecture;    // "MarianMTModel"
+  StackSpec encoder, decoder;
+  int64_t source_vocab_size = 0, target_vocab_size = 0;
+  bool share_embeddings = true;    // encoder and decoder embeddings are one table
+  bool tie_word_embeddings = true; // the output projection is the decoder's embedding table
+  bool has_logits_bias = false;
+  int32_t pad_token_id = -1, eos_token_id = -1, decoder_start_token_id = -1;
+  std::vector<ModelCapability> capabilities;
+};
+
+}  // namespace attend

@@ -1,0 +1,48 @@
+// One thread that serves one model: while (running) { Schedule → Run → Update }. It alone owns the running sequences,
+// their caches and the workspace; other threads meet it at Submit (a bounded queue) and at the callbacks.
+#pragma once
+
+#include <memory>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "engine/models/model.h"
+#include "engine/scheduler/engine_observer.h"
+#include "engine/scheduler/generation_request.h"
+
+namespace attend {
+
+struct SchedulerOptions {
+  int64_t queue_capacity_tokens = 65536;      // source tokens waiting; above it Submit refuses
+  int64_t max_batch_rows = 256;               // decoder rows of one step (beams count)
+  int64_t max_encode_tokens = 1024;           // source tokens encoded between two decode steps
+  int64_t kv_cache_bytes = int64_t{512} << 20;
+  int num_threads = 1;                        // threads inside one op
+};
+
+class EngineLoop {
+ public:
+  // Starts the thread. `model` and `observer` (may be null) are borrowed and outlive the loop.
+  EngineLoop(const Model* model, const SchedulerOptions& options, EngineObserver* observer);
+  // Cancels what is left (UNAVAILABLE / SHUTTING_DOWN) and joins.
+  ~EngineLoop();
+
+  // Hands a request over; on_done is called exactly once if and only if OK is returned.
+  // RESOURCE_EXHAUSTED / QUEUE_FULL with retry_after, UNAVAILABLE / SHUTTING_DOWN after Drain.
+  absl::Status Submit(std::shared_ptr<GenerationRequest> request);
+  // Wakes the loop so that a cancel flag just set is seen within one step even when it is idle.
+  void Wake();
+
+  // Refuses new requests and waits until all accepted ones are done or the time is over (then cancels them).
+  void Drain(absl::Duration timeout);
+
+  // Time since the loop last went round; a stuck loop shows here (liveness).
+  absl::Duration SinceLastTick() const;
+  int64_t queue_capacity_tokens() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace attend

@@ -1,0 +1,42 @@
+// What the engine tells whoever measures it. Implemented by the server's metrics; knows no metric names. Called on the
+// engine loop's thread; must be quick and must not call back into the engine.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "absl/time/time.h"
+
+namespace attend {
+
+enum class StepPhase { kEncode, kDecode, kForced };
+enum class CancelCause { kClient, kDeadline, kShutdown };
+enum class CancelStage { kQueued, kEncode, kDecode };
+
+struct StepStats {
+  StepPhase phase = StepPhase::kDecode;
+  int sequences = 0;          // sequences with rows in it
+  int64_t tokens = 0;         // rows computed
+  absl::Duration duration;
+};
+
+// State of queue and cache after a step.
+struct LoadStats {
+  int64_t queue_sequences = 0, queue_tokens = 0;
+  absl::Duration queue_oldest;
+  int active_sequences = 0;
+  int64_t kv_cache_bytes = 0;
+};
+
+class EngineObserver {
+ public:
+  virtual ~EngineObserver() = default;
+  virtual void OnStep(const StepStats& step) = 0;
+  virtual void OnLoad(const LoadStats& load) = 0;
+  virtual void OnQueueWait(absl::Duration wait) = 0;
+  virtual void OnFirstToken(absl::Duration since_submit) = 0;
+  // A sequence that nobody wants any more; wasted_tokens were computed for it.
+  virtual void OnCancelled(CancelCause cause, CancelStage stage, int64_t wasted_tokens) = 0;
+};
+
+}  // namespace attend

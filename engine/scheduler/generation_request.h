@@ -1,0 +1,59 @@
+// What the scheduler is asked to do, prepared: ids instead of text, resolved options, and where the answer goes. Shared
+// between the asking thread and the engine loop; only `cancelled` is touched by both after Submit.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "engine/generation/generation_options.h"
+#include "engine/generation/search_state.h"
+#include "engine/layers/attention_observer.h"
+
+namespace attend {
+
+// Where time went, by a monotonic clock; and what was computed.
+struct SequenceStats {
+  absl::Duration queue, encode, decode;     // waiting; own share is not split: duration of the steps it took part in
+  absl::Duration time_to_first_token;       // from Submit
+  int input_tokens = 0;
+  int output_tokens = 0;                    // of the best hypothesis
+  int computed_tokens = 0;                  // decoder rows run for it
+  int peak_batch_sequences = 0;
+};
+
+struct GenerationResult {
+  absl::Status status;                      // OK, CANCELLED, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, UNAVAILABLE
+  std::vector<Hypothesis> hypotheses;       // best first; empty for a forced pass
+  SequenceStats stats;
+};
+
+// Set by any thread; read by the loop between steps.
+using CancelFlag = std::shared_ptr<std::atomic<bool>>;
+
+struct GenerationRequest {
+  std::vector<int32_t> source_ids;          // with special tokens; not empty
+  GenerationOptions options;
+
+  // Forced pass instead of a search: `forced_target` (without start token) goes through the decoder once, `observer`
+  // sees the weights of encoder and decoder. Empty forced_target with observer: encoder only.
+  bool forced = false;
+  std::vector<int32_t> forced_target;
+  AttentionObserver* observer = nullptr;    // outlives the request; called on the loop's thread
+
+  absl::Time deadline = absl::InfiniteFuture();
+  CancelFlag cancelled;                     // may be null
+  uint64_t caller = 0;                      // requests of one call share it: fairness counts by caller
+
+  // Called on the loop's thread; must not block. on_settled gets each newly settled run of tokens (streaming).
+  std::function<void(absl::Span<const int32_t>)> on_settled;
+  std::function<void(GenerationResult)> on_done;   // exactly once, also on shutdown
+};
+
+}  // namespace attend
