@@ -70,8 +70,8 @@ def symmetrize(forward, reverse):
     return links
 
 
-def align_words(source_words, target_words):
-    """eflomal in both directions, symmetrised; one list of (source, target) word links per pair."""
+def align_directions(source_words, target_words):
+    """eflomal in both directions: per pair the (forward, reverse) sets of (source, target) word links."""
     with tempfile.TemporaryDirectory() as work:
         path = {k: os.path.join(work, k) for k in "stfr"}
         with open(path["s"], "w") as fs, open(path["t"], "w") as ft:
@@ -82,7 +82,7 @@ def align_words(source_words, target_words):
         subprocess.run([exe, "-s", path["s"], "-t", path["t"], "-f", path["f"], "-r", path["r"], "--overwrite"], check=True)
         parse = lambda line: {tuple(map(int, p.split("-"))) for p in line.split()}
         with open(path["f"]) as f, open(path["r"]) as r:
-            return [sorted(symmetrize(parse(a), parse(b))) for a, b in zip(f, r)]
+            return [(parse(a), parse(b)) for a, b in zip(f, r)]
 
 
 def words_of(text):
@@ -112,7 +112,8 @@ def encode_split(sp, pairs, max_pieces, out, with_alignment):
     links = [[] for _ in keep]
     if with_alignment:
         sw, tw = [words_of(pairs[i][0]) for i in keep], [words_of(pairs[i][1]) for i in keep]
-        for k, found in enumerate(align_words([w for w, _ in sw], [w for w, _ in tw])):
+        for k, (forward, reverse) in enumerate(align_directions([w for w, _ in sw], [w for w, _ in tw])):
+            found = sorted(symmetrize(forward, reverse))
             sp_of, tp_of = pieces_of_words(sources[keep[k]], sw[k][1]), pieces_of_words(targets[keep[k]], tw[k][1])
             links[k] = [(a, b) for s, t in found for a in sp_of[s] for b in tp_of[t]]
     ids = lambda proto: [p.id for p in proto.pieces]
