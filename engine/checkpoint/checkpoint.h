@@ -4,15 +4,18 @@
 // the Checkpoint. Nothing is executed: the pickle reader knows tensors, dicts and ordered dicts, and refuses the rest.
 //
 // Errors name file and tensor: DATA_LOSS / reason CHECKPOINT_CORRUPT (metadata file, tensor) for truncated, overlapping
-// or malformed content, NOT_FOUND when no weights file is there, UNIMPLEMENTED for the pre-1.6 torch format.
+// or malformed content, for a shard that an index names and the folder lacks, for a tensor that two shards hold;
+// NOT_FOUND when no weights file is there, UNIMPLEMENTED / CHECKPOINT_UNSUPPORTED for the pre-1.6 torch format.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "engine/checkpoint/mapped_file.h"
 #include "engine/checkpoint/model_directory.h"
@@ -34,6 +37,9 @@ class Checkpoint {
   const std::map<std::string, StoredTensor, std::less<>>& tensors() const { return tensors_; }
 
  private:
+  absl::Status AddFile(const ModelDirectory& directory, const std::string& name);
+  absl::Status AddShards(const ModelDirectory& directory, const std::string& index_name);
+
   std::vector<std::unique_ptr<MappedFile>> maps_;
   std::vector<std::vector<uint8_t>> copies_;  // tensors whose storage is not contiguous, rewritten row-major
   std::map<std::string, StoredTensor, std::less<>> tensors_;

@@ -11,6 +11,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "engine/checkpoint/checkpoint.h"
 #include "engine/tensor/matrix.h"
 
@@ -29,12 +31,13 @@ struct LoadReport {
 class WeightReader {
  public:
   // Borrows the checkpoint.
-  explicit WeightReader(const Checkpoint& checkpoint) : checkpoint_(checkpoint) {}
+  explicit WeightReader(const Checkpoint& checkpoint) : checkpoint_(checkpoint), start_(absl::Now()) {}
 
   bool Has(std::string_view name) const { return checkpoint_.Find(name) != nullptr; }
 
-  // The tensor as float32, converted from F32, F16, BF16 or F64. A vector [n] comes as a 1 x n matrix.
-  // NOT_FOUND (naming every alias tried), FAILED_PRECONDITION (file, tensor, expected and found shape or type).
+  // The tensor as float32, converted from F32, F16, BF16 or F64. A vector [n] comes as a 1 x n matrix,
+  // a tensor of more than two dimensions as its first dimension x the product of the others.
+  // NOT_FOUND / TENSOR_MISSING (naming every alias tried), FAILED_PRECONDITION / MODEL_FAILED (file, tensor, expected and found shape or type).
   absl::StatusOr<Matrix> Read(std::string_view name, const Shape& expected);
   // The first of several names that exists: tied weights are stored once, under any of their names. Marks every alias
   // that exists as read.
@@ -48,9 +51,11 @@ class WeightReader {
 
  private:
   const Checkpoint& checkpoint_;
+  const absl::Time start_;  // LoadReport::seconds counts from here
   std::set<std::string, std::less<>> used_;
   LoadReport report_;
   std::set<std::string> types_;
+  std::set<std::string> files_;
 };
 
 }  // namespace attend

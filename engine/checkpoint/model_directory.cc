@@ -1,0 +1,131 @@
+// Lists a folder once, at opening, and never looks anywhere else: names with a path in them do not exist here. The
+// revision is a plain streaming digest, so that anybody can check it with a few lines of script.
+#include "engine/checkpoint/model_directory.h"
+
+#include <openssl/evp.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "engine/base/error.h"
+#include "engine/base/status_macros.h"
+#include "engine/checkpoint/checkpoint_error.h"
+#include "engine/checkpoint/mapped_file.h"
+
+namespace attend {
+namespace {
+
+constexpr size_t kMaxFiles = 10000;
+
+absl::Status FolderError(absl::StatusCode code, const std::string& path, std::string_view what) {
+  ErrorDetail detail;
+  detail.reason = code == absl::StatusCode::kNotFound ? "CHECKPOINT_FILE_MISSING" : "CHECKPOINT_FILE_UNREADABLE";
+  detail.resource_type = "file";
+  detail.resource_name = path;
+  detail.metadata.emplace_back("file", path);
+  return MakeError(code, absl::StrCat(path, ": ", std::string(what)), std::move(detail));
+}
+
+bool DecidesWhatTheModelComputes(std::string_view name) {
+  for (const char* ending : {".safetensors", ".bin", ".json", ".spm", ".model", ".txt"}) {
+    if (absl::EndsWith(std::string(name), ending)) return true;
+  }
+  return false;
+}
+
+class Sha256 {
+ public:
+  Sha256() : context_(EVP_MD_CTX_new()) {
+    is_good_ = context_ != nullptr && EVP_DigestInit_ex(context_, EVP_sha256(), nullptr) == 1;
+  }
+  ~Sha256() { EVP_MD_CTX_free(context_); }
+  Sha256(const Sha256&) = delete;
+  Sha256& operator=(const Sha256&) = delete;
+
+  void Update(const void* bytes, size_t size) {
+    if (is_good_ && size > 0) is_good_ = EVP_DigestUpdate(context_, bytes, size) == 1;
+  }
+  // Hexadecimal; empty when the library failed.
+  std::string Finish() {
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned int size = 0;
+    if (!is_good_ || EVP_DigestFinal_ex(context_, digest, &size) != 1) return "";
+    std::string hex;
+    for (unsigned int i = 0; i < size; ++i) absl::StrAppend(&hex, absl::Hex(digest[i], absl::kZeroPad2));
+    return hex;
+  }
+
+ private:
+  EVP_MD_CTX* context_;
+  bool is_good_;
+};
+
+}  // namespace
+
+absl::StatusOr<ModelDirectory> ModelDirectory::Open(const std::string& path) {
+  std::error_code error;
+  const std::filesystem::file_status status = std::filesystem::status(path, error);
+  if (!std::filesystem::exists(status)) {
+    return FolderError(absl::StatusCode::kNotFound, path, "no such model folder");
+  }
+  if (!std::filesystem::is_directory(status)) {
+    return FolderError(absl::StatusCode::kFailedPrecondition, path, "not a folder");
+  }
+  ModelDirectory directory;
+  directory.path_ = path;
+  std::filesystem::directory_iterator entry(path, error);
+  for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
+    std::error_code ignored;  // a link to nothing is as good as absent
+    if (!std::filesystem::is_regular_file(entry->path(), ignored)) continue;
+    if (directory.files_.size() >= kMaxFiles) {
+      return FolderError(absl::StatusCode::kFailedPrecondition, path, absl::StrCat("holds more than ", kMaxFiles, " files"));
+    }
+    directory.files_.push_back(entry->path().filename().string());
+  }
+  if (error) {
+    return FolderError(absl::StatusCode::kFailedPrecondition, path, absl::StrCat("cannot be listed: ", error.message()));
+  }
+  std::sort(directory.files_.begin(), directory.files_.end());
+  ATTEND_ASSIGN_OR_RETURN(directory.config_, directory.ReadJson("config.json"));
+  return directory;
+}
+
+bool ModelDirectory::Has(std::string_view name) const {
+  const auto found = std::lower_bound(files_.begin(), files_.end(), name);
+  return found != files_.end() && *found == name;
+}
+
+std::string ModelDirectory::PathOf(std::string_view name) const {
+  return absl::StrCat(path_, absl::EndsWith(path_, "/") ? "" : "/", std::string(name));
+}
+
+absl::StatusOr<Json> ModelDirectory::ReadJson(std::string_view name) const {
+  if (!IsPlainFileName(name) || !Has(name)) {
+    return FolderError(absl::StatusCode::kNotFound, path_, absl::StrCat("has no file '", Printable(name), "'"));
+  }
+  return Json::ReadFile(PathOf(name));
+}
+
+absl::StatusOr<std::string> ModelDirectory::ComputeRevision() const {
+  Sha256 digest;
+  for (const std::string& name : files_) {
+    if (!DecidesWhatTheModelComputes(name)) continue;
+    ATTEND_ASSIGN_OR_RETURN(const std::unique_ptr<MappedFile> file, MappedFile::Open(PathOf(name)));
+    // Name with its closing NUL, size as eight little-endian bytes, content: no two folders give the same stream.
+    digest.Update(name.c_str(), name.size() + 1);
+    const uint64_t size = file->bytes().size();
+    uint8_t size_bytes[8];
+    for (int i = 0; i < 8; ++i) size_bytes[i] = static_cast<uint8_t>(size >> (8 * i));
+    digest.Update(size_bytes, sizeof(size_bytes));
+    digest.Update(file->bytes().data(), file->bytes().size());
+  }
+  const std::string hex = digest.Finish();
+  if (hex.empty()) return absl::InternalError("SHA-256 failed");
+  return hex.substr(0, 16);
+}
+
+}  // namespace attend
