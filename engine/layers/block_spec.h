@@ -2,9 +2,10 @@
 // a value: -Wswitch-enum lists every place that must know it.
 #pragma once
 
+#include "engine/ops/activation.h"  // Activation
+
 namespace attend {
 
-enum class Activation { kRelu, kGelu, kGeluTanh, kSilu };
 // Where the layer norm stands: before each sub-layer, or after its residual sum.
 enum class NormPlacement { kPre, kPost };
 // How positions enter. kSinusoidalHalves: sin in the first half of the vector, cos in the second (Marian, Pegasus).

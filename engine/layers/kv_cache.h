@@ -58,7 +58,10 @@ class SelfCache {
 class KvCachePool {
  public:
   KvCachePool(int num_layers, int64_t hidden_size, int64_t capacity_bytes);
+  // REQUIRES: every cache that used it is gone or empty.
   ~KvCachePool();
+  KvCachePool(const KvCachePool&) = delete;
+  KvCachePool& operator=(const KvCachePool&) = delete;
 
   int64_t page_bytes() const { return page_bytes_; }
   int64_t used_bytes() const { return used_bytes_; }      // pages and cross caches in use

@@ -1,0 +1,16 @@
+// Embedding look-up: rows of a table, scaled, with a second row (the position) added.
+#pragma once
+
+#include <cstdint>
+
+#include "absl/types/span.h"
+#include "engine/tensor/matrix.h"
+
+namespace attend {
+
+// out[i] = table[ids[i]] * scale + addends[addend_rows[i]].
+// REQUIRES: ids and addend_rows within their tables, as many as out has rows; equal widths.
+void GatherScaledSum(ConstMatrixView table, absl::Span<const int32_t> ids, float scale, ConstMatrixView addends,
+                     absl::Span<const int32_t> addend_rows, MatrixView out);
+
+}  // namespace attend
