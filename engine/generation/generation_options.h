@@ -42,7 +42,10 @@ struct GenerationOptions {
   std::vector<int32_t> eos_token_ids;
   int32_t pad_token_id = 0;
   std::optional<SamplingOptions> sampling;   // absent: no sampling
-  std::vector<int32_t> prefix_tokens;        // forced output before free choice; never contains the start token
+  // Forced output before free choice; never contains the start token. Counts as prompt, as decoder_input_ids do in
+  // transformers: it is part of max_length and min_length, but not of min_new_tokens or of any score, and
+  // forced_bos_token_id has no effect after it.
+  std::vector<int32_t> prefix_tokens;
 };
 
 // What a caller may set; unset fields keep the checkpoint's value.
@@ -64,14 +67,18 @@ struct GenerationLimits {
   int64_t vocab_size = 0;
 };
 
-// generation_config.json (or, where there is none, the generation fields of config.json, as old hub folders have them)
-// over transformers' defaults. Ids outside the vocabulary are errors that name the key.
+// generation_config.json (or, where it is empty, the generation fields of config.json, as old hub folders have them) over
+// transformers' defaults. Special ids that generation_config.json lacks come from config.json. DATA_LOSS /
+// CHECKPOINT_CORRUPT naming the key for values of the wrong type or range and ids outside the vocabulary;
+// FAILED_PRECONDITION / CAPABILITY_MISSING for a setting that changes results and that we do not have.
 absl::StatusOr<GenerationOptions> ParseGenerationConfig(const Json& generation_config, const Json& config,
                                                         int64_t vocab_size);
 
 // Lays the caller's overrides on the checkpoint's options and checks the result. Errors are INVALID_ARGUMENT with field
 // paths of attend.v1.DecodingOptions ("beam_size", "sampling.temperature", ...), reasons OPTION_OUT_OF_RANGE and
-// BEAM_TOO_LARGE. When the result samples, num_beams is 1 unless the caller set it; sampling with beams is an error.
+// BEAM_TOO_LARGE. When the result samples, num_beams is 1 unless the caller set it; asking for sampling and beams is an
+// error; asking for beams alone turns a checkpoint's sampling off. max_length becomes at most max_target_positions, and
+// num_return_sequences at most num_beams unless the caller asked for more, which is an error.
 absl::StatusOr<GenerationOptions> ResolveGenerationOptions(const GenerationOptions& checkpoint,
                                                            const GenerationOverrides& overrides,
                                                            const GenerationLimits& limits);

@@ -13,13 +13,15 @@
 
 namespace attend {
 
+// kRepetition is not produced yet: every search equals transformers', which has no loop guard.
 enum class FinishReason { kEos, kLength, kRepetition };
 
 struct Hypothesis {
   std::vector<int32_t> tokens;      // without the start token; with the end token if it was produced
   std::vector<float> log_probs;     // per token: log-softmax of the raw logits at the chosen token
   double score = 0;                 // beams: sum of processed log-probabilities / length^length_penalty, as
-                                    // transformers' sequences_scores; greedy and sampling: mean log-probability
+                                    // transformers' sequences_scores; greedy and sampling: mean log_probs. A
+                                    // forced prefix counts in neither
   FinishReason finish_reason = FinishReason::kEos;
 };
 
@@ -43,9 +45,10 @@ class SearchState {
   bool finished() const { return rows().empty(); }
 
   // Tokens that no later step can change: for greedy all of them, for beams the prefix that all live beams share and
-  // that any finished hypothesis still in the running shares too. Never shrinks. Without the start token.
+  // that the best finished hypothesis shares too; once finished, all of the best. Never shrinks. Without the start token.
+  // Valid until the next call of a member that is not const or of settled().
   virtual absl::Span<const int32_t> settled() const = 0;
-  // Best first, num_return_sequences of them (sampling: one). REQUIRES: finished().
+  // Best first, num_return_sequences of them (fewer when stopped before there were as many). REQUIRES: finished().
   virtual std::vector<Hypothesis> Hypotheses() const = 0;
   // Tokens chosen so far on the longest row (for deadlines' metadata and budgets).
   virtual int num_generated() const = 0;
