@@ -1,0 +1,39 @@
+// What a task works with: one served model, borrowed, and the call's surroundings.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/models/model_spec.h"
+#include "engine/scheduler/engine_loop.h"
+#include "engine/tasks/attention_types.h"
+#include "engine/tasks/call_types.h"
+#include "engine/tasks/work_queue.h"
+#include "engine/tokenizers/tokenizer.h"
+
+namespace attend {
+
+// Everything is borrowed from what `keep_alive` holds.
+struct TaskModel {
+  std::string name, revision;
+  const ModelSpec* spec = nullptr;
+  const Tokenizer* tokenizer = nullptr;
+  const GenerationOptions* generation = nullptr;       // the checkpoint's own options
+  const std::vector<AttentionPreset>* presets = nullptr;
+  EngineLoop* loop = nullptr;
+  std::string source_language;                         // chooses abbreviations of the sentence splitter
+  int64_t max_input_tokens = 0, max_output_tokens = 0;
+  std::shared_ptr<const void> keep_alive;
+};
+
+struct CallEnvironment {
+  TaskModel model;
+  EngineLimits limits;
+  CallContext context;
+  CancelFlag stop;              // never null: what requests watch; set when the caller cancels or the call has failed
+  WorkQueue* workers = nullptr; // outlives every call
+};
+
+}  // namespace attend

@@ -1,0 +1,206 @@
+// A pump that is entered from the caller's thread first and from workers as requests end. It never holds its lock while
+// it talks to the loop, whose callbacks take that lock.
+#include "engine/tasks/request_group.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/clock.h"
+#include "engine/base/error.h"
+
+namespace attend {
+namespace {
+
+// How long a group that persists waits before it asks a full queue again.
+constexpr absl::Duration kRetryInterval = absl::Milliseconds(20);
+
+absl::Status DeadlineError(int64_t tokens_done) {
+  ErrorDetail detail;
+  detail.reason = "DEADLINE_EXCEEDED";
+  detail.metadata = {{"tokens_done", std::to_string(tokens_done)}};
+  return MakeError(absl::StatusCode::kDeadlineExceeded,
+                   absl::StrCat("the deadline passed after ", tokens_done, " output tokens"), std::move(detail));
+}
+
+// Ends that concern the whole call, not one request.
+bool EndsCall(const absl::Status& status) {
+  return absl::IsCancelled(status) || absl::IsDeadlineExceeded(status) || absl::IsUnavailable(status);
+}
+
+class RunningGroup : public std::enable_shared_from_this<RunningGroup> {
+ public:
+  RunningGroup(const CallEnvironment& environment, RequestGroup group)
+      : environment_(environment),
+        group_(std::move(group)),
+        window_tokens_(std::max<int64_t>(1, environment.model.loop->queue_capacity_tokens() / 2)),
+        results_(group_.requests.size()) {}
+
+  void Start() {
+    for (size_t i = 0; i < group_.requests.size(); ++i) {
+      GenerationRequest& request = *group_.requests[i];
+      request.deadline = environment_.context.deadline;
+      request.cancelled = environment_.stop;
+      request.caller = environment_.context.caller;
+      const int64_t tokens = Tokens(request);
+      request.on_done = [self = shared_from_this(), i, tokens](GenerationResult result) {
+        self->OnDone(i, tokens, std::move(result));
+      };
+    }
+    Pump();
+  }
+
+ private:
+  static int64_t Tokens(const GenerationRequest& request) {
+    return static_cast<int64_t>(request.source_ids.size() + request.forced_target.size());
+  }
+
+  // Submits what the window has room for. Only one thread at a time is inside; a second one leaves it more to do.
+  void Pump() {
+    mutex_.Lock();
+    if (pumping_) {
+      pump_again_ = true;
+      mutex_.Unlock();
+      return;
+    }
+    pumping_ = true;
+    do {
+      pump_again_ = false;
+      SubmitWhileRoom();
+    } while (pump_again_);
+    pumping_ = false;
+    const bool finished = TakeFinish();
+    const bool wake = std::exchange(wake_, false);
+    mutex_.Unlock();
+    if (wake) environment_.model.loop->Wake();
+    if (finished) Finish();
+  }
+
+  void SubmitWhileRoom() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    while (failure_.ok() && next_ < group_.requests.size()) {
+      const int64_t tokens = Tokens(*group_.requests[next_]);
+      if (outstanding_ > 0 && outstanding_tokens_ + tokens > window_tokens_) return;
+      std::shared_ptr<GenerationRequest> request = group_.requests[next_];
+      ++next_;
+      ++outstanding_;
+      outstanding_tokens_ += tokens;
+      mutex_.Unlock();
+      const absl::Status status = environment_.model.loop->Submit(std::move(request));
+      mutex_.Lock();
+      if (status.ok()) {
+        group_.requests[next_ - 1].reset();  // the loop has it; its callback holds us
+        continue;
+      }
+      --next_;
+      --outstanding_;
+      outstanding_tokens_ -= tokens;
+      OnRefused(status);
+      return;
+    }
+  }
+
+  void OnRefused(const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    const bool persist = group_.patience == GroupPatience::kPersist || completed_ > 0;
+    if (!absl::IsResourceExhausted(status) || !persist) {
+      Fail(status);
+      return;
+    }
+    if (outstanding_ > 0) return;  // tried again when one of ours ends
+    const absl::Status wanted = CheckStillWanted(environment_.context);
+    if (!wanted.ok()) {
+      Fail(wanted);
+    } else if (environment_.stop->load()) {
+      Fail(absl::CancelledError("the call was cancelled"));
+    } else {
+      environment_.workers->PostAfter(kRetryInterval, [self = shared_from_this()] { self->Pump(); });
+    }
+  }
+
+  void Fail(const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    if (!failure_.ok()) return;
+    failure_ = status;
+    environment_.stop->store(true);
+    if (outstanding_ > 0) wake_ = true;
+  }
+
+  void OnDone(size_t index, int64_t tokens, GenerationResult result) {
+    if (group_.on_result) group_.on_result(index, result);
+    const CancelFlag& caller = environment_.context.cancelled;
+    if (caller != nullptr && caller->load()) environment_.stop->store(true);
+    mutex_.Lock();
+    --outstanding_;
+    outstanding_tokens_ -= tokens;
+    ++completed_;
+    tokens_done_ += result.stats.output_tokens;
+    if (EndsCall(result.status)) Fail(result.status);
+    results_[index] = std::move(result);
+    const bool more = failure_.ok() && next_ < group_.requests.size();
+    const bool last = outstanding_ == 0 && !more;
+    mutex_.Unlock();
+    // Neither submitting nor finishing is work for the loop's thread.
+    if (more || last) environment_.workers->Post([self = shared_from_this()] { self->Pump(); });
+  }
+
+  // Whether the caller must call Finish: once, when nothing runs and nothing more will.
+  bool TakeFinish() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    if (finished_ || outstanding_ > 0 || (failure_.ok() && next_ < group_.requests.size())) return false;
+    finished_ = true;
+    return true;
+  }
+
+  void Finish() {
+    absl::Status status = failure_;
+    // What the loop saw of a deadline or a cancellation is told in the call's words.
+    if (absl::IsDeadlineExceeded(status)) status = DeadlineError(tokens_done_);
+    auto on_finished = std::move(group_.on_finished);
+    group_.on_result = nullptr;
+    group_.requests.clear();  // requests never submitted hold us through their callbacks
+    on_finished(std::move(status), std::move(results_));
+  }
+
+  const CallEnvironment environment_;
+  RequestGroup group_;
+  const int64_t window_tokens_;
+  absl::Mutex mutex_;
+  std::vector<GenerationResult> results_;
+  absl::Status failure_;
+  size_t next_ = 0;
+  int outstanding_ = 0, completed_ = 0;
+  int64_t outstanding_tokens_ = 0, tokens_done_ = 0;
+  bool pumping_ = false, pump_again_ = false, wake_ = false, finished_ = false;
+};
+
+}  // namespace
+
+void RunGroup(const CallEnvironment& environment, RequestGroup group) {
+  std::make_shared<RunningGroup>(environment, std::move(group))->Start();
+}
+
+absl::Status CheckStillWanted(const CallContext& context) {
+  if (context.cancelled != nullptr && context.cancelled->load()) {
+    return absl::CancelledError("the caller cancelled the call");
+  }
+  if (context.deadline <= absl::Now()) return DeadlineError(0);
+  return absl::OkStatus();
+}
+
+void AddUsage(const std::vector<GenerationResult>& results, bool forced, CallUsage* usage) {
+  for (const GenerationResult& result : results) {
+    const SequenceStats& stats = result.stats;
+    usage->queue = std::max(usage->queue, stats.queue);
+    usage->peak_batch_items = std::max(usage->peak_batch_items, stats.peak_batch_sequences);
+    if (forced) {
+      usage->attention = std::max(usage->attention, stats.encode + stats.decode);
+      continue;
+    }
+    usage->input_tokens += stats.input_tokens;
+    usage->output_tokens += stats.output_tokens;
+    usage->encode = std::max(usage->encode, stats.encode);
+    usage->decode = std::max(usage->decode, stats.decode);
+    usage->time_to_first_token = std::max(usage->time_to_first_token, stats.time_to_first_token);
+  }
+}
+
+}  // namespace attend

@@ -1,0 +1,43 @@
+// A text cut into what the model reads at once: sentences, and pieces of sentences that are too long for it. What lies
+// between segments is layout and is copied to the translation as it is.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "engine/base/span.h"
+#include "engine/tasks/call_types.h"  // OverflowPolicy
+#include "engine/tokenizers/tokenizer.h"
+
+namespace attend {
+
+struct TextSegment {
+  ByteSpan span;                 // in the text
+  EncodedText encoded;           // spans count from span.begin
+  int64_t truncated_tokens = 0;  // cut off under kTruncate
+};
+
+struct SegmentOptions {
+  std::string language;          // of the text; chooses abbreviations
+  int64_t max_tokens = 0;        // of one segment, special tokens included; at least 2
+  OverflowPolicy overflow = OverflowPolicy::kSplit;
+  int max_segments = 0;
+};
+
+// Cuts a text. Sentences of which the tokenizer keeps nothing (a lone byte-order mark) are layout. A language token at
+// the very start of the text (">>fra<<") counts for all of it: every segment gets it.
+// INVALID_ARGUMENT / INPUT_TOO_LONG naming `field`: under kReject when a sentence does not fit, and always when there are
+// too many segments.
+absl::StatusOr<std::vector<TextSegment>> CutIntoSegments(std::string_view text, const Tokenizer& tokenizer,
+                                                         const SegmentOptions& options, std::string_view field);
+
+// What lies before, between and after the segments: one more than there are segments.
+std::vector<std::string> Layout(std::string_view text, const std::vector<TextSegment>& segments);
+
+// Cuts tokens to `max_tokens`, keeping the special tokens at the end; gives how many were dropped.
+int64_t Truncate(int64_t max_tokens, EncodedText* encoded);
+
+}  // namespace attend
