@@ -2,7 +2,6 @@
 // tensors are entered into one map, where a second tensor of the same name is an error.
 #include "engine/checkpoint/checkpoint.h"
 
-#include <iterator>
 #include <set>
 #include <utility>
 
@@ -12,13 +11,15 @@
 #include "engine/base/status_macros.h"
 #include "engine/checkpoint/checkpoint_error.h"
 #include "engine/checkpoint/json.h"
+#include "engine/checkpoint/pytorch_archive.h"
 #include "engine/checkpoint/safetensors.h"
 
 namespace attend {
 namespace {
 
 // Best first, as transformers chooses.
-constexpr const char* kWeightsFiles[] = {"model.safetensors", "model.safetensors.index.json"};
+constexpr const char* kWeightsFiles[] = {"model.safetensors", "model.safetensors.index.json", "pytorch_model.bin",
+                                         "pytorch_model.bin.index.json"};
 
 }  // namespace
 
@@ -47,7 +48,14 @@ absl::StatusOr<std::unique_ptr<Checkpoint>> Checkpoint::Open(const ModelDirector
 absl::Status Checkpoint::AddFile(const ModelDirectory& directory, const std::string& name) {
   ATTEND_ASSIGN_OR_RETURN(std::unique_ptr<MappedFile> map, MappedFile::Open(directory.PathOf(name)));
   std::vector<NamedTensor> tensors;
-  ATTEND_ASSIGN_OR_RETURN(tensors, ParseSafetensors(map->bytes(), name));
+  if (absl::EndsWith(name, ".safetensors")) {
+    ATTEND_ASSIGN_OR_RETURN(tensors, ParseSafetensors(map->bytes(), name));
+  } else {
+    ATTEND_ASSIGN_OR_RETURN(PytorchTensors parsed, ParsePytorchArchive(map->bytes(), name));
+    tensors = std::move(parsed.tensors);
+    // Moving a vector moves no bytes, so the views stay good.
+    for (std::vector<uint8_t>& copy : parsed.copies) copies_.push_back(std::move(copy));
+  }
   maps_.push_back(std::move(map));
   for (NamedTensor& tensor : tensors) {
     const auto [position, is_new] =

@@ -4,6 +4,7 @@
 #include "engine/checkpoint/json.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <exception>
 #include <nlohmann/json.hpp>
 #include <utility>
