@@ -215,6 +215,24 @@ void AttentionFolder::Thin(AttentionMatrix* matrix) const {
   matrix->sparse = true;
 }
 
+AttentionResult MakeResult(const ResolvedSelection& selection, const TextAxis& source, const TextAxis& target,
+                           std::vector<AttentionMatrix> matrices) {
+  const auto listed = [&](const TextAxis& axis) {
+    std::vector<AttendedToken> tokens;
+    for (const AttendedToken& token : axis.tokens) {
+      if (!selection.drop_special || !token.special) tokens.push_back(token);
+    }
+    return tokens;
+  };
+  AttentionResult result;
+  result.source_tokens = listed(source);
+  result.target_tokens = listed(target);
+  result.source_words = source.words;
+  result.target_words = target.words;
+  result.matrices = std::move(matrices);
+  return result;
+}
+
 bool AttentionFanOut::Wants(AttentionKind kind, int layer) const {
   return std::any_of(observers_.begin(), observers_.end(),
                      [&](const AttentionObserver* o) { return o->Wants(kind, layer); });

@@ -55,6 +55,10 @@ class AttentionFolder : public AttentionObserver {
   std::vector<Fold> folds_;  // one per kind of the selection
 };
 
+// Axes and matrices as the caller gets them: special tokens are left out when the selection drops them.
+AttentionResult MakeResult(const ResolvedSelection& selection, const TextAxis& source, const TextAxis& target,
+                           std::vector<AttentionMatrix> matrices);
+
 // An observer that passes everything on to several: one forced pass serves a caller's selection and word alignment.
 class AttentionFanOut : public AttentionObserver {
  public:

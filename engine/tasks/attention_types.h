@@ -71,7 +71,8 @@ struct AttentionResult {
   std::vector<AttendedToken> source_tokens, target_tokens;
   std::vector<AttendedWord> source_words, target_words;
   std::vector<AttentionMatrix> matrices;
-  std::string target_text;                       // the text that target spans count in
+  std::string target_text;                       // the text that target spans count in; empty in a Translation, whose
+                                                 // own text it is
 };
 
 struct WordLink {

@@ -24,8 +24,7 @@ const char* CapabilityName(ModelCapability capability) {
 }  // namespace
 
 // The splitter covers every byte that is not white space.
-bool IsBlank(std::string_view text) { return SplitSentences(text.substr(0, 4096), "").empty() &&
-                                             (text.size() <= 4096 || SplitSentences(text, "").empty()); }
+bool IsBlank(std::string_view text) { return SplitSentences(text, "").empty(); }
 
 absl::Status InputTooLong(std::string_view field, std::string_view unit, int64_t found, int64_t limit) {
   ErrorDetail detail;

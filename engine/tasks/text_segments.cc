@@ -31,8 +31,8 @@ class SegmentCutter {
       EncodedText encoded = Encode(sentence);
       if (first) FindLanguageToken(encoded);
       if (!first) AddLanguageToken(&encoded);
+      ATTEND_RETURN_IF_ERROR(AddSentence(sentence, std::move(encoded), /*holds_language_token=*/first));
       first = false;
-      ATTEND_RETURN_IF_ERROR(AddSentence(sentence, std::move(encoded)));
     }
     return std::move(segments_);
   }
@@ -58,7 +58,7 @@ class SegmentCutter {
     return static_cast<int64_t>(encoded.tokens.size()) <= options_.max_tokens;
   }
 
-  absl::Status AddSentence(ByteSpan sentence, EncodedText encoded) {
+  absl::Status AddSentence(ByteSpan sentence, EncodedText encoded, bool holds_language_token) {
     if (CountOrdinary(encoded) == 0) return absl::OkStatus();
     if (Fits(encoded)) return Add(sentence, std::move(encoded), 0);
     switch (options_.overflow) {
@@ -70,7 +70,7 @@ class SegmentCutter {
       }
       case OverflowPolicy::kSplit: break;
     }
-    return AddPieces(sentence, encoded);
+    return AddPieces(sentence, encoded, holds_language_token);
   }
 
   absl::Status Add(ByteSpan span, EncodedText encoded, int64_t truncated) {
@@ -81,13 +81,12 @@ class SegmentCutter {
     return absl::OkStatus();
   }
 
-  // `whole` is the encoding of the sentence.
-  absl::Status AddPieces(ByteSpan sentence, const EncodedText& whole) {
+  // `whole` is the encoding of the sentence; the text of its first piece may hold the language token.
+  absl::Status AddPieces(ByteSpan sentence, const EncodedText& whole, bool first) {
     const std::vector<CutPoint> points = CutPoints(text_, sentence);
     ByteSpan rest = sentence;
     size_t token = 0;
     size_t point = 0;
-    bool first = segments_.empty();
     while (!rest.empty()) {
       // Where the piece would end if it were tokenised as it is within the sentence.
       while (token < whole.tokens.size() && EndOf(whole, token, sentence) <= rest.begin) ++token;

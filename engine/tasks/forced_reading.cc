@@ -1,0 +1,43 @@
+// The ids of the pass are those of the axes, so rows and columns fit by construction.
+#include "engine/tasks/forced_reading.h"
+
+#include <utility>
+
+namespace attend {
+namespace {
+
+std::vector<int32_t> Ids(const TextAxis& axis) {
+  std::vector<int32_t> ids;
+  ids.reserve(axis.tokens.size());
+  for (const AttendedToken& token : axis.tokens) ids.push_back(token.id);
+  return ids;
+}
+
+}  // namespace
+
+void ForcedReading::WatchSelection(const ResolvedSelection& selection) {
+  selection_ = selection;
+  folder_ = std::make_unique<AttentionFolder>(selection, source_, target_);
+  fan_out_.Add(folder_.get());
+}
+
+void ForcedReading::WatchAlignment(const AttentionPreset& preset, const ModelSpec& spec) {
+  aligner_ = std::make_unique<WordAligner>(preset, spec, source_, target_);
+  fan_out_.Add(aligner_->observer());
+}
+
+std::shared_ptr<GenerationRequest> ForcedReading::MakeRequest(const TaskModel& model) {
+  auto request = std::make_shared<GenerationRequest>();
+  request->source_ids = Ids(source_);
+  request->options = *model.generation;
+  request->forced = true;
+  request->forced_target = Ids(target_);
+  request->observer = &fan_out_;
+  return request;
+}
+
+AttentionResult ForcedReading::TakeAttention() {
+  return MakeResult(selection_, source_, target_, folder_->Finish());
+}
+
+}  // namespace attend
