@@ -1,10 +1,11 @@
-// Each step scores every continuation of every beam, keeps the best max(2, 1 + end tokens) * num_beams of them in a small
-// heap (the vocabulary is scanned, never sorted), and walks these from the best down: an end token among the first num_beams
-// closes a hypothesis, anything else becomes a beam until there are num_beams.
+// Each step scores every continuation of every beam, keeps the best max(2, 1 + end tokens) *
+// num_beams of them in a small heap (the vocabulary is scanned, never sorted), and walks these from
+// the best down: an end token among the first num_beams closes a hypothesis, anything else becomes
+// a beam until there are num_beams.
 //
-// As in transformers, all beams start equal but for a handicap of -1e9 on all except the first. So until the first free
-// choice they share one row; and where only one token is possible (a forced first token) they stay duplicates instead of
-// turning into impossible beams.
+// As in transformers, all beams start equal but for a handicap of -1e9 on all except the first. So
+// until the first free choice they share one row; and where only one token is possible (a forced
+// first token) they stay duplicates instead of turning into impossible beams.
 #include "engine/generation/beam_search.h"
 
 #include <algorithm>
@@ -22,9 +23,9 @@ namespace {
 constexpr float kHandicap = -1e9f;
 
 struct Beam {
-  std::vector<int32_t> ids;        // with the start token
-  std::vector<float> log_probs;    // one less
-  float score = 0;                 // sum of processed log-probabilities; float as in transformers
+  std::vector<int32_t> ids;      // with the start token
+  std::vector<float> log_probs;  // one less
+  float score = 0;               // sum of processed log-probabilities; float as in transformers
 };
 
 // A hypothesis that may be returned.
@@ -32,7 +33,7 @@ struct Finished {
   double score = 0;
   std::vector<int32_t> ids;
   std::vector<float> log_probs;
-  bool has_ended = false;          // with an end token
+  bool has_ended = false;  // with an end token
 };
 
 struct Candidate {
@@ -41,7 +42,8 @@ struct Candidate {
   int32_t token;
 };
 
-// Higher scores first; of equal ones the lower beam, then the lower token: the order of topk over [beam, token].
+// Higher scores first; of equal ones the lower beam, then the lower token: the order of topk over
+// [beam, token].
 bool Better(const Candidate& a, const Candidate& b) {
   if (a.score != b.score) return a.score > b.score;
   return a.beam != b.beam ? a.beam < b.beam : a.token < b.token;
@@ -49,7 +51,8 @@ bool Better(const Candidate& a, const Candidate& b) {
 
 class BeamSearch final : public SearchState {
  public:
-  BeamSearch(const GenerationOptions& options, absl::Span<const int32_t> source_ids, int64_t vocab_size)
+  BeamSearch(const GenerationOptions& options, absl::Span<const int32_t> source_ids,
+             int64_t vocab_size)
       : options_(options),
         vocab_size_(static_cast<size_t>(vocab_size)),
         num_beams_(static_cast<size_t>(options.num_beams)),
@@ -87,16 +90,17 @@ class BeamSearch final : public SearchState {
   const GenerationOptions options_;
   const size_t vocab_size_, num_beams_, num_candidates_, prompt_length_;
   LogitsProcessor processor_;
-  std::vector<Beam> beams_;                // running; in row order once they do not share a row
-  std::vector<Beam> next_beams_;           // the step's new beams; swapped, so that their memory is used again
-  std::vector<Finished> finished_;         // at most num_beams, in the order they came
+  std::vector<Beam> beams_;  // running; in row order once they do not share a row
+  std::vector<Beam>
+      next_beams_;  // the step's new beams; swapped, so that their memory is used again
+  std::vector<Finished> finished_;  // at most num_beams, in the order they came
   std::vector<SearchRow> rows_;
-  bool shares_row_ = true;                 // all beams read row 0: before the first free choice
+  bool shares_row_ = true;  // all beams read row 0: before the first free choice
   size_t next_prefix_ = 0;
   int num_generated_ = 0;
-  std::vector<float> scores_;              // scratch: processed log-probabilities of one row
-  std::vector<float> normalisers_;         // of each row of the step
-  std::vector<Candidate> candidates_;      // worst on top while collecting, best first after
+  std::vector<float> scores_;          // scratch: processed log-probabilities of one row
+  std::vector<float> normalisers_;     // of each row of the step
+  std::vector<Candidate> candidates_;  // worst on top while collecting, best first after
   mutable std::vector<int32_t> settled_;
 };
 
@@ -119,7 +123,8 @@ void BeamSearch::Offer(int beam, absl::Span<const float> scores) {
   size_t token = 0;
   for (; token < scores.size() && candidates_.size() < num_candidates_; ++token) {
     const float score = scores[token] + sum;
-    candidates_.push_back({std::isnan(score) ? kNothing : score, beam, static_cast<int32_t>(token)});
+    candidates_.push_back(
+        {std::isnan(score) ? kNothing : score, beam, static_cast<int32_t>(token)});
     std::push_heap(candidates_.begin(), candidates_.end(), Better);
   }
   if (token == scores.size()) return;
@@ -154,17 +159,20 @@ void BeamSearch::CollectCandidates(ConstMatrixView logits) {
 
 void BeamSearch::AddFinished(Beam beam, bool has_ended) {
   // Stopped within the prompt there is no length yet; one keeps the score finite.
-  const double length = std::max(1.0, static_cast<double>(beam.ids.size()) - static_cast<double>(prompt_length_));
-  const double score =
-      static_cast<double>(beam.score) / std::pow(length, static_cast<double>(options_.length_penalty));
+  const double length =
+      std::max(1.0, static_cast<double>(beam.ids.size()) - static_cast<double>(prompt_length_));
+  const double score = static_cast<double>(beam.score) /
+                       std::pow(length, static_cast<double>(options_.length_penalty));
   if (finished_.size() == num_beams_) {
     // The first of the worst gives way, and only to something strictly better.
-    const auto worst = std::min_element(finished_.begin(), finished_.end(),
-                                        [](const Finished& a, const Finished& b) { return a.score < b.score; });
+    const auto worst =
+        std::min_element(finished_.begin(), finished_.end(),
+                         [](const Finished& a, const Finished& b) { return a.score < b.score; });
     if (!(score > worst->score)) return;
     finished_.erase(worst);
   }
-  finished_.push_back({score, {beam.ids.begin() + 1, beam.ids.end()}, std::move(beam.log_probs), has_ended});
+  finished_.push_back(
+      {score, {beam.ids.begin() + 1, beam.ids.end()}, std::move(beam.log_probs), has_ended});
 }
 
 void BeamSearch::ContinueBeams(ConstMatrixView logits) {
@@ -175,8 +183,10 @@ void BeamSearch::ContinueBeams(ConstMatrixView logits) {
     const Candidate& candidate = candidates_[rank];
     const Beam& parent = beams_[static_cast<size_t>(candidate.beam)];
     const int row = RowOf(candidate.beam);
-    const float log_prob = logits.row(row)[candidate.token] - normalisers_[static_cast<size_t>(row)];
-    const bool ends = std::count(options_.eos_token_ids.begin(), options_.eos_token_ids.end(), candidate.token) > 0;
+    const float log_prob =
+        logits.row(row)[candidate.token] - normalisers_[static_cast<size_t>(row)];
+    const bool ends = std::count(options_.eos_token_ids.begin(), options_.eos_token_ids.end(),
+                                 candidate.token) > 0;
     if (ends && rank >= num_beams_) continue;
     if (!ends) {
       Beam& next = next_beams_[num_next++];
@@ -198,7 +208,8 @@ void BeamSearch::ContinueBeams(ConstMatrixView logits) {
   beams_.swap(next_beams_);
 }
 
-// transformers' BeamHypotheses.is_done; best_sum is the best candidate of this step, ended ones included.
+// transformers' BeamHypotheses.is_done; best_sum is the best candidate of this step, ended ones
+// included.
 bool BeamSearch::IsDone(float best_sum) const {
   if (finished_.size() < num_beams_) return false;
   const double penalty = static_cast<double>(options_.length_penalty);
@@ -209,12 +220,15 @@ bool BeamSearch::IsDone(float best_sum) const {
     case EarlyStopping::kFalse:
       break;
     case EarlyStopping::kNever:
-      if (penalty > 0) length = static_cast<double>(options_.max_length) - static_cast<double>(prompt_length_);
+      if (penalty > 0)
+        length = static_cast<double>(options_.max_length) - static_cast<double>(prompt_length_);
       break;
   }
-  const double attainable = static_cast<double>(best_sum) / std::pow(std::max(length, 1.0), penalty);
-  const auto worst = std::min_element(finished_.begin(), finished_.end(),
-                                      [](const Finished& a, const Finished& b) { return a.score < b.score; });
+  const double attainable =
+      static_cast<double>(best_sum) / std::pow(std::max(length, 1.0), penalty);
+  const auto worst =
+      std::min_element(finished_.begin(), finished_.end(),
+                       [](const Finished& a, const Finished& b) { return a.score < b.score; });
   return worst->score >= attainable;
 }
 
@@ -225,7 +239,8 @@ void BeamSearch::AddRunningBeams() {
 }
 
 void BeamSearch::Advance(ConstMatrixView logits) {
-  ATTEND_CHECK(logits.rows == static_cast<int64_t>(rows_.size()) && static_cast<size_t>(logits.cols) == vocab_size_,
+  ATTEND_CHECK(logits.rows == static_cast<int64_t>(rows_.size()) &&
+                   static_cast<size_t>(logits.cols) == vocab_size_,
                "logits do not match the rows of the search");
   if (next_prefix_ < options_.prefix_tokens.size()) {
     TakePrefixToken({logits.row(0), vocab_size_});
@@ -252,14 +267,15 @@ void BeamSearch::Stop() {
 const Finished* BeamSearch::BestFinished() const {
   const Finished* best = nullptr;
   for (const Finished& finished : finished_) {
-    if (best == nullptr || finished.score >= best->score) best = &finished;  // of equal ones the last, as transformers
+    if (best == nullptr || finished.score >= best->score)
+      best = &finished;  // of equal ones the last, as transformers
   }
   return best;
 }
 
 absl::Span<const int32_t> BeamSearch::settled() const {
-  // Of the finished only the best can still become the answer. settled_ is a prefix of all candidates for it already, so
-  // only what follows needs comparing.
+  // Of the finished only the best can still become the answer. settled_ is a prefix of all
+  // candidates for it already, so only what follows needs comparing.
   const Finished* best = BestFinished();
   if (finished()) {
     if (best != nullptr) settled_.assign(best->ids.begin(), best->ids.end());
@@ -281,7 +297,8 @@ absl::Span<const int32_t> BeamSearch::settled() const {
 std::vector<Hypothesis> BeamSearch::Hypotheses() const {
   std::vector<const Finished*> order;
   for (auto it = finished_.rbegin(); it != finished_.rend(); ++it) order.push_back(&*it);
-  std::stable_sort(order.begin(), order.end(), [](const Finished* a, const Finished* b) { return a->score > b->score; });
+  std::stable_sort(order.begin(), order.end(),
+                   [](const Finished* a, const Finished* b) { return a->score > b->score; });
   order.resize(std::min(order.size(), static_cast<size_t>(options_.num_return_sequences)));
   std::vector<Hypothesis> hypotheses;
   for (const Finished* finished : order) {
@@ -297,7 +314,8 @@ std::vector<Hypothesis> BeamSearch::Hypotheses() const {
 
 }  // namespace
 
-std::unique_ptr<SearchState> MakeBeamSearch(const GenerationOptions& options, absl::Span<const int32_t> source_ids,
+std::unique_ptr<SearchState> MakeBeamSearch(const GenerationOptions& options,
+                                            absl::Span<const int32_t> source_ids,
                                             int64_t vocab_size) {
   return std::make_unique<BeamSearch>(options, source_ids, vocab_size);
 }

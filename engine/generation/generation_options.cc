@@ -1,5 +1,5 @@
-// Two steps that never mix: reading what a checkpoint says (its errors blame a file) and laying a caller's wishes on it (its
-// errors blame a request field).
+// Two steps that never mix: reading what a checkpoint says (its errors blame a file) and laying a
+// caller's wishes on it (its errors blame a request field).
 #include "engine/generation/generation_options.h"
 
 #include <algorithm>
@@ -26,7 +26,8 @@ absl::Status BadKey(const Json& file, std::string_view key, const std::string& w
   ErrorDetail detail;
   detail.reason = "CHECKPOINT_CORRUPT";
   detail.metadata = {{"file", origin}, {"key", std::string(key)}};
-  return MakeError(absl::StatusCode::kDataLoss, absl::StrCat(origin, ": key '", std::string(key), "': ", what),
+  return MakeError(absl::StatusCode::kDataLoss,
+                   absl::StrCat(origin, ": key '", std::string(key), "': ", what),
                    std::move(detail));
 }
 
@@ -36,7 +37,8 @@ absl::Status MissingFeature(const Json& file, std::string_view key) {
   detail.reason = "CAPABILITY_MISSING";
   detail.metadata = {{"file", origin}, {"key", std::string(key)}};
   return MakeError(absl::StatusCode::kFailedPrecondition,
-                   absl::StrCat(origin, ": key '", std::string(key), "' asks for a search that is not supported"),
+                   absl::StrCat(origin, ": key '", std::string(key),
+                                "' asks for a search that is not supported"),
                    std::move(detail));
 }
 
@@ -50,7 +52,8 @@ class FieldReader {
 
   int Int(std::string_view key, int64_t otherwise, int64_t lowest, int64_t highest) {
     absl::StatusOr<int64_t> value = file_.GetIntOr(key, otherwise);
-    if (!value.ok()) return Fail(key, std::string(value.status().message())), static_cast<int>(otherwise);
+    if (!value.ok())
+      return Fail(key, std::string(value.status().message())), static_cast<int>(otherwise);
     if (file_.Has(key) && (*value < lowest || *value > highest)) {
       Fail(key, absl::StrCat("expected ", lowest, " to ", highest, ", found ", *value));
       return static_cast<int>(otherwise);
@@ -60,7 +63,8 @@ class FieldReader {
 
   float Number(std::string_view key, double otherwise, double lowest, double highest) {
     absl::StatusOr<double> value = file_.GetNumberOr(key, otherwise);
-    if (!value.ok()) return Fail(key, std::string(value.status().message())), static_cast<float>(otherwise);
+    if (!value.ok())
+      return Fail(key, std::string(value.status().message())), static_cast<float>(otherwise);
     if (!(*value >= lowest && *value <= highest)) {
       Fail(key, absl::StrCat("expected ", lowest, " to ", highest, ", found ", *value));
       return static_cast<float>(otherwise);
@@ -78,7 +82,8 @@ class FieldReader {
   std::vector<int32_t> Ids(std::string_view key) {
     if (!file_.Has(key)) return {};
     absl::StatusOr<Json> value = file_.Get(key);
-    if (!value.ok()) return Fail(key, std::string(value.status().message())), std::vector<int32_t>();
+    if (!value.ok())
+      return Fail(key, std::string(value.status().message())), std::vector<int32_t>();
     return IdsOf(key, *value);
   }
 
@@ -92,7 +97,8 @@ class FieldReader {
     std::vector<std::vector<int32_t>> lists;
     if (!file_.Has(key)) return lists;
     absl::StatusOr<Json> value = file_.Get(key);
-    if (!value.ok() || !value->IsArray()) return Fail(key, "expected a list of lists of ids"), lists;
+    if (!value.ok() || !value->IsArray())
+      return Fail(key, "expected a list of lists of ids"), lists;
     for (const Json& element : value->Elements()) {
       if (!element.IsArray()) return Fail(key, "expected a list of lists of ids"), lists;
       lists.push_back(IdsOf(key, element));
@@ -174,7 +180,8 @@ void RefuseUnsupported(bool samples, FieldReader* reader) {
 void ReadLengths(const Json& config, FieldReader* reader, GenerationOptions* options) {
   int64_t max_length = reader->Int("max_length", kDefaultMaxLength, 1, kMaxCheckpointLength);
   if (reader->Has("max_new_tokens")) {
-    max_length = 1 + int64_t{reader->Int("max_new_tokens", kDefaultMaxLength, 1, kMaxCheckpointLength)};
+    max_length =
+        1 + int64_t{reader->Int("max_new_tokens", kDefaultMaxLength, 1, kMaxCheckpointLength)};
   } else if (max_length == kDefaultMaxLength) {
     // Nobody named a length: twenty new tokens, as far as there are positions.
     max_length += 1;
@@ -193,27 +200,34 @@ std::optional<int32_t> EitherId(std::string_view key, FieldReader* first, FieldR
 
 absl::Status ReadSpecialIds(const Json& config, FieldReader* reader, FieldReader* fallback,
                             GenerationOptions* options) {
-  options->eos_token_ids = reader->Has("eos_token_id") ? reader->Ids("eos_token_id") : fallback->Ids("eos_token_id");
+  options->eos_token_ids =
+      reader->Has("eos_token_id") ? reader->Ids("eos_token_id") : fallback->Ids("eos_token_id");
   std::optional<int32_t> start = EitherId("decoder_start_token_id", reader, fallback);
   if (!start) start = EitherId("bos_token_id", reader, fallback);
-  // Padding is never computed here, so a pad id is a label only: one that is absent becomes an end token.
+  // Padding is never computed here, so a pad id is a label only: one that is absent becomes an end
+  // token.
   const std::optional<int32_t> pad = EitherId("pad_token_id", reader, fallback);
   ATTEND_RETURN_IF_ERROR(reader->status());
   ATTEND_RETURN_IF_ERROR(fallback->status());
-  if (!start) return BadKey(config, "decoder_start_token_id", "missing, and there is no bos_token_id");
+  if (!start)
+    return BadKey(config, "decoder_start_token_id", "missing, and there is no bos_token_id");
   options->decoder_start_token_id = *start;
-  options->pad_token_id = pad ? *pad : options->eos_token_ids.empty() ? 0 : options->eos_token_ids[0];
+  options->pad_token_id = pad                              ? *pad
+                          : options->eos_token_ids.empty() ? 0
+                                                           : options->eos_token_ids[0];
   return absl::OkStatus();
 }
 
 // ---- Checking a caller. ----
 
-absl::Status OutOfRange(std::string_view field, const std::string& expected, const std::string& found) {
+absl::Status OutOfRange(std::string_view field, const std::string& expected,
+                        const std::string& found) {
   return InvalidField("OPTION_OUT_OF_RANGE", field,
                       absl::StrCat(std::string(field), " must be ", expected, ", found ", found));
 }
 
-absl::Status CheckInt(std::string_view field, const std::optional<int>& value, int lowest, int highest) {
+absl::Status CheckInt(std::string_view field, const std::optional<int>& value, int lowest,
+                      int highest) {
   if (!value || (*value >= lowest && *value <= highest)) return absl::OkStatus();
   const std::string expected = highest == std::numeric_limits<int>::max()
                                    ? absl::StrCat("at least ", lowest)
@@ -229,10 +243,12 @@ struct Range {
 absl::Status CheckFloat(std::string_view field, const std::optional<float>& value, Range range) {
   if (!value) return absl::OkStatus();
   const bool above = range.includes_lowest ? *value >= range.lowest : *value > range.lowest;
-  if (above && *value <= range.highest) return absl::OkStatus();  // NaN fails the first, infinity the second
-  return OutOfRange(field,
-                    absl::StrCat(range.includes_lowest ? "from " : "above ", range.lowest, " to ", range.highest),
-                    absl::StrCat(*value));
+  if (above && *value <= range.highest)
+    return absl::OkStatus();  // NaN fails the first, infinity the second
+  return OutOfRange(
+      field,
+      absl::StrCat(range.includes_lowest ? "from " : "above ", range.lowest, " to ", range.highest),
+      absl::StrCat(*value));
 }
 
 constexpr int kMaxInt = std::numeric_limits<int>::max();
@@ -243,32 +259,39 @@ absl::Status CheckOverrides(const GenerationOverrides& overrides, const Generati
     ErrorDetail detail;
     detail.reason = "BEAM_TOO_LARGE";
     detail.field = "beam_size";
-    detail.metadata = {{"limit", absl::StrCat(limits.max_num_beams)}, {"found", absl::StrCat(*overrides.num_beams)}};
+    detail.metadata = {{"limit", absl::StrCat(limits.max_num_beams)},
+                       {"found", absl::StrCat(*overrides.num_beams)}};
     return MakeError(absl::StatusCode::kInvalidArgument,
-                     absl::StrCat("beam_size must be at most ", limits.max_num_beams, ", found ", *overrides.num_beams),
+                     absl::StrCat("beam_size must be at most ", limits.max_num_beams, ", found ",
+                                  *overrides.num_beams),
                      std::move(detail));
   }
-  ATTEND_RETURN_IF_ERROR(
-      CheckInt("hypothesis_count", overrides.num_return_sequences, 1, std::max(1, limits.max_num_beams)));
+  ATTEND_RETURN_IF_ERROR(CheckInt("hypothesis_count", overrides.num_return_sequences, 1,
+                                  std::max(1, limits.max_num_beams)));
   ATTEND_RETURN_IF_ERROR(CheckInt("max_output_tokens", overrides.max_new_tokens, 1, kMaxInt));
   ATTEND_RETURN_IF_ERROR(CheckInt("min_output_tokens", overrides.min_new_tokens, 0, kMaxInt));
-  ATTEND_RETURN_IF_ERROR(CheckInt("no_repeat_ngram_size", overrides.no_repeat_ngram_size, 0, kMaxInt));
+  ATTEND_RETURN_IF_ERROR(
+      CheckInt("no_repeat_ngram_size", overrides.no_repeat_ngram_size, 0, kMaxInt));
   ATTEND_RETURN_IF_ERROR(CheckFloat("length_penalty", overrides.length_penalty, {0, 100, true}));
-  ATTEND_RETURN_IF_ERROR(CheckFloat("repetition_penalty", overrides.repetition_penalty, {0, 100, false}));
+  ATTEND_RETURN_IF_ERROR(
+      CheckFloat("repetition_penalty", overrides.repetition_penalty, {0, 100, false}));
   if (overrides.sampling) {
     const GenerationOverrides::Sampling& sampling = *overrides.sampling;
-    ATTEND_RETURN_IF_ERROR(CheckFloat("sampling.temperature", sampling.temperature, {0, 100, false}));
+    ATTEND_RETURN_IF_ERROR(
+        CheckFloat("sampling.temperature", sampling.temperature, {0, 100, false}));
     ATTEND_RETURN_IF_ERROR(CheckFloat("sampling.top_p", sampling.top_p, {0, 1, false}));
     ATTEND_RETURN_IF_ERROR(CheckInt("sampling.top_k", sampling.top_k, 0, kMaxInt));
     if (overrides.num_beams && *overrides.num_beams > 1) {
-      return InvalidField("OPTION_OUT_OF_RANGE", "beam_size",
-                          absl::StrCat("beam_size must be 1 when sampling, found ", *overrides.num_beams));
+      return InvalidField(
+          "OPTION_OUT_OF_RANGE", "beam_size",
+          absl::StrCat("beam_size must be 1 when sampling, found ", *overrides.num_beams));
     }
   }
   return absl::OkStatus();
 }
 
-void LayOn(const GenerationOverrides& overrides, const GenerationLimits& limits, GenerationOptions* options) {
+void LayOn(const GenerationOverrides& overrides, const GenerationLimits& limits,
+           GenerationOptions* options) {
   if (overrides.sampling) {
     const GenerationOverrides::Sampling& wanted = *overrides.sampling;
     SamplingOptions sampling = options->sampling.value_or(SamplingOptions());
@@ -279,24 +302,28 @@ void LayOn(const GenerationOverrides& overrides, const GenerationLimits& limits,
     options->sampling = sampling;
   }
   if (overrides.num_beams && *overrides.num_beams > 1) options->sampling.reset();
-  const int default_beams = options->sampling ? 1 : std::min(options->num_beams, std::max(1, limits.max_num_beams));
+  const int default_beams =
+      options->sampling ? 1 : std::min(options->num_beams, std::max(1, limits.max_num_beams));
   options->num_beams = overrides.num_beams.value_or(default_beams);
   options->num_return_sequences = overrides.num_return_sequences.value_or(
-      std::min(options->num_return_sequences, options->sampling ? limits.max_num_beams : options->num_beams));
+      std::min(options->num_return_sequences,
+               options->sampling ? limits.max_num_beams : options->num_beams));
   options->length_penalty = overrides.length_penalty.value_or(options->length_penalty);
   options->repetition_penalty = overrides.repetition_penalty.value_or(options->repetition_penalty);
   options->early_stopping = overrides.early_stopping.value_or(options->early_stopping);
-  options->no_repeat_ngram_size = overrides.no_repeat_ngram_size.value_or(options->no_repeat_ngram_size);
+  options->no_repeat_ngram_size =
+      overrides.no_repeat_ngram_size.value_or(options->no_repeat_ngram_size);
   options->min_new_tokens = overrides.min_new_tokens.value_or(options->min_new_tokens);
   int64_t max_length = options->max_length;
   if (overrides.max_new_tokens) max_length = int64_t{*overrides.max_new_tokens} + 1;
-  options->max_length = static_cast<int>(std::max<int64_t>(2, std::min<int64_t>(max_length, limits.max_target_positions)));
+  options->max_length = static_cast<int>(
+      std::max<int64_t>(2, std::min<int64_t>(max_length, limits.max_target_positions)));
 }
 
 }  // namespace
 
-absl::StatusOr<GenerationOptions> ParseGenerationConfig(const Json& generation_config, const Json& config,
-                                                        int64_t vocab_size) {
+absl::StatusOr<GenerationOptions> ParseGenerationConfig(const Json& generation_config,
+                                                        const Json& config, int64_t vocab_size) {
   const bool has_own_file = generation_config.IsObject() && !generation_config.Keys().empty();
   const Json& file = has_own_file ? generation_config : config;
   FieldReader reader(file, vocab_size), fallback(config, vocab_size);
@@ -307,7 +334,8 @@ absl::StatusOr<GenerationOptions> ParseGenerationConfig(const Json& generation_c
   options.length_penalty = reader.Number("length_penalty", 1.0, -100, 100);
   options.early_stopping = reader.Early("early_stopping");
   options.no_repeat_ngram_size = reader.Int("no_repeat_ngram_size", 0, 0, kMaxCheckpointLength);
-  options.encoder_no_repeat_ngram_size = reader.Int("encoder_no_repeat_ngram_size", 0, 0, kMaxCheckpointLength);
+  options.encoder_no_repeat_ngram_size =
+      reader.Int("encoder_no_repeat_ngram_size", 0, 0, kMaxCheckpointLength);
   options.repetition_penalty = reader.Number("repetition_penalty", 1.0, 1e-6, 1e6);
   options.bad_words_ids = reader.IdLists("bad_words_ids");
   options.forced_bos_token_id = reader.Id("forced_bos_token_id");
@@ -324,7 +352,8 @@ absl::StatusOr<GenerationOptions> ParseGenerationConfig(const Json& generation_c
   RefuseUnsupported(options.sampling.has_value(), &reader);
   ATTEND_RETURN_IF_ERROR(reader.status());
   ATTEND_RETURN_IF_ERROR(ReadSpecialIds(config, &reader, &fallback, &options));
-  if (!options.sampling) options.num_return_sequences = std::min(options.num_return_sequences, options.num_beams);
+  if (!options.sampling)
+    options.num_return_sequences = std::min(options.num_return_sequences, options.num_beams);
   return options;
 }
 
@@ -335,11 +364,13 @@ absl::StatusOr<GenerationOptions> ResolveGenerationOptions(const GenerationOptio
   GenerationOptions options = checkpoint;
   LayOn(overrides, limits, &options);
   if (!options.sampling && options.num_return_sequences > options.num_beams) {
-    return OutOfRange("hypothesis_count", absl::StrCat("at most beam_size (", options.num_beams, ") unless sampling"),
+    return OutOfRange("hypothesis_count",
+                      absl::StrCat("at most beam_size (", options.num_beams, ") unless sampling"),
                       absl::StrCat(options.num_return_sequences));
   }
   if (overrides.min_new_tokens && *overrides.min_new_tokens > options.max_length - 1) {
-    return OutOfRange("min_output_tokens", absl::StrCat("at most the most output tokens (", options.max_length - 1, ")"),
+    return OutOfRange("min_output_tokens",
+                      absl::StrCat("at most the most output tokens (", options.max_length - 1, ")"),
                       absl::StrCat(*overrides.min_new_tokens));
   }
   return options;

@@ -1,5 +1,6 @@
-// One sequence per sample. All samples share one row until the first free choice (start token and forced prefix are the same
-// for all), then each has its own; a row leaves as soon as its sequence ends.
+// One sequence per sample. All samples share one row until the first free choice (start token and
+// forced prefix are the same for all), then each has its own; a row leaves as soon as its sequence
+// ends.
 #include "engine/generation/greedy_search.h"
 
 #include <algorithm>
@@ -29,8 +30,11 @@ int32_t ArgMax(absl::Span<const float> scores) {
 
 class GreedySearch final : public SearchState {
  public:
-  GreedySearch(const GenerationOptions& options, absl::Span<const int32_t> source_ids, int64_t vocab_size)
-      : options_(options), vocab_size_(static_cast<size_t>(vocab_size)), processor_(options, source_ids) {
+  GreedySearch(const GenerationOptions& options, absl::Span<const int32_t> source_ids,
+               int64_t vocab_size)
+      : options_(options),
+        vocab_size_(static_cast<size_t>(vocab_size)),
+        processor_(options, source_ids) {
     const int num_samples = options.sampling ? options.num_return_sequences : 1;
     sequences_.resize(static_cast<size_t>(num_samples));
     for (int i = 0; i < num_samples; ++i) {
@@ -60,9 +64,9 @@ class GreedySearch final : public SearchState {
 
  private:
   struct Sequence {
-    std::vector<int32_t> ids;        // with the start token
-    std::vector<float> log_probs;    // one less
-    bool has_ended = false;          // with an end token
+    std::vector<int32_t> ids;      // with the start token
+    std::vector<float> log_probs;  // one less
+    bool has_ended = false;        // with an end token
   };
 
   int32_t Choose(int sample, absl::Span<const float> logits);
@@ -71,12 +75,12 @@ class GreedySearch final : public SearchState {
   const GenerationOptions options_;
   const size_t vocab_size_;
   LogitsProcessor processor_;
-  std::vector<Sampler> samplers_;    // one per sample; empty: greedy
+  std::vector<Sampler> samplers_;  // one per sample; empty: greedy
   std::vector<Sequence> sequences_;
-  std::vector<int> live_;            // samples that still run, in row order
+  std::vector<int> live_;  // samples that still run, in row order
   std::vector<SearchRow> rows_;
   size_t next_prefix_ = 0;
-  std::vector<float> scores_;        // scratch: processed logits of one row
+  std::vector<float> scores_;  // scratch: processed logits of one row
 };
 
 int32_t GreedySearch::Choose(int sample, absl::Span<const float> logits) {
@@ -91,7 +95,8 @@ int32_t GreedySearch::Choose(int sample, absl::Span<const float> logits) {
 }
 
 void GreedySearch::Advance(ConstMatrixView logits) {
-  ATTEND_CHECK(logits.rows == static_cast<int64_t>(rows_.size()) && static_cast<size_t>(logits.cols) == vocab_size_,
+  ATTEND_CHECK(logits.rows == static_cast<int64_t>(rows_.size()) &&
+                   static_cast<size_t>(logits.cols) == vocab_size_,
                "logits do not match the rows of the search");
   const bool shares_row = rows_.size() == 1;
   const bool takes_prefix = TakesPrefix();
@@ -108,8 +113,10 @@ void GreedySearch::Advance(ConstMatrixView logits) {
     const int32_t token = takes_prefix ? forced : Choose(sample, row);
     sequence.ids.push_back(token);
     sequence.log_probs.push_back(row[static_cast<size_t>(token)] - normaliser);
-    sequence.has_ended = !takes_prefix && std::count(options_.eos_token_ids.begin(), options_.eos_token_ids.end(), token);
-    if (sequence.has_ended || sequence.ids.size() >= static_cast<size_t>(options_.max_length)) continue;
+    sequence.has_ended = !takes_prefix && std::count(options_.eos_token_ids.begin(),
+                                                     options_.eos_token_ids.end(), token);
+    if (sequence.has_ended || sequence.ids.size() >= static_cast<size_t>(options_.max_length))
+      continue;
     live_[num_live++] = sample;
     if (!takes_prefix || rows_.empty()) rows_.push_back({token, parent});
   }
@@ -137,7 +144,8 @@ std::vector<Hypothesis> GreedySearch::Hypotheses() const {
     const size_t first_chosen = std::min(next_prefix_, sequence.log_probs.size());
     const size_t num_chosen = sequence.log_probs.size() - first_chosen;
     double sum = 0;
-    for (size_t i = first_chosen; i < sequence.log_probs.size(); ++i) sum += static_cast<double>(sequence.log_probs[i]);
+    for (size_t i = first_chosen; i < sequence.log_probs.size(); ++i)
+      sum += static_cast<double>(sequence.log_probs[i]);
     hypothesis.score = num_chosen == 0 ? 0 : sum / static_cast<double>(num_chosen);
     hypothesis.finish_reason = sequence.has_ended ? FinishReason::kEos : FinishReason::kLength;
     hypotheses.push_back(std::move(hypothesis));
@@ -149,7 +157,8 @@ std::vector<Hypothesis> GreedySearch::Hypotheses() const {
 
 }  // namespace
 
-std::unique_ptr<SearchState> MakeGreedySearch(const GenerationOptions& options, absl::Span<const int32_t> source_ids,
+std::unique_ptr<SearchState> MakeGreedySearch(const GenerationOptions& options,
+                                              absl::Span<const int32_t> source_ids,
                                               int64_t vocab_size) {
   return std::make_unique<GreedySearch>(options, source_ids, vocab_size);
 }

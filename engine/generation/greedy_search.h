@@ -1,4 +1,5 @@
-// Rows that do not compete: greedy search (one row) and sampling (num_return_sequences rows, each with its own draws).
+// Rows that do not compete: greedy search (one row) and sampling (num_return_sequences rows, each
+// with its own draws).
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,6 @@
-// Two passes: the largest entry, then the sum of exp(x - largest). Eight lanes side by side with a branch-free exp, so that
-// the compiler can use whatever vectors the target has; blocks are summed in double, so that a vocabulary of a hundred
-// thousand tokens loses no digits.
+// Two passes: the largest entry, then the sum of exp(x - largest). Eight lanes side by side with a
+// branch-free exp, so that the compiler can use whatever vectors the target has; blocks are summed
+// in double, so that a vocabulary of a hundred thousand tokens loses no digits.
 #include "engine/generation/log_softmax.h"
 
 #include <cmath>
@@ -14,10 +14,11 @@ namespace {
 constexpr size_t kLanes = 8;
 constexpr size_t kBlock = 64 * kLanes;
 
-// exp(x) for x <= 0: 2^n * exp(r) with n the nearest integer to x / ln 2, by a Taylor polynomial in |r| <= ln(2) / 2.
-// Below -87 (and for NaN) the smallest normal number stands for zero.
+// exp(x) for x <= 0: 2^n * exp(r) with n the nearest integer to x / ln 2, by a Taylor polynomial in
+// |r| <= ln(2) / 2. Below -87 (and for NaN) the smallest normal number stands for zero.
 inline float ExpOfNonPositive(float x) {
-  constexpr float kRound = 12582912.0f;  // 1.5 * 2^23: adding it leaves the nearest integer in the low mantissa bits
+  constexpr float kRound =
+      12582912.0f;  // 1.5 * 2^23: adding it leaves the nearest integer in the low mantissa bits
   x = x > -87.0f ? x : -87.0f;
   const float shifted = x * 1.44269504f + kRound;
   const float n = shifted - kRound;
@@ -59,7 +60,8 @@ float LogSumExp(absl::Span<const float> row) {
     }
     for (const float lane : lanes) sum += static_cast<double>(lane);
   }
-  for (size_t i = whole; i < row.size(); ++i) sum += static_cast<double>(ExpOfNonPositive(row[i] - largest));
+  for (size_t i = whole; i < row.size(); ++i)
+    sum += static_cast<double>(ExpOfNonPositive(row[i] - largest));
   return largest + static_cast<float>(std::log(sum));
 }
 

@@ -1,12 +1,14 @@
-// The normaliser of a row of logits. Runs once per row and step over the whole vocabulary, so it is written for speed; its
-// value depends on the row alone (fixed order of summation), never on what else is in the batch.
+// The normaliser of a row of logits. Runs once per row and step over the whole vocabulary, so it is
+// written for speed; its value depends on the row alone (fixed order of summation), never on what
+// else is in the batch.
 #pragma once
 
 #include "absl/types/span.h"
 
 namespace attend {
 
-// log(sum(exp(row))), within 1e-6 relative of the exact value. Entries of -inf count nothing; NaN entries count nothing.
+// log(sum(exp(row))), within 1e-6 relative of the exact value. Entries of -inf count nothing; NaN
+// entries count nothing.
 float LogSumExp(absl::Span<const float> row);
 
 }  // namespace attend

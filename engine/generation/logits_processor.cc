@@ -1,5 +1,5 @@
-// Each processor touches only the entries it is about; a pass over the vocabulary happens only where the meaning needs one
-// (forced tokens, renormalisation).
+// Each processor touches only the entries it is about; a pass over the vocabulary happens only
+// where the meaning needs one (forced tokens, renormalisation).
 #include "engine/generation/logits_processor.h"
 
 #include <algorithm>
@@ -13,13 +13,15 @@ namespace {
 constexpr float kBanned = -std::numeric_limits<float>::infinity();
 
 // Bans every token that would complete, after the last n - 1 ids, an n-gram that occurs in `text`.
-void BanNgrams(absl::Span<const int32_t> text, absl::Span<const int32_t> ids, size_t n, absl::Span<float> scores) {
+void BanNgrams(absl::Span<const int32_t> text, absl::Span<const int32_t> ids, size_t n,
+               absl::Span<float> scores) {
   if (ids.size() + 1 < n || text.size() < n) return;
   const absl::Span<const int32_t> tail = ids.subspan(ids.size() + 1 - n);
   for (size_t begin = 0; begin + n <= text.size(); ++begin) {
     if (std::equal(tail.begin(), tail.end(), text.begin() + static_cast<ptrdiff_t>(begin))) {
       const auto token = static_cast<size_t>(text[begin + n - 1]);
-      // Source and target vocabularies may differ in size; an id beyond ours cannot be produced anyway.
+      // Source and target vocabularies may differ in size; an id beyond ours cannot be produced
+      // anyway.
       if (token < scores.size()) scores[token] = kBanned;
     }
   }
@@ -32,7 +34,8 @@ void Force(int32_t token, absl::Span<float> scores) {
 
 }  // namespace
 
-LogitsProcessor::LogitsProcessor(const GenerationOptions& options, absl::Span<const int32_t> source_ids)
+LogitsProcessor::LogitsProcessor(const GenerationOptions& options,
+                                 absl::Span<const int32_t> source_ids)
     : repetition_penalty_(options.repetition_penalty),
       no_repeat_ngram_size_(options.no_repeat_ngram_size),
       encoder_no_repeat_ngram_size_(options.encoder_no_repeat_ngram_size),
@@ -47,21 +50,26 @@ LogitsProcessor::LogitsProcessor(const GenerationOptions& options, absl::Span<co
       renormalize_(options.renormalize_logits) {
   if (encoder_no_repeat_ngram_size_ > 0) source_ids_.assign(source_ids.begin(), source_ids.end());
   for (const std::vector<int32_t>& word : options.bad_words_ids) {
-    // transformers drops a "word" that is just an end token: banning that would keep sequences from ever ending.
-    const bool is_end_token = word.size() == 1 && std::count(eos_token_ids_.begin(), eos_token_ids_.end(), word[0]) > 0;
+    // transformers drops a "word" that is just an end token: banning that would keep sequences from
+    // ever ending.
+    const bool is_end_token =
+        word.size() == 1 && std::count(eos_token_ids_.begin(), eos_token_ids_.end(), word[0]) > 0;
     if (!word.empty() && !is_end_token) bad_words_.push_back(word);
   }
-  has_lasting_effect_ = repetition_penalty_ != 1.0f || no_repeat_ngram_size_ > 0 || encoder_no_repeat_ngram_size_ > 0 ||
-                        !bad_words_.empty() || !suppress_tokens_.empty() || renormalize_;
+  has_lasting_effect_ = repetition_penalty_ != 1.0f || no_repeat_ngram_size_ > 0 ||
+                        encoder_no_repeat_ngram_size_ > 0 || !bad_words_.empty() ||
+                        !suppress_tokens_.empty() || renormalize_;
 }
 
 bool LogitsProcessor::LeavesUnchanged(int length) const {
-  return !has_lasting_effect_ && length >= min_length_ && length - prompt_length_ >= min_new_tokens_ &&
-         !(forced_bos_ && length == 1) && !(forced_eos_ && length == max_length_ - 1);
+  return !has_lasting_effect_ && length >= min_length_ &&
+         length - prompt_length_ >= min_new_tokens_ && !(forced_bos_ && length == 1) &&
+         !(forced_eos_ && length == max_length_ - 1);
 }
 
 void LogitsProcessor::Penalise(absl::Span<const int32_t> ids, absl::Span<float> scores) {
-  // An id that occurs twice is penalised once, so all new scores are computed from the old ones first.
+  // An id that occurs twice is penalised once, so all new scores are computed from the old ones
+  // first.
   penalised_.clear();
   for (const int32_t id : ids) {
     const float score = scores[static_cast<size_t>(id)];
@@ -71,7 +79,8 @@ void LogitsProcessor::Penalise(absl::Span<const int32_t> ids, absl::Span<float> 
 }
 
 void LogitsProcessor::BanRepeats(absl::Span<const int32_t> ids, absl::Span<float> scores) const {
-  if (no_repeat_ngram_size_ > 0) BanNgrams(ids, ids, static_cast<size_t>(no_repeat_ngram_size_), scores);
+  if (no_repeat_ngram_size_ > 0)
+    BanNgrams(ids, ids, static_cast<size_t>(no_repeat_ngram_size_), scores);
   if (encoder_no_repeat_ngram_size_ > 0) {
     BanNgrams(source_ids_, ids, static_cast<size_t>(encoder_no_repeat_ngram_size_), scores);
   }
@@ -80,7 +89,8 @@ void LogitsProcessor::BanRepeats(absl::Span<const int32_t> ids, absl::Span<float
 void LogitsProcessor::BanWords(absl::Span<const int32_t> ids, absl::Span<float> scores) const {
   for (const std::vector<int32_t>& word : bad_words_) {
     const size_t before = word.size() - 1;
-    // transformers looks at a longer word only once the sequence is at least as long as the whole word.
+    // transformers looks at a longer word only once the sequence is at least as long as the whole
+    // word.
     if (before > 0 && word.size() > ids.size()) continue;
     if (std::equal(word.begin(), word.end() - 1, ids.end() - static_cast<ptrdiff_t>(before))) {
       scores[static_cast<size_t>(word.back())] = kBanned;

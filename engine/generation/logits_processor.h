@@ -1,5 +1,6 @@
-// What changes the scores of the next token before one is chosen: transformers' logits processors, in transformers' order.
-// Greedy search and sampling apply them to raw logits, beam search to log-softmax scores.
+// What changes the scores of the next token before one is chosen: transformers' logits processors,
+// in transformers' order. Greedy search and sampling apply them to raw logits, beam search to
+// log-softmax scores.
 #pragma once
 
 #include <cstdint>
@@ -15,8 +16,9 @@ class LogitsProcessor {
   // `source_ids`: what the encoder read. `options` is copied in part, not kept.
   LogitsProcessor(const GenerationOptions& options, absl::Span<const int32_t> source_ids);
 
-  // ids: the sequence so far with the start token; scores: [vocab_size], changed in place. Tokens that must not come get
-  // -inf. Not const because it keeps scratch memory. REQUIRES: every id < scores.size().
+  // ids: the sequence so far with the start token; scores: [vocab_size], changed in place. Tokens
+  // that must not come get -inf. Not const because it keeps scratch memory. REQUIRES: every id <
+  // scores.size().
   void Apply(absl::Span<const int32_t> ids, absl::Span<float> scores);
 
   // Whether Apply would leave the scores of a sequence of this length as they are.
@@ -34,8 +36,8 @@ class LogitsProcessor {
   std::vector<int32_t> eos_token_ids_, suppress_tokens_, source_ids_;
   std::optional<int32_t> forced_bos_, forced_eos_;
   bool renormalize_;
-  bool has_lasting_effect_;               // any processor that does not depend on the length alone
-  std::vector<float> penalised_;          // scratch: new scores of ids, all computed before any is written
+  bool has_lasting_effect_;       // any processor that does not depend on the length alone
+  std::vector<float> penalised_;  // scratch: new scores of ids, all computed before any is written
 };
 
 }  // namespace attend

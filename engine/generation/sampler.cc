@@ -1,5 +1,6 @@
-// Only what survives top-k is ever ordered. Without top-k, top-p takes tokens off a heap until their mass is reached, which
-// costs a logarithm per kept token instead of a sort of the vocabulary.
+// Only what survives top-k is ever ordered. Without top-k, top-p takes tokens off a heap until
+// their mass is reached, which costs a logarithm per kept token instead of a sort of the
+// vocabulary.
 #include "engine/generation/sampler.h"
 
 #include <algorithm>
@@ -54,7 +55,8 @@ void Sampler::KeepTopK(absl::Span<const float> scores) {
   }
 }
 
-// Keeps the best tokens while the mass before each is below top_p of the total; returns the mass kept.
+// Keeps the best tokens while the mass before each is below top_p of the total; returns the mass
+// kept.
 double Sampler::KeepTopP(double total) {
   const double wanted = static_cast<double>(options_.top_p) * total;
   const auto worse_below = [](const Choice& a, const Choice& b) { return Better(b, a); };

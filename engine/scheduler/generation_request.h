@@ -24,7 +24,7 @@ struct SequenceStats {
   absl::Duration time_to_first_token;       // from Submit
   int input_tokens = 0;
   int output_tokens = 0;                    // of the best hypothesis
-  int computed_tokens = 0;                  // decoder rows run for it
+  int computed_tokens = 0;                  // decoder rows run for it (forced: target tokens)
   int peak_batch_sequences = 0;
 };
 
@@ -42,7 +42,8 @@ struct GenerationRequest {
   GenerationOptions options;
 
   // Forced pass instead of a search: `forced_target` (without start token) goes through the decoder once, `observer`
-  // sees the weights of encoder and decoder. Empty forced_target with observer: encoder only.
+  // sees the weights of encoder and decoder. The decoder reads options.decoder_start_token_id and the target without its
+  // last token, so that query i is the step that writes token i. Empty forced_target: encoder only.
   bool forced = false;
   std::vector<int32_t> forced_target;
   AttentionObserver* observer = nullptr;    // outlives the request; called on the loop's thread

@@ -1,0 +1,323 @@
+// The loop itself only carries things between its parts: arrivals from the queue to the scheduler,
+// plans from the scheduler to the runner, outcomes to the callers. It sleeps on the queue's
+// condition variable when nothing waits or runs.
+#include "engine/scheduler/engine_loop.h"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "engine/base/check.h"
+#include "engine/base/error.h"
+#include "engine/base/status_macros.h"
+#include "engine/ops/op_threads.h"
+#include "engine/scheduler/request_queue.h"
+#include "engine/scheduler/scheduler.h"
+#include "engine/scheduler/step_runner.h"
+
+namespace attend {
+namespace {
+
+int64_t TickNow() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(MonotonicNow().time_since_epoch())
+      .count();
+}
+
+absl::Status StatusOf(CancelCause cause, int tokens_done) {
+  ErrorDetail detail;
+  detail.metadata = {{"tokens_done", absl::StrCat(tokens_done)}};
+  switch (cause) {
+    case CancelCause::kClient:
+      break;
+    case CancelCause::kDeadline:
+      detail.reason = "DEADLINE_EXCEEDED";
+      return MakeError(absl::StatusCode::kDeadlineExceeded,
+                       absl::StrCat("the deadline passed after ", tokens_done, " output tokens"),
+                       std::move(detail));
+    case CancelCause::kShutdown:
+      detail.reason = "SHUTTING_DOWN";
+      detail.retry_after = absl::Seconds(1);
+      return MakeError(absl::StatusCode::kUnavailable, "the model is shutting down",
+                       std::move(detail));
+  }
+  return absl::CancelledError("the caller cancelled");
+}
+
+absl::Status TooLong(const char* what, size_t found, int64_t limit) {
+  ErrorDetail detail;
+  detail.reason = "INPUT_TOO_LONG";
+  detail.metadata = {{"limit", absl::StrCat(limit)}, {"found", absl::StrCat(found)}};
+  return MakeError(absl::StatusCode::kInvalidArgument,
+                   absl::StrCat("the ", what, " has ", found, " tokens, the model takes ", limit),
+                   std::move(detail));
+}
+
+absl::Status CheckIds(const char* what, absl::Span<const int32_t> ids, int64_t vocab_size) {
+  for (const int32_t id : ids) {
+    if (id < 0 || id >= vocab_size) {
+      return InvalidField("OPTION_OUT_OF_RANGE", "",
+                          absl::StrCat("the ", what, " has token id ", id,
+                                       ", outside the vocabulary of ", vocab_size));
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+struct EngineLoop::State {
+  State(const Model* m, const SchedulerOptions& o, EngineObserver* ob)
+      : model(m),
+        observer(ob),
+        limits{o.max_batch_rows, o.max_encode_tokens, o.kv_cache_bytes},
+        num_threads(o.num_threads),
+        queue(o.queue_capacity_tokens),
+        scheduler(limits),
+        runner(m, o.kv_cache_bytes, ob) {}
+
+  const Model* const model;
+  EngineObserver* const observer;
+  const SchedulerLimits limits;
+  const int num_threads;
+  RequestQueue queue;
+
+  // The loop's thread only (WorstCaseBytes, which is constant, apart).
+  Scheduler scheduler;
+  StepRunner runner;
+  SequenceTable sequences;
+  SequenceId last_id = 0;
+
+  std::atomic<int64_t> last_tick_ns{0};  // monotonic; 0 while asleep
+  std::thread thread;
+
+  absl::Status Check(const GenerationRequest& request) const;
+  SequenceDemand DemandOf(const GenerationRequest& request) const;
+
+  void Loop();
+  void Accept(std::vector<Arrival> arrivals);
+  void Drop(const StepPlan& plan);
+  void RunStep(const StepPlan& plan);
+  void ReportSettled(Sequence* sequence);
+  void Answer(SequenceId id, absl::Status status);
+  void ObserveLoad();
+};
+
+// What only the model and the caller can break; the model's passes take these for granted.
+absl::Status EngineLoop::State::Check(const GenerationRequest& request) const {
+  const ModelSpec& spec = model->spec();
+  if (request.source_ids.empty())
+    return InvalidField("EMPTY_INPUT", "", "the source has no tokens");
+  if (static_cast<int64_t>(request.source_ids.size()) > spec.encoder.max_position_embeddings) {
+    return TooLong("source", request.source_ids.size(), spec.encoder.max_position_embeddings);
+  }
+  ATTEND_RETURN_IF_ERROR(CheckIds("source", request.source_ids, spec.source_vocab_size));
+  const int64_t positions = spec.decoder.max_position_embeddings;
+  if (request.forced) {
+    if (static_cast<int64_t>(request.forced_target.size()) > positions) {
+      return TooLong("target", request.forced_target.size(), positions);
+    }
+    return CheckIds("target", request.forced_target, spec.target_vocab_size);
+  }
+  const GenerationOptions& options = request.options;
+  if (options.max_length < 2 || options.max_length - 1 > positions) {
+    return InvalidField("OPTION_OUT_OF_RANGE", "max_output_tokens",
+                        absl::StrCat("max_length must be from 2 to ", positions + 1, ", found ",
+                                     options.max_length));
+  }
+  return CheckIds("target prefix", options.prefix_tokens, spec.target_vocab_size);
+}
+
+SequenceDemand EngineLoop::State::DemandOf(const GenerationRequest& request) const {
+  SequenceDemand demand;
+  const auto source_tokens = static_cast<int64_t>(request.source_ids.size());
+  demand.caller = request.caller;
+  demand.forced = request.forced;
+  demand.encode_tokens = source_tokens;
+  if (request.forced) {
+    demand.encode_tokens += static_cast<int64_t>(request.forced_target.size());
+    demand.kv_bytes = runner.WorstCaseBytes(0, 1, source_tokens);
+  } else {
+    const GenerationOptions& options = request.options;
+    demand.rows = options.sampling ? options.num_return_sequences : options.num_beams;
+    demand.kv_bytes = runner.WorstCaseBytes(demand.rows, options.max_length, source_tokens);
+  }
+  demand.deadline = request.deadline;
+  demand.cancelled = request.cancelled;
+  return demand;
+}
+
+void EngineLoop::State::Accept(std::vector<Arrival> arrivals) {
+  for (Arrival& arrival : arrivals) {
+    SequenceDemand demand = DemandOf(*arrival.request);
+    demand.id = ++last_id;
+    scheduler.Enqueue(demand);
+    auto sequence = std::make_unique<Sequence>();
+    sequence->stats.input_tokens = static_cast<int>(arrival.request->source_ids.size());
+    sequence->request = std::move(arrival.request);
+    sequence->queued_tokens = arrival.tokens;
+    sequence->submitted = arrival.submitted;
+    sequences.emplace(demand.id, std::move(sequence));
+  }
+}
+
+// Ends a sequence: frees what it holds, then calls back, so that the caller may submit again at
+// once.
+void EngineLoop::State::Answer(SequenceId id, absl::Status status) {
+  const auto found = sequences.find(id);
+  ATTEND_CHECK(found != sequences.end(), "a sequence is answered twice");
+  std::unique_ptr<Sequence> sequence = std::move(found->second);
+  sequences.erase(found);
+  GenerationResult result;
+  if (status.ok() && sequence->search != nullptr) {
+    result.hypotheses = sequence->search->Hypotheses();
+    if (!result.hypotheses.empty()) {
+      sequence->stats.output_tokens = static_cast<int>(result.hypotheses[0].tokens.size());
+    }
+  }
+  result.status = std::move(status);
+  result.stats = sequence->stats;
+  runner.Release(sequence.get());
+  const std::shared_ptr<GenerationRequest> request = std::move(sequence->request);
+  sequence.reset();
+  if (request->on_done) request->on_done(std::move(result));
+  queue.MarkDone();
+}
+
+void EngineLoop::State::Drop(const StepPlan& plan) {
+  const MonotonicTime now = MonotonicNow();
+  for (const PlannedDrop& drop : plan.drop) {
+    Sequence& sequence = *sequences.at(drop.id);
+    int tokens_done = 0;
+    int64_t wasted = 0;
+    if (drop.was_running) {
+      tokens_done = sequence.search->num_generated();
+      wasted = sequence.stats.input_tokens + sequence.stats.computed_tokens;
+    } else {
+      sequence.stats.queue = Elapsed(sequence.submitted, now);
+      queue.Release(sequence.queued_tokens);
+    }
+    if (observer != nullptr) {
+      observer->OnCancelled(drop.cause,
+                            drop.was_running ? CancelStage::kDecode : CancelStage::kQueued, wasted);
+    }
+    Answer(drop.id, StatusOf(drop.cause, tokens_done));
+  }
+}
+
+void EngineLoop::State::ReportSettled(Sequence* sequence) {
+  if (!sequence->request->on_settled) return;
+  const absl::Span<const int32_t> settled = sequence->search->settled();
+  if (settled.size() <= sequence->num_reported) return;
+  const absl::Span<const int32_t> fresh = settled.subspan(sequence->num_reported);
+  sequence->num_reported = settled.size();
+  sequence->request->on_settled(fresh);
+}
+
+void EngineLoop::State::RunStep(const StepPlan& plan) {
+  const MonotonicTime now = MonotonicNow();
+  for (const std::vector<SequenceId>* admitted : {&plan.forced, &plan.encode}) {
+    for (const SequenceId id : *admitted) {
+      Sequence& sequence = *sequences.at(id);
+      sequence.stats.queue = Elapsed(sequence.submitted, now);
+      queue.Release(sequence.queued_tokens);
+      if (observer != nullptr) observer->OnQueueWait(sequence.stats.queue);
+    }
+  }
+  runner.Run(plan, sequences);
+  std::vector<SequenceId> ended;
+  for (const SequenceId id : plan.decode) {
+    Sequence* sequence = sequences.at(id).get();
+    ReportSettled(sequence);
+    if (sequence->search->finished()) ended.push_back(id);
+  }
+  scheduler.Update(ended);
+  for (const SequenceId id : plan.forced) Answer(id, absl::OkStatus());
+  for (const SequenceId id : ended) Answer(id, absl::OkStatus());
+}
+
+void EngineLoop::State::ObserveLoad() {
+  if (observer == nullptr) return;
+  LoadStats load;
+  load.queue_sequences = scheduler.num_waiting();
+  load.queue_tokens = queue.waiting_tokens();
+  if (load.queue_sequences > 0) {
+    load.queue_oldest =
+        Elapsed(sequences.at(scheduler.oldest_waiting())->submitted, MonotonicNow());
+  }
+  load.active_sequences = scheduler.num_running();
+  load.kv_cache_bytes = runner.used_bytes();
+  observer->OnLoad(load);
+}
+
+void EngineLoop::State::Loop() {
+  SetOpThreads(num_threads);
+  while (true) {
+    const bool may_sleep = scheduler.idle();
+    if (may_sleep) last_tick_ns.store(0, std::memory_order_relaxed);
+    RequestQueue::Notices notices = queue.Take(may_sleep);
+    last_tick_ns.store(TickNow(), std::memory_order_relaxed);
+    Accept(std::move(notices.arrivals));
+    if (notices.stopped && scheduler.idle()) return;
+    const StepPlan plan =
+        notices.aborted ? scheduler.DropAll() : scheduler.Schedule(absl::Now(), notices.woken);
+    Drop(plan);
+    if (!plan.runs_nothing()) RunStep(plan);
+    if (scheduler.idle()) runner.Trim();
+    ObserveLoad();
+  }
+}
+
+EngineLoop::EngineLoop(const Model* model, const SchedulerOptions& options,
+                       EngineObserver* observer)
+    : state_(std::make_unique<State>(model, options, observer)) {
+  state_->thread = std::thread([state = state_.get()] { state->Loop(); });
+}
+
+EngineLoop::~EngineLoop() {
+  state_->queue.Abort();
+  state_->queue.Stop();
+  state_->thread.join();
+}
+
+absl::Status EngineLoop::Submit(std::shared_ptr<GenerationRequest> request) {
+  ATTEND_RETURN_IF_ERROR(state_->Check(*request));
+  const SequenceDemand demand = state_->DemandOf(*request);
+  if (!Scheduler::CanEverFit(demand, state_->limits)) {
+    ErrorDetail detail;
+    detail.reason = "MEMORY_BUDGET";
+    detail.metadata = {{"need_bytes", absl::StrCat(demand.kv_bytes)},
+                       {"have_bytes", absl::StrCat(state_->limits.kv_cache_bytes)},
+                       {"need_rows", absl::StrCat(demand.rows)},
+                       {"have_rows", absl::StrCat(state_->limits.max_batch_rows)}};
+    return MakeError(
+        absl::StatusCode::kResourceExhausted,
+        absl::StrCat("the request may need ", demand.kv_bytes, " bytes of cache and ", demand.rows,
+                     " decoder rows; there are ", state_->limits.kv_cache_bytes, " and ",
+                     state_->limits.max_batch_rows),
+        std::move(detail));
+  }
+  return state_->queue.Push(std::move(request), demand.encode_tokens);
+}
+
+void EngineLoop::Wake() { state_->queue.Wake(); }
+
+void EngineLoop::Drain(absl::Duration timeout) {
+  state_->queue.Close();
+  if (state_->queue.WaitUntilDone(timeout)) return;
+  state_->queue.Abort();
+  state_->queue.WaitUntilDone(absl::InfiniteDuration());
+}
+
+absl::Duration EngineLoop::SinceLastTick() const {
+  const int64_t tick = state_->last_tick_ns.load(std::memory_order_relaxed);
+  if (tick == 0) return absl::ZeroDuration();
+  return absl::Nanoseconds(TickNow() - tick);
+}
+
+int64_t EngineLoop::queue_capacity_tokens() const { return state_->queue.capacity_tokens(); }
+
+}  // namespace attend

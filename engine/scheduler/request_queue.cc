@@ -1,0 +1,137 @@
+// A mutex, two condition variables and counts. std:: primitives rather than Abseil's, so that
+// ThreadSanitizer, which the distribution's Abseil was not built with, sees every hand-over.
+#include "engine/scheduler/request_queue.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "engine/base/error.h"
+
+namespace attend {
+namespace {
+
+// How fast the past is forgotten when judging throughput.
+constexpr double kMemorySeconds = 5.0;
+
+}  // namespace
+
+RequestQueue::RequestQueue(int64_t capacity_tokens)
+    : capacity_tokens_(std::max<int64_t>(1, capacity_tokens)) {}
+
+// Time until room for that many tokens is free, if they go on being taken as of late.
+absl::Duration RequestQueue::EstimateWait(int64_t tokens) const {
+  if (recent_tokens_ <= 0 || recent_seconds_ <= 0) return absl::Seconds(1);
+  const double seconds = static_cast<double>(tokens) * recent_seconds_ / recent_tokens_;
+  return absl::Seconds(std::clamp(seconds, 0.01, 30.0));
+}
+
+absl::Status RequestQueue::Push(std::shared_ptr<GenerationRequest> request, int64_t tokens) {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (closed_) {
+      ErrorDetail detail;
+      detail.reason = "SHUTTING_DOWN";
+      detail.retry_after = absl::Seconds(1);
+      return MakeError(absl::StatusCode::kUnavailable, "the model is shutting down",
+                       std::move(detail));
+    }
+    if (waiting_tokens_ > 0 && waiting_tokens_ + tokens > capacity_tokens_) {
+      ErrorDetail detail;
+      detail.reason = "QUEUE_FULL";
+      detail.metadata = {{"waiting_tokens", absl::StrCat(waiting_tokens_)},
+                         {"capacity_tokens", absl::StrCat(capacity_tokens_)}};
+      detail.retry_after = EstimateWait(waiting_tokens_ + tokens - capacity_tokens_);
+      return MakeError(absl::StatusCode::kResourceExhausted,
+                       absl::StrCat("the queue is full: ", waiting_tokens_, " of ",
+                                    capacity_tokens_, " tokens wait"),
+                       std::move(detail));
+    }
+    if (waiting_tokens_ == 0) busy_since_ = MonotonicNow();
+    waiting_tokens_ += tokens;
+    ++num_unanswered_;
+    arrivals_.push_back({std::move(request), tokens, MonotonicNow()});
+  }
+  work_.notify_one();
+  return absl::OkStatus();
+}
+
+void RequestQueue::Wake() {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    woken_ = true;
+  }
+  work_.notify_one();
+}
+
+void RequestQueue::Close() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  closed_ = true;
+}
+
+void RequestQueue::Abort() {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    closed_ = aborted_ = true;
+  }
+  work_.notify_one();
+}
+
+void RequestQueue::Stop() {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    closed_ = stopped_ = true;
+  }
+  work_.notify_one();
+}
+
+bool RequestQueue::WaitUntilDone(absl::Duration timeout) {
+  std::unique_lock<std::mutex> lock(mutex_);
+  const auto done = [this] { return num_unanswered_ == 0; };
+  // A year stands for ever: adding an infinite duration to a time point would overflow.
+  const absl::Duration bounded = std::clamp(timeout, absl::ZeroDuration(), absl::Hours(24 * 365));
+  return done_.wait_until(lock, MonotonicNow() + absl::ToChronoNanoseconds(bounded), done);
+}
+
+RequestQueue::Notices RequestQueue::Take(bool may_sleep) {
+  std::unique_lock<std::mutex> lock(mutex_);
+  if (may_sleep) {
+    work_.wait(lock, [this] {
+      return !arrivals_.empty() || woken_ || stopped_ || (aborted_ && num_unanswered_ > 0);
+    });
+  }
+  Notices notices;
+  notices.arrivals.swap(arrivals_);
+  notices.woken = std::exchange(woken_, false);
+  notices.aborted = aborted_;
+  notices.stopped = stopped_;
+  return notices;
+}
+
+void RequestQueue::Release(int64_t tokens) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  const MonotonicTime now = MonotonicNow();
+  const double seconds = absl::ToDoubleSeconds(Elapsed(busy_since_, now));
+  const double keep = std::exp(-seconds / kMemorySeconds);
+  recent_tokens_ = recent_tokens_ * keep + static_cast<double>(tokens);
+  recent_seconds_ = recent_seconds_ * keep + seconds;
+  busy_since_ = now;
+  waiting_tokens_ -= tokens;
+}
+
+void RequestQueue::MarkDone() {
+  bool all_done = false;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    all_done = --num_unanswered_ == 0;
+  }
+  if (all_done) done_.notify_all();
+}
+
+int64_t RequestQueue::waiting_tokens() const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return waiting_tokens_;
+}
+
+}  // namespace attend

@@ -1,0 +1,177 @@
+// Bookkeeping over demands. Waiting sequences live in a map by id (order of arrival); the turns of
+// the callers only point into it, so that a drop from the middle costs nothing.
+#include "engine/scheduler/scheduler.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "engine/base/check.h"
+
+namespace attend {
+namespace {
+
+const char* Name(CancelCause cause) {
+  switch (cause) {
+    case CancelCause::kClient:
+      return "client";
+    case CancelCause::kDeadline:
+      return "deadline";
+    case CancelCause::kShutdown:
+      return "shutdown";
+  }
+  return "?";
+}
+
+void Print(std::ostream& out, const char* name, const std::vector<SequenceId>& ids) {
+  out << ' ' << name << " [";
+  for (size_t i = 0; i < ids.size(); ++i) out << (i == 0 ? "" : " ") << ids[i];
+  out << ']';
+}
+
+// Why a sequence should not go on, if so. The caller's own wish comes first.
+std::optional<CancelCause> ReasonToDrop(const SequenceDemand& demand, absl::Time now) {
+  if (demand.cancelled != nullptr && demand.cancelled->load(std::memory_order_acquire))
+    return CancelCause::kClient;
+  if (demand.deadline <= now) return CancelCause::kDeadline;
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::ostream& operator<<(std::ostream& out, const StepPlan& plan) {
+  out << "drop [";
+  for (size_t i = 0; i < plan.drop.size(); ++i) {
+    out << (i == 0 ? "" : " ") << plan.drop[i].id << ' ' << Name(plan.drop[i].cause);
+    if (plan.drop[i].was_running) out << " running";
+  }
+  out << ']';
+  Print(out, "forced", plan.forced);
+  Print(out, "encode", plan.encode);
+  Print(out, "decode", plan.decode);
+  return out;
+}
+
+bool Scheduler::CanEverFit(const SequenceDemand& demand, const SchedulerLimits& limits) {
+  return demand.rows <= limits.max_batch_rows && demand.kv_bytes <= limits.kv_cache_bytes;
+}
+
+void Scheduler::Enqueue(const SequenceDemand& demand) {
+  ATTEND_CHECK(CanEverFit(demand, limits_), "a sequence that can never run was enqueued");
+  ATTEND_CHECK(waiting_.empty() || waiting_.rbegin()->first < demand.id, "sequence ids must rise");
+  waiting_.emplace_hint(waiting_.end(), demand.id, demand);
+  std::deque<SequenceId>& ids = by_caller_[demand.caller];
+  if (ids.empty()) turns_.push_back(demand.caller);
+  ids.push_back(demand.id);
+  next_deadline_ = std::min(next_deadline_, demand.deadline);
+}
+
+void Scheduler::Free(const SequenceDemand& demand) {
+  reserved_rows_ -= demand.rows;
+  reserved_bytes_ -= demand.kv_bytes;
+}
+
+void Scheduler::DropRunning(absl::Time now, StepPlan* plan) {
+  const auto dropped = [&](const SequenceDemand& demand) {
+    const std::optional<CancelCause> cause = ReasonToDrop(demand, now);
+    if (!cause) return false;
+    plan->drop.push_back({demand.id, *cause, /*was_running=*/true});
+    Free(demand);
+    return true;
+  };
+  running_.erase(std::remove_if(running_.begin(), running_.end(), dropped), running_.end());
+}
+
+void Scheduler::DropWaiting(absl::Time now, StepPlan* plan) {
+  next_deadline_ = absl::InfiniteFuture();
+  for (auto it = waiting_.begin(); it != waiting_.end();) {
+    const std::optional<CancelCause> cause = ReasonToDrop(it->second, now);
+    if (cause) {
+      plan->drop.push_back({it->first, *cause, /*was_running=*/false});
+      it = waiting_.erase(it);
+    } else {
+      next_deadline_ = std::min(next_deadline_, it->second.deadline);
+      ++it;
+    }
+  }
+}
+
+void Scheduler::Admit(absl::Time now, StepPlan* plan) {
+  int64_t encode_tokens = 0, forced_bytes = 0;
+  while (!turns_.empty()) {
+    const uint64_t caller = turns_.front();
+    std::deque<SequenceId>& ids = by_caller_[caller];
+    while (!ids.empty() && waiting_.count(ids.front()) == 0) ids.pop_front();
+    if (ids.empty()) {
+      by_caller_.erase(caller);
+      turns_.pop_front();
+      continue;
+    }
+    const auto next = waiting_.find(ids.front());
+    const SequenceDemand& demand = next->second;
+    if (const std::optional<CancelCause> cause = ReasonToDrop(demand, now)) {
+      plan->drop.push_back({demand.id, *cause, /*was_running=*/false});
+      waiting_.erase(next);
+      continue;
+    }
+    const bool fits =
+        reserved_rows_ + demand.rows <= limits_.max_batch_rows &&
+        reserved_bytes_ + forced_bytes + demand.kv_bytes <= limits_.kv_cache_bytes &&
+        (encode_tokens == 0 || encode_tokens + demand.encode_tokens <= limits_.max_encode_tokens);
+    if (!fits) return;
+    encode_tokens += demand.encode_tokens;
+    if (demand.forced) {
+      forced_bytes += demand.kv_bytes;
+      plan->forced.push_back(demand.id);
+    } else {
+      reserved_rows_ += demand.rows;
+      reserved_bytes_ += demand.kv_bytes;
+      plan->encode.push_back(demand.id);
+      running_.push_back(demand);
+    }
+    waiting_.erase(next);
+    ids.pop_front();
+    turns_.pop_front();
+    if (ids.empty()) {
+      by_caller_.erase(caller);
+    } else {
+      turns_.push_back(caller);
+    }
+  }
+}
+
+StepPlan Scheduler::Schedule(absl::Time now, bool check_waiting) {
+  StepPlan plan;
+  DropRunning(now, &plan);
+  if (check_waiting || next_deadline_ <= now) DropWaiting(now, &plan);
+  Admit(now, &plan);
+  for (const SequenceDemand& demand : running_) plan.decode.push_back(demand.id);
+  return plan;
+}
+
+StepPlan Scheduler::DropAll() {
+  StepPlan plan;
+  for (const SequenceDemand& demand : running_) {
+    plan.drop.push_back({demand.id, CancelCause::kShutdown, /*was_running=*/true});
+    Free(demand);
+  }
+  running_.clear();
+  for (const auto& [id, demand] : waiting_)
+    plan.drop.push_back({id, CancelCause::kShutdown, /*was_running=*/false});
+  waiting_.clear();
+  by_caller_.clear();
+  turns_.clear();
+  next_deadline_ = absl::InfiniteFuture();
+  return plan;
+}
+
+void Scheduler::Update(absl::Span<const SequenceId> ended) {
+  if (ended.empty()) return;
+  const auto has_ended = [&](const SequenceDemand& demand) {
+    if (std::find(ended.begin(), ended.end(), demand.id) == ended.end()) return false;
+    Free(demand);
+    return true;
+  };
+  running_.erase(std::remove_if(running_.begin(), running_.end(), has_ended), running_.end());
+}
+
+}  // namespace attend

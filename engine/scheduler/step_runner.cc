@@ -1,0 +1,203 @@
+// All callers' rows go through the model together; afterwards each search sees only its own rows of
+// the logits. That a row's numbers do not depend on its neighbours is the model's promise, so
+// nothing here depends on who else is in the step.
+#include "engine/scheduler/step_runner.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "engine/base/check.h"
+#include "engine/layers/workspace.h"
+
+namespace attend {
+namespace {
+
+// What stays allocated between bursts: of free cache pages, of each matrix, of scratch memory.
+constexpr int64_t kKeptPoolBytes = int64_t{4} << 20;
+constexpr size_t kKeptMatrixBytes = size_t{4} << 20;
+
+Sequence* Find(const SequenceTable& table, SequenceId id) {
+  const auto found = table.find(id);
+  ATTEND_CHECK(found != table.end(), "a plan names a sequence that is gone");
+  return found->second.get();
+}
+
+}  // namespace
+
+StepRunner::StepRunner(const Model* model, int64_t kv_cache_bytes, EngineObserver* observer)
+    : model_(model),
+      observer_(observer),
+      pool_(model->spec().decoder.num_layers, model->spec().decoder.hidden_size, kv_cache_bytes),
+      workspace_(MakeWorkspace()) {}
+
+StepRunner::~StepRunner() = default;
+
+int64_t StepRunner::CrossBytes(int64_t source_tokens) const {
+  return int64_t{2} * pool_.num_layers() * source_tokens * pool_.hidden_size() *
+         static_cast<int64_t>(sizeof(float));
+}
+
+int64_t StepRunner::WorstCaseBytes(int64_t rows, int64_t max_length, int64_t source_tokens) const {
+  // The last token is chosen but never fed back.
+  const int64_t pages = (max_length - 1 + SelfCache::kPageTokens - 1) / SelfCache::kPageTokens;
+  return rows * pages * pool_.page_bytes() + CrossBytes(source_tokens);
+}
+
+void StepRunner::Observe(StepPhase phase, size_t sequences, int64_t tokens,
+                         absl::Duration duration) {
+  if (observer_ == nullptr) return;
+  observer_->OnStep({phase, static_cast<int>(sequences), tokens, duration});
+}
+
+void StepRunner::ProjectCross(ConstMatrixView encoded, CrossCache* cross) {
+  model_->ProjectCross(encoded, workspace_.get(), cross);
+  pool_.AddCrossBytes(CrossBytes(cross->length()));
+}
+
+void StepRunner::ReleaseCross(CrossCache* cross) {
+  pool_.AddCrossBytes(-CrossBytes(cross->length()));
+  *cross = CrossCache();
+}
+
+void StepRunner::Release(Sequence* sequence) {
+  sequence->rows.clear();
+  ReleaseCross(&sequence->cross);
+}
+
+void StepRunner::Trim() {
+  pool_.Trim(kKeptPoolBytes);
+  for (Matrix* matrix : {&hidden_, &logits_}) {
+    if (matrix->allocated_bytes() > kKeptMatrixBytes) *matrix = Matrix();
+  }
+  const Workspace& scratch = *workspace_;
+  const size_t scratch_bytes = scratch.projected.allocated_bytes() +
+                               scratch.intermediate.allocated_bytes() +
+                               scratch.probabilities.capacity() * sizeof(float);
+  if (scratch_bytes > kKeptMatrixBytes) workspace_ = MakeWorkspace();
+}
+
+void StepRunner::Run(const StepPlan& plan, const SequenceTable& table) {
+  if (!plan.forced.empty()) RunForced(plan.forced, table);
+  if (!plan.encode.empty()) RunEncode(plan.encode, table);
+  if (!plan.decode.empty()) RunDecode(plan.decode, table);
+}
+
+void StepRunner::RunForced(absl::Span<const SequenceId> ids, const SequenceTable& table) {
+  const MonotonicTime begin = MonotonicNow();
+  sources_.Clear();
+  attention_observers_.clear();
+  for (const SequenceId id : ids) {
+    const GenerationRequest& request = *Find(table, id)->request;
+    sources_.Add(request.source_ids);
+    attention_observers_.push_back(request.observer);
+  }
+  model_->Encode(sources_, attention_observers_, workspace_.get(), &hidden_);
+  const MonotonicTime encoded = MonotonicNow();
+
+  targets_.Clear();
+  attention_observers_.clear();
+  std::vector<const CrossCache*> crosses;
+  for (size_t i = 0; i < ids.size(); ++i) {
+    Sequence* sequence = Find(table, ids[i]);
+    const GenerationRequest& request = *sequence->request;
+    if (request.forced_target.empty()) continue;  // the encoder's weights only
+    const int n = static_cast<int>(i);
+    ProjectCross(hidden_.view().Rows(sources_.begin(n), sources_.length(n)), &sequence->cross);
+    // The decoder reads the target one token late: row i is the step that writes token i.
+    std::vector<int32_t> inputs = {request.options.decoder_start_token_id};
+    inputs.insert(inputs.end(), request.forced_target.begin(), request.forced_target.end() - 1);
+    targets_.Add(inputs);
+    crosses.push_back(&sequence->cross);
+    attention_observers_.push_back(request.observer);
+  }
+  if (!crosses.empty()) {
+    model_->DecodeForced(targets_, crosses, attention_observers_, workspace_.get(), nullptr,
+                         nullptr);
+  }
+  const MonotonicTime end = MonotonicNow();
+  for (const SequenceId id : ids) {
+    Sequence* sequence = Find(table, id);
+    sequence->stats.encode = Elapsed(begin, encoded);
+    sequence->stats.decode = Elapsed(encoded, end);
+    sequence->stats.output_tokens = static_cast<int>(sequence->request->forced_target.size());
+    sequence->stats.computed_tokens = sequence->stats.output_tokens;
+    sequence->stats.peak_batch_sequences = static_cast<int>(ids.size());
+  }
+  Observe(StepPhase::kForced, ids.size(), sources_.total_tokens() + targets_.total_tokens(),
+          Elapsed(begin, end));
+}
+
+void StepRunner::RunEncode(absl::Span<const SequenceId> ids, const SequenceTable& table) {
+  const MonotonicTime begin = MonotonicNow();
+  sources_.Clear();
+  for (const SequenceId id : ids) sources_.Add(Find(table, id)->request->source_ids);
+  model_->Encode(sources_, {}, workspace_.get(), &hidden_);
+  for (size_t i = 0; i < ids.size(); ++i) {
+    Sequence* sequence = Find(table, ids[i]);
+    const int n = static_cast<int>(i);
+    ProjectCross(hidden_.view().Rows(sources_.begin(n), sources_.length(n)), &sequence->cross);
+    sequence->search = MakeSearch(sequence->request->options, sequence->request->source_ids,
+                                  model_->spec().target_vocab_size);
+    sequence->rows.emplace_back(&pool_);
+  }
+  const absl::Duration duration = Elapsed(begin, MonotonicNow());
+  for (const SequenceId id : ids) Find(table, id)->stats.encode = duration;
+  Observe(StepPhase::kEncode, ids.size(), sources_.total_tokens(), duration);
+}
+
+// Gives every row of the search the cache of the row that it continues.
+void StepRunner::Rearrange(Sequence* sequence) {
+  const absl::Span<const SearchRow> next = sequence->search->rows();
+  uses_.assign(sequence->rows.size(), 0);
+  for (const SearchRow& row : next) ++uses_[static_cast<size_t>(row.parent)];
+  rearranged_.clear();
+  for (const SearchRow& row : next) {
+    const auto parent = static_cast<size_t>(row.parent);
+    // The last to continue a row takes its cache over; those before share its pages.
+    if (--uses_[parent] == 0) {
+      rearranged_.push_back(std::move(sequence->rows[parent]));
+    } else {
+      rearranged_.push_back(sequence->rows[parent].Fork());
+    }
+  }
+  sequence->rows.swap(rearranged_);
+  rearranged_.clear();
+}
+
+void StepRunner::RunDecode(absl::Span<const SequenceId> ids, const SequenceTable& table) {
+  const MonotonicTime begin = MonotonicNow();
+  decode_rows_.clear();
+  for (const SequenceId id : ids) {
+    Sequence* sequence = Find(table, id);
+    const absl::Span<const SearchRow> rows = sequence->search->rows();
+    ATTEND_CHECK(!rows.empty() && rows.size() == sequence->rows.size(),
+                 "rows and caches of a sequence differ");
+    for (size_t r = 0; r < rows.size(); ++r) {
+      decode_rows_.push_back({rows[r].token, &sequence->rows[r], &sequence->cross});
+    }
+  }
+  model_->DecodeStep(decode_rows_, workspace_.get(), &logits_);
+  int64_t first_row = 0;
+  for (const SequenceId id : ids) {
+    Sequence* sequence = Find(table, id);
+    const auto num_rows = static_cast<int64_t>(sequence->rows.size());
+    sequence->search->Advance(logits_.view().Rows(first_row, num_rows));
+    Rearrange(sequence);
+    first_row += num_rows;
+    sequence->stats.computed_tokens += static_cast<int>(num_rows);
+  }
+  const MonotonicTime end = MonotonicNow();
+  for (const SequenceId id : ids) {
+    Sequence* sequence = Find(table, id);
+    SequenceStats& stats = sequence->stats;
+    stats.decode += Elapsed(begin, end);
+    stats.peak_batch_sequences = std::max(stats.peak_batch_sequences, static_cast<int>(ids.size()));
+    if (stats.time_to_first_token == absl::ZeroDuration()) {
+      stats.time_to_first_token = Elapsed(sequence->submitted, end);
+      if (observer_ != nullptr) observer_->OnFirstToken(stats.time_to_first_token);
+    }
+  }
+  Observe(StepPhase::kDecode, ids.size(), first_row, Elapsed(begin, end));
+}
+
+}  // namespace attend

@@ -1,0 +1,79 @@
+// Executes step plans: packs what the plan names into one encoder pass, one forced pass and one
+// decode step, lets every search advance on its rows of the logits, and rearranges the caches as
+// the searches say. Owns what is computed with: cache pool, workspace, logits. Belongs to the
+// loop's thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "absl/types/span.h"
+#include "engine/generation/search_state.h"
+#include "engine/layers/kv_cache.h"
+#include "engine/layers/ragged_batch.h"
+#include "engine/models/model.h"
+#include "engine/scheduler/engine_observer.h"
+#include "engine/scheduler/request_queue.h"  // MonotonicTime
+#include "engine/scheduler/step_plan.h"
+
+namespace attend {
+
+// One accepted request and all that was computed for it.
+struct Sequence {
+  std::shared_ptr<GenerationRequest> request;
+  int64_t queued_tokens = 0;
+  MonotonicTime submitted;
+  SequenceStats stats;
+  std::unique_ptr<SearchState> search;  // once encoded; never for a forced pass
+  CrossCache cross;
+  std::vector<SelfCache> rows;  // one per row of the search, in order
+  size_t num_reported = 0;      // settled tokens that on_settled has seen
+};
+
+using SequenceTable = std::unordered_map<SequenceId, std::unique_ptr<Sequence>>;
+
+class StepRunner {
+ public:
+  // `model` and `observer` (may be null) are borrowed.
+  StepRunner(const Model* model, int64_t kv_cache_bytes, EngineObserver* observer);
+  ~StepRunner();
+
+  // Bytes of cache a sequence can come to need: `rows` hypotheses of `max_length` ids, and a source
+  // of `source_tokens`.
+  int64_t WorstCaseBytes(int64_t rows, int64_t max_length, int64_t source_tokens) const;
+
+  // Runs the plan's passes (not its drops). Every planned id must be in the table. Afterwards a
+  // sequence has ended when its search is finished, or when it was a forced pass.
+  void Run(const StepPlan& plan, const SequenceTable& table);
+  // Frees the caches of a sequence that leaves.
+  void Release(Sequence* sequence);
+
+  int64_t used_bytes() const { return pool_.used_bytes(); }
+  // Gives memory of past bursts back; for when nothing runs.
+  void Trim();
+
+ private:
+  void RunForced(absl::Span<const SequenceId> ids, const SequenceTable& table);
+  void RunEncode(absl::Span<const SequenceId> ids, const SequenceTable& table);
+  void RunDecode(absl::Span<const SequenceId> ids, const SequenceTable& table);
+  void ProjectCross(ConstMatrixView encoded, CrossCache* cross);
+  void Rearrange(Sequence* sequence);
+  void ReleaseCross(CrossCache* cross);
+  int64_t CrossBytes(int64_t source_tokens) const;
+  void Observe(StepPhase phase, size_t sequences, int64_t tokens, absl::Duration duration);
+
+  const Model* const model_;
+  EngineObserver* const observer_;
+  KvCachePool pool_;
+  std::unique_ptr<Workspace> workspace_;
+  RaggedBatch sources_, targets_;
+  std::vector<AttentionObserver*> attention_observers_;
+  Matrix hidden_, logits_;
+  std::vector<DecodeRow> decode_rows_;
+  std::vector<SelfCache> rearranged_;
+  std::vector<int> uses_;
+};
+
+}  // namespace attend
