@@ -2,6 +2,9 @@
 // each thread that runs passes brings its own Workspace. A pass never fails: sizes were checked at load and lengths at
 // admission, so a violated REQUIRES is a bug and checks.
 //
+// Ops use one thread unless the calling thread says otherwise (SetOpThreads in ops/op_threads.h); results are the same bits
+// for any number.
+//
 // Promise (docs/numerics.md): in fp32, what a pass computes for a sequence is the same bits whatever else is in the
 // batch. Equal to transformers' eager fp32 within 1e-4 relative.
 #pragma once
@@ -14,26 +17,17 @@
 #include "engine/checkpoint/model_directory.h"
 #include "engine/checkpoint/weight_reader.h"  // LoadReport
 #include "engine/layers/attention_observer.h"
+#include "engine/layers/decode_row.h"
 #include "engine/layers/kv_cache.h"
 #include "engine/layers/ragged_batch.h"
+#include "engine/layers/workspace.h"
 #include "engine/models/model_spec.h"
 #include "engine/tensor/matrix.h"
 
 namespace attend {
 
-// Scratch memory of the passes; grows to what the largest pass needs. One per thread.
-class Workspace;
+// Scratch memory for one thread's passes (layers/workspace.h).
 std::unique_ptr<Workspace> MakeWorkspace();
-struct WorkspaceDeleter {
-  void operator()(Workspace* w) const;
-};
-
-// One live row of a decode step: its next input token, what it wrote so far, and its source.
-struct DecodeRow {
-  int32_t token = 0;
-  SelfCache* self = nullptr;          // this step's token is appended to it
-  const CrossCache* cross = nullptr;
-};
 
 class Model {
  public:

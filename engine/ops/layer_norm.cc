@@ -82,19 +82,18 @@ int64_t Grain(int64_t cols) { return std::max<int64_t>(1, 65536 / std::max<int64
 void LayerNorm(ConstMatrixView in, ConstMatrixView residual, const LayerNormWeights& weights, MatrixView out) {
   ATTEND_CHECK(in.rows == out.rows && in.cols == out.cols, "shapes of a layer norm");
   ATTEND_CHECK(residual.data == nullptr || (residual.rows == in.rows && residual.cols == in.cols), "shape of a residual");
-  const auto norm_row = HWY_DYNAMIC_POINTER(NormRow);
   ParallelFor(in.rows, Grain(in.cols), [&](int64_t begin, int64_t end) {
     for (int64_t r = begin; r < end; ++r) {
-      norm_row(in.row(r), residual.data != nullptr ? residual.row(r) : nullptr, weights, in.cols, out.row(r));
+      HWY_DYNAMIC_DISPATCH(NormRow)
+      (in.row(r), residual.data != nullptr ? residual.row(r) : nullptr, weights, in.cols, out.row(r));
     }
   });
 }
 
 void AddRows(ConstMatrixView in, MatrixView inout) {
   ATTEND_CHECK(in.rows == inout.rows && in.cols == inout.cols, "shapes of a sum");
-  const auto add_row = HWY_DYNAMIC_POINTER(AddRow);
   ParallelFor(in.rows, Grain(in.cols), [&](int64_t begin, int64_t end) {
-    for (int64_t r = begin; r < end; ++r) add_row(in.row(r), in.cols, inout.row(r));
+    for (int64_t r = begin; r < end; ++r) HWY_DYNAMIC_DISPATCH(AddRow)(in.row(r), in.cols, inout.row(r));
   });
 }
 

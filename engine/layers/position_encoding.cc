@@ -1,0 +1,35 @@
+// "Attention Is All You Need", section 3.5, with sines and cosines not interleaved but in two halves, as Marian has them.
+// Angles are computed in float64 and rounded once, as transformers does: in float32, angles past 100 lose five bits.
+#include "engine/layers/position_encoding.h"
+
+#include <cmath>
+
+namespace attend {
+namespace {
+
+// With an odd width the half of sines is one longer.
+void FillSinusoidalHalves(Matrix* table) {
+  const int64_t cols = table->cols(), sines = (cols + 1) / 2;
+  for (int64_t i = 0; i < sines; ++i) {
+    const double divisor = std::pow(10000.0, 2.0 * static_cast<double>(i) / static_cast<double>(cols));
+    for (int64_t p = 0; p < table->rows(); ++p) {
+      const double angle = static_cast<double>(p) / divisor;
+      table->row(p)[i] = static_cast<float>(std::sin(angle));
+      if (sines + i < cols) table->row(p)[sines + i] = static_cast<float>(std::cos(angle));
+    }
+  }
+}
+
+}  // namespace
+
+Matrix MakePositionTable(PositionEncoding encoding, int64_t max_positions, int64_t hidden_size) {
+  Matrix table(max_positions, hidden_size);
+  switch (encoding) {
+    case PositionEncoding::kSinusoidalHalves:
+      FillSinusoidalHalves(&table);
+      break;
+  }
+  return table;
+}
+
+}  // namespace attend
