@@ -18,7 +18,7 @@ enum class TextSide { kSource, kTarget };
 struct EncodedToken {
   int32_t id = 0;
   std::string piece;        // as the vocabulary spells it, for example "▁cat"
-  ByteSpan span;            // in the text given to Encode; empty for special tokens
+  ByteSpan span;            // in the text given to Encode, white space at its ends left out; empty for special tokens
   bool special = false;     // end of sentence, language tokens, padding
 };
 
@@ -52,6 +52,7 @@ class Tokenizer {
 
   // As the vocabulary spells it; empty when out of range.
   virtual std::string Piece(int32_t id, TextSide side) const = 0;
+  // End of sentence, unknown, padding and language tokens: ids that stand for no text of their own.
   virtual bool IsSpecial(int32_t id) const = 0;
   virtual int64_t vocab_size() const = 0;
   virtual int32_t eos_id() const = 0;
@@ -61,5 +62,9 @@ class Tokenizer {
   // Longest input, special tokens included, that the tokenizer declares (model_max_length), or a very large number.
   virtual int64_t max_length() const = 0;
 };
+
+// Cuts a text down to `max_tokens` as transformers does: ordinary tokens go, from the end, and the end-of-sentence token
+// stays last. Does nothing when it is short enough; `max_tokens` below 1 leaves nothing.
+void TruncateKeepingEnd(EncodedText* text, int64_t max_tokens);
 
 }  // namespace attend

@@ -1,0 +1,78 @@
+// Tokens never go back from one byte to the next, so each token's bytes lie together, and the spans put end to end are
+// the text.
+#include "engine/tokenizers/decoded_text_builder.h"
+
+#include <utility>
+
+#include "engine/base/check.h"
+#include "engine/text/unicode.h"
+
+namespace attend {
+namespace {
+
+// Python counts the four separators of ASCII as white space; Unicode's property does not.
+bool IsStripped(char32_t c) { return IsWhiteSpace(c) || (c >= 0x1C && c <= 0x1F); }
+
+}  // namespace
+
+void DecodedTextBuilder::Append(std::string_view bytes, uint32_t token) {
+  ATTEND_CHECK(tokens_.empty() || tokens_.back() <= token, "tokens must be appended in order");
+  text_.append(bytes);
+  tokens_.resize(text_.size(), token);
+}
+
+void DecodedTextBuilder::ReplaceAll(std::string_view from, std::string_view to) {
+  size_t found = text_.find(from);
+  if (found == std::string::npos) return;
+  const size_t part = from.find(to);
+  std::string text;
+  std::vector<uint32_t> tokens;
+  size_t copied = 0;
+  for (; found != std::string::npos; found = text_.find(from, copied)) {
+    text.append(text_, copied, found - copied);
+    tokens.insert(tokens.end(), tokens_.begin() + copied, tokens_.begin() + found);
+    text.append(to);
+    for (size_t i = 0; i < to.size(); ++i) {
+      tokens.push_back(part == std::string_view::npos ? tokens_[found] : tokens_[found + part + i]);
+    }
+    copied = found + from.size();
+  }
+  text.append(text_, copied, std::string::npos);
+  tokens.insert(tokens.end(), tokens_.begin() + copied, tokens_.end());
+  text_ = std::move(text);
+  tokens_ = std::move(tokens);
+}
+
+void DecodedTextBuilder::Strip() {
+  uint32_t begin = 0;
+  auto end = static_cast<uint32_t>(text_.size());
+  while (begin < end) {
+    const CodePoint c = CodePointAt(text_, begin);
+    if (!IsStripped(c.value)) break;
+    begin = c.end;
+  }
+  while (end > begin) {
+    const CodePoint c = CodePointBefore(text_, end);
+    if (!IsStripped(c.value)) break;
+    end = c.begin;
+  }
+  text_ = text_.substr(begin, end - begin);
+  tokens_.erase(tokens_.begin() + end, tokens_.end());
+  tokens_.erase(tokens_.begin(), tokens_.begin() + begin);
+}
+
+DecodedText DecodedTextBuilder::Build(size_t num_tokens) && {
+  DecodedText decoded;
+  decoded.spans.resize(num_tokens);
+  uint32_t at = 0;
+  for (uint32_t token = 0; token < num_tokens; ++token) {
+    const uint32_t begin = at;
+    while (at < tokens_.size() && tokens_[at] == token) ++at;
+    decoded.spans[token] = {begin, at};
+  }
+  ATTEND_CHECK(at == text_.size(), "a byte belongs to no token");
+  decoded.text = std::move(text_);
+  return decoded;
+}
+
+}  // namespace attend

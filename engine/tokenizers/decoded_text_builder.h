@@ -1,0 +1,31 @@
+// A text under construction in which every byte knows the token that wrote it, through all later edits.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/tokenizers/tokenizer.h"
+
+namespace attend {
+
+class DecodedTextBuilder {
+ public:
+  // REQUIRES: tokens do not go back.
+  void Append(std::string_view bytes, uint32_t token);
+  // Replaces every `from`, left to right. `to` is either a part of `from`, whose bytes keep their tokens, or belongs to
+  // the token of the first byte replaced.
+  void ReplaceAll(std::string_view from, std::string_view to);
+  // Takes white space off both ends, as Python's str.strip does.
+  void Strip();
+  // One span for each of `num_tokens` tokens; of those that wrote nothing, an empty one where it would be.
+  DecodedText Build(size_t num_tokens) &&;
+
+ private:
+  std::string text_;
+  std::vector<uint32_t> tokens_;  // by byte
+};
+
+}  // namespace attend

@@ -1,0 +1,71 @@
+// The tokenizer of Marian checkpoints (opus-mt): source.spm and target.spm cut text into pieces, vocab.json numbers the
+// pieces of both, or vocab.json and target_vocab.json those of one side each. Gives what transformers' MarianTokenizer
+// gives (4.48), quirks included: special tokens written out in a text become special tokens, and ">>fra<<" at its start
+// is the language to translate into.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "engine/checkpoint/model_directory.h"
+#include "engine/tokenizers/byte_trie.h"
+#include "engine/tokenizers/sentencepiece_model.h"
+#include "engine/tokenizers/tokenizer.h"
+#include "engine/tokenizers/vocabulary.h"
+
+namespace attend {
+
+class MarianTokenizer : public Tokenizer {
+ public:
+  // What max_length() says when the checkpoint sets no limit.
+  static constexpr int64_t kUnlimited = int64_t{1} << 40;
+
+  // Errors as tokenizer_factory.h says.
+  static absl::StatusOr<std::unique_ptr<Tokenizer>> Load(const ModelDirectory& directory);
+
+  EncodedText Encode(std::string_view text, TextSide side) const override;
+  DecodedText Decode(absl::Span<const int32_t> ids, TextSide side, bool keep_special) const override;
+  std::string Piece(int32_t id, TextSide side) const override;
+  // With separate vocabularies: of the target's, which is the one that a model writes.
+  bool IsSpecial(int32_t id) const override;
+  // With separate vocabularies: of the larger one.
+  int64_t vocab_size() const override;
+  int32_t eos_id() const override { return target().eos_id; }
+  std::string source_language() const override { return source_language_; }
+  std::string target_language() const override { return target_language_; }
+  int64_t max_length() const override { return max_length_; }
+
+ private:
+  struct Config;  // tokenizer_config.json, read
+
+  // One side of the translation.
+  struct Side {
+    std::unique_ptr<SentencePieceModel> model;
+    Vocabulary vocabulary;
+    std::vector<bool> special;   // by id: left out by Decode
+    std::vector<bool> language;  // by id: ">>fra<<"
+    int32_t eos_id = 0;
+    int32_t unk_id = 0;
+  };
+
+  MarianTokenizer() = default;
+  static absl::StatusOr<Config> ReadConfig(const ModelDirectory& directory);
+  absl::Status ReadVocabularies(const ModelDirectory& directory, const Config& config);
+  static absl::Status MarkSpecialTokens(const Config& config, std::string_view file, Side* side);
+  void EncodeSegment(std::string_view text, ByteSpan segment, const Side& side, std::vector<EncodedToken>* tokens) const;
+
+  const Side& source() const { return sides_[0]; }
+  const Side& target() const { return sides_[1]; }
+  const Side& SideOf(TextSide side) const { return side == TextSide::kSource ? source() : target(); }
+
+  Side sides_[2];
+  ByteTrie special_tokens_;  // spelt-out special tokens
+  bool clean_up_spaces_ = false;
+  std::string source_language_, target_language_;
+  int64_t max_length_ = kUnlimited;
+};
+
+}  // namespace attend

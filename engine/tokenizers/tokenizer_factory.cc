@@ -1,0 +1,37 @@
+// A table, so that the kinds known can be listed in the error for one that is not.
+#include "engine/tokenizers/tokenizer_factory.h"
+
+#include <string>
+#include <string_view>
+
+#include "absl/strings/str_cat.h"
+#include "engine/checkpoint/checkpoint_error.h"
+#include "engine/tokenizers/marian_tokenizer.h"
+
+namespace attend {
+namespace {
+
+struct Kind {
+  std::string_view model_type;
+  absl::StatusOr<std::unique_ptr<Tokenizer>> (*load)(const ModelDirectory& directory);
+};
+
+constexpr Kind kKinds[] = {
+    {"marian", MarianTokenizer::Load},
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Tokenizer>> LoadTokenizer(const ModelDirectory& directory) {
+  const auto model_type = directory.config().GetString("model_type");
+  if (!model_type.ok()) return CorruptCheckpoint({"config.json", {}}, "key 'model_type': missing or not a string");
+  std::string known;
+  for (const Kind& kind : kKinds) {
+    if (kind.model_type == *model_type) return kind.load(directory);
+    absl::StrAppend(&known, known.empty() ? "" : ", ", std::string(kind.model_type));
+  }
+  return UnsupportedCheckpoint({"config.json", {}}, absl::StrCat("key 'model_type': no tokenizer is known for '",
+                                                                 Printable(*model_type), "' (known: ", known, ")"));
+}
+
+}  // namespace attend
