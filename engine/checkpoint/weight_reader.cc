@@ -3,6 +3,7 @@
 #include "engine/checkpoint/weight_reader.h"
 
 #include <cstring>
+#include <limits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -40,6 +41,14 @@ float FloatFromHalf(uint16_t half) {
   return sign != 0 ? -scaled : scaled;
 }
 
+// Beyond float32's range C++ leaves the conversion undefined; IEEE rounds to infinity.
+float FloatFromDouble(double value) {
+  constexpr double kMax = std::numeric_limits<float>::max();
+  if (value > kMax) return std::numeric_limits<float>::infinity();
+  if (value < -kMax) return -std::numeric_limits<float>::infinity();
+  return static_cast<float>(value);
+}
+
 // REQUIRES: tensor.type is a floating-point type and out has room for all elements.
 void ConvertToFloat(const TensorView& tensor, float* out) {
   const size_t n = tensor.num_bytes / ByteSize(tensor.type);
@@ -57,7 +66,7 @@ void ConvertToFloat(const TensorView& tensor, float* out) {
       }
       return;
     case DataType::kF64:
-      for (size_t i = 0; i < n; ++i) out[i] = static_cast<float>(LoadUnaligned<double>(in + 8 * i));
+      for (size_t i = 0; i < n; ++i) out[i] = FloatFromDouble(LoadUnaligned<double>(in + 8 * i));
       return;
     case DataType::kI64:
     case DataType::kI32:

@@ -1,0 +1,142 @@
+// Folders and files as they lie on disk, the hub's layout of links included.
+#include "engine/checkpoint/model_directory.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <string>
+
+#include "engine/checkpoint/mapped_file.h"
+#include "tests/engine/checkpoint/checkpoint_files.h"
+
+namespace attend {
+namespace {
+
+using ::testing::ElementsAre;
+
+std::string Text(const MappedFile& file) {
+  return std::string(reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size());
+}
+
+TEST(MappedFileTest, MapsContent) {
+  const TemporaryFolder folder;
+  const auto file = MappedFile::Open(folder.Write("a.bin", "hello"));
+  ASSERT_TRUE(file.ok()) << file.status();
+  EXPECT_EQ(Text(**file), "hello");
+  EXPECT_EQ((*file)->path(), folder.path() + "/a.bin");
+}
+
+TEST(MappedFileTest, EmptyFileHasNoBytes) {
+  const TemporaryFolder folder;
+  const auto file = MappedFile::Open(folder.Write("a.bin", ""));
+  ASSERT_TRUE(file.ok()) << file.status();
+  EXPECT_TRUE((*file)->bytes().empty());
+}
+
+TEST(MappedFileTest, SaysWhyItCannot) {
+  const TemporaryFolder folder;
+  const std::string missing = folder.path() + "/none";
+  EXPECT_EQ(Describe(MappedFile::Open(missing).status()), "NOT_FOUND CHECKPOINT_FILE_MISSING " + missing);
+  EXPECT_EQ(Describe(MappedFile::Open(folder.path()).status()),
+            "FAILED_PRECONDITION CHECKPOINT_FILE_UNREADABLE " + folder.path());
+  const std::string file = folder.Write("file", "x");
+  EXPECT_EQ(MappedFile::Open(file + "/below").status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(MappedFile::Open(file + std::string("\0y", 2)).status().code(), absl::StatusCode::kNotFound);
+}
+
+TEST(MappedFileTest, NamedPipeIsRefusedWithoutWaiting) {
+  const TemporaryFolder folder;
+  const std::string pipe = folder.path() + "/pipe";
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  EXPECT_EQ(MappedFile::Open(pipe).status().code(), absl::StatusCode::kFailedPrecondition);
+}
+
+TEST(MappedFileTest, LinkInACircle) {
+  const TemporaryFolder folder;
+  std::filesystem::create_symlink("b", folder.path() + "/a");
+  std::filesystem::create_symlink("a", folder.path() + "/b");
+  EXPECT_EQ(MappedFile::Open(folder.path() + "/a").status().code(), absl::StatusCode::kFailedPrecondition);
+}
+
+TEST(ModelDirectoryTest, ListsPlainFilesInOrder) {
+  const TemporaryFolder folder;
+  folder.Write("vocab.json", R"({"a": 0})");
+  folder.Write("config.json", R"({"model_type": "marian"})");
+  folder.Write(".hidden", "");
+  std::filesystem::create_directory(folder.path() + "/onnx");
+  std::filesystem::create_symlink("nowhere", folder.path() + "/broken.json");
+  const auto directory = ModelDirectory::Open(folder.path());
+  ASSERT_TRUE(directory.ok()) << directory.status();
+  EXPECT_THAT(directory->files(), ElementsAre(".hidden", "config.json", "vocab.json"));
+  EXPECT_TRUE(directory->Has("vocab.json"));
+  EXPECT_FALSE(directory->Has("onnx"));
+  EXPECT_FALSE(directory->Has("broken.json"));
+  EXPECT_FALSE(directory->Has("vocab"));
+  EXPECT_EQ(*directory->config().GetString("model_type"), "marian");
+  EXPECT_EQ(directory->PathOf("x"), folder.path() + "/x");
+  EXPECT_EQ(ModelDirectory::Open(folder.path() + "/")->PathOf("x"), folder.path() + "/x");
+}
+
+TEST(ModelDirectoryTest, NeedsFolderAndConfig) {
+  const TemporaryFolder folder;
+  EXPECT_EQ(ModelDirectory::Open(folder.path() + "/none").status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(ModelDirectory::Open(folder.path()).status().code(), absl::StatusCode::kNotFound);
+  const std::string file = folder.Write("config.json", "{");
+  EXPECT_EQ(ModelDirectory::Open(file).status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(ModelDirectory::Open(folder.path()).status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(ModelDirectory::Open("").status().code(), absl::StatusCode::kNotFound);
+}
+
+TEST(ModelDirectoryTest, ReadsNothingOutside) {
+  const TemporaryFolder folder;
+  folder.Write("secret.json", "{}");
+  const std::string inner = folder.path() + "/model";
+  std::filesystem::create_directory(inner);
+  folder.Write("model/config.json", "{}");
+  const auto directory = ModelDirectory::Open(inner);
+  ASSERT_TRUE(directory.ok());
+  EXPECT_TRUE(directory->ReadJson("config.json").ok());
+  for (const char* name : {"../secret.json", "./config.json", "", ".", "..", "none.json"}) {
+    EXPECT_EQ(directory->ReadJson(name).status().code(), absl::StatusCode::kNotFound) << name;
+    EXPECT_FALSE(directory->Has(name)) << name;
+  }
+}
+
+TEST(ModelDirectoryTest, RevisionFollowsNamesAndContents) {
+  const TemporaryFolder folder;
+  folder.Write("config.json", "{}");
+  folder.Write("model.safetensors", "abc");
+  const auto revision = [&folder] { return *ModelDirectory::Open(folder.path())->ComputeRevision(); };
+  // From Python: sha256(b"config.json\0" + le64(2) + b"{}" + b"model.safetensors\0" + le64(3) + b"abc").
+  EXPECT_EQ(revision(), "6632f4a66e3f1ba0");
+  const std::string before = revision();
+  folder.Write("README.md", "no weight");
+  EXPECT_EQ(revision(), before);
+  folder.Write("vocab.txt", "");
+  const std::string with_vocabulary = revision();
+  EXPECT_NE(with_vocabulary, before);
+  folder.Write("model.safetensors", "abd");
+  EXPECT_NE(revision(), with_vocabulary);
+}
+
+// snapshots/<commit>/NAME -> ../../blobs/<digest>
+TEST(ModelDirectoryTest, HubCacheLayout) {
+  const TemporaryFolder folder;
+  std::filesystem::create_directories(folder.path() + "/blobs");
+  std::filesystem::create_directories(folder.path() + "/snapshots/abc");
+  folder.Write("blobs/0123", R"({"d_model": 8})");
+  std::filesystem::create_symlink("../../blobs/0123", folder.path() + "/snapshots/abc/config.json");
+  std::filesystem::create_symlink("snapshots/abc", folder.path() + "/current");
+  for (const char* name : {"/snapshots/abc", "/current"}) {
+    const auto directory = ModelDirectory::Open(folder.path() + name);
+    ASSERT_TRUE(directory.ok()) << directory.status();
+    EXPECT_THAT(directory->files(), ElementsAre("config.json"));
+    EXPECT_EQ(*directory->config().GetInt("d_model"), 8);
+    EXPECT_EQ(directory->ComputeRevision()->size(), 16u);
+  }
+}
+
+}  // namespace
+}  // namespace attend
