@@ -1,0 +1,71 @@
+// Paths of the server's disk are not told to callers; everything else of ModelInfo is.
+#include "server/convert/model_convert.h"
+
+#include <algorithm>
+
+#include "absl/time/time.h"
+#include "server/convert/attention_convert.h"
+#include "server/convert/names.h"
+#include "server/convert/status_convert.h"
+
+namespace attend::server {
+namespace {
+
+namespace v1 = attend::v1;
+
+v1::ModelState StateToProto(ModelState state) {
+  switch (state) {
+    case ModelState::kLoading: return v1::MODEL_STATE_LOADING;
+    case ModelState::kServing: return v1::MODEL_STATE_SERVING;
+    case ModelState::kDraining: return v1::MODEL_STATE_DRAINING;
+    case ModelState::kFailed: return v1::MODEL_STATE_FAILED;
+  }
+  return v1::MODEL_STATE_UNSPECIFIED;
+}
+
+void PresetToProto(const AttentionPreset& preset, v1::AttentionPreset* out) {
+  out->set_preset_id(preset.name);
+  out->set_kind(ToProto(preset.kind));
+  for (const HeadIndex& head : preset.heads) {
+    v1::HeadRef* ref = out->add_heads();
+    ref->set_layer(static_cast<uint32_t>(head.layer));
+    ref->set_head(static_cast<uint32_t>(head.head));
+  }
+  out->set_note(preset.note);
+}
+
+}  // namespace
+
+void ToProto(const ModelInfo& model, v1::Model* out) {
+  out->set_name(ModelResourceName(model.name));
+  out->set_revision(model.revision);
+  out->set_architecture(model.spec.architecture);
+  for (const ModelCapability capability : model.spec.capabilities) {
+    switch (capability) {
+      case ModelCapability::kTranslation: out->add_tasks(v1::MODEL_TASK_TRANSLATION); break;
+      case ModelCapability::kAttention: out->add_tasks(v1::MODEL_TASK_ATTENTION); break;
+    }
+  }
+  out->set_state(StateToProto(model.state));
+  if (!model.error.ok()) *out->mutable_error() = ToRpcStatus(model.error);
+  if (!model.source_language.empty() || !model.target_language.empty()) {
+    v1::LanguagePair* pair = out->add_language_pairs();
+    pair->set_source_language_code(model.source_language);
+    pair->set_target_language_code(model.target_language);
+  }
+  out->set_encoder_layer_count(static_cast<uint32_t>(model.spec.encoder.num_layers));
+  out->set_decoder_layer_count(static_cast<uint32_t>(model.spec.decoder.num_layers));
+  out->set_head_count(static_cast<uint32_t>(model.spec.decoder.num_attention_heads));
+  out->set_max_input_tokens(static_cast<uint32_t>(std::max<int64_t>(0, model.max_input_tokens)));
+  out->set_max_output_tokens(static_cast<uint32_t>(std::max<int64_t>(0, model.max_output_tokens)));
+  out->set_compute_type(model.compute_type);
+  out->set_weight_bytes(model.load.weight_bytes);
+  for (const AttentionPreset& preset : model.presets) PresetToProto(preset, out->add_attention_presets());
+  if (model.state == ModelState::kServing || model.state == ModelState::kDraining) {
+    const int64_t nanoseconds = absl::ToUnixNanos(model.load_time);
+    out->mutable_load_time()->set_seconds(nanoseconds / 1000000000);
+    out->mutable_load_time()->set_nanos(static_cast<int32_t>(nanoseconds % 1000000000));
+  }
+}
+
+}  // namespace attend::server

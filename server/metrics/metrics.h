@@ -1,0 +1,56 @@
+// What the server counts, said in words of the service; names, labels and buckets are metric_table.h's. Every series of
+// a method exists from the start and every series of a model from its registration, with zero. Safe from any thread.
+// Models that were never registered are not counted, so callers cannot make series.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "engine/engine.h"
+#include "engine/scheduler/engine_observer.h"
+#include "server/rpc_method.h"
+
+namespace attend::server {
+
+class Metrics {
+ public:
+  Metrics();
+  ~Metrics();
+  Metrics(const Metrics&) = delete;
+  Metrics& operator=(const Metrics&) = delete;
+
+  // Calls.
+  void CallStarted(RpcMethod method);
+  void CallHandled(RpcMethod method, int code, absl::Duration duration);
+  // A call that ended with an error before it ran: counts QUEUE_FULL, MEMORY_BUDGET and SHUTTING_DOWN.
+  void CallRefused(const std::string& model, const std::string& reason);
+  void SlowReader(RpcMethod method);
+
+  // Items of a call that ran.
+  void ItemTranslated(RpcMethod method, const std::string& model, const Translation& translation);
+  void ItemDone(RpcMethod method, const std::string& model, const std::string& reason, absl::Duration duration);
+  void Usage(const std::string& model, const CallUsage& usage);
+  // `kind` as Name(AttentionKind), or "align".
+  void AttentionAsked(const std::string& model, const std::string& kind);
+  void AttentionSent(const std::string& model, int64_t bytes);
+
+  // Models. AddModel comes first, at registration; it also makes the series of the loop, so that they are there before
+  // the model is. The observer counts the steps of the model's loop; it must not outlive this.
+  void AddModel(const std::string& model, const SchedulerOptions& options);
+  std::unique_ptr<EngineObserver> MakeObserver(const std::string& model);
+  void ModelLoaded(const ModelInfo& model, absl::Duration duration);
+  void ModelStateIs(const ModelInfo& model);
+  void ReadyIs(bool ready);
+
+  // Everything in Prometheus' text format.
+  std::string ToText() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace attend::server

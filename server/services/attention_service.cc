@@ -1,0 +1,230 @@
+// GetAttention, StreamAttention, AlignWords. A stream's slices are converted one at a time, as the reader takes them.
+#include <grpcpp/grpcpp.h>
+
+#include <mutex>
+#include <utility>
+
+#include "attend/v1/attention.grpc.pb.h"
+#include "engine/base/error.h"
+#include "engine/base/status_macros.h"
+#include "server/convert/attention_convert.h"
+#include "server/convert/names.h"
+#include "server/convert/status_convert.h"
+#include "server/services/service_factory.h"
+#include "server/services/stream_call.h"
+#include "server/services/unary_call.h"
+
+namespace attend::server {
+namespace {
+
+namespace v1 = attend::v1;
+using RawBase = v1::AttentionService::WithRawCallbackMethod_GetAttention<
+    v1::AttentionService::WithRawCallbackMethod_StreamAttention<
+        v1::AttentionService::WithRawCallbackMethod_AlignWords<v1::AttentionService::Service>>>;
+
+constexpr int64_t kSliceBytes = 1 << 20;
+
+// What is needed of the request when the answer comes.
+struct Asked {
+  std::string source;
+  OffsetUnit unit = OffsetUnit::kByte;
+  std::string model;
+};
+
+// GetAttentionRequest and StreamAttentionRequest have the same fields.
+template <typename Request>
+absl::StatusOr<AttentionInput> ParseRequest(const Request& request, Asked* asked) {
+  AttentionInput input;
+  ATTEND_ASSIGN_OR_RETURN(input.model, ParseModelName(request.model(), "model", /*may_be_empty=*/false));
+  ATTEND_ASSIGN_OR_RETURN(asked->unit, ParseOffsetUnit(request.offset_unit(), "offset_unit"));
+  absl::StatusOr<AttentionSelection> selection = ParseAttentionSelection(request.selection());
+  if (!selection.ok()) return WithFieldPrefix(selection.status(), "selection.");
+  input.selection = *std::move(selection);
+  input.source = request.source();
+  if (request.has_target()) input.target = request.target();
+  asked->source = input.source;
+  asked->model = input.model;
+  return input;
+}
+
+void RecordInput(const AttentionInput& input, RpcScope* scope) {
+  CallRecord& record = scope->record();
+  record.model = input.model;
+  record.items = 1;
+  record.input_bytes = static_cast<int64_t>(input.source.size() + (input.target ? input.target->size() : 0));
+  for (const AttentionKind kind : input.selection.kinds) {
+    scope->parts().metrics->AttentionAsked(input.model, Name(kind));
+  }
+}
+
+void RecordEnd(const absl::Status& status, const CallUsage& usage, const std::string& model, RpcScope* scope) {
+  Metrics& metrics = *scope->parts().metrics;
+  metrics.ItemDone(scope->method(), model, status.ok() ? "ok" : ReasonOf(status), scope->elapsed());
+  if (!status.ok()) return;
+  scope->set_usage(usage);
+  metrics.Usage(model, usage);
+}
+
+// Axes, then slices, then the cost.
+class AttentionSource final : public StreamSource {
+ public:
+  AttentionSource(RpcScope* scope, Asked asked) : scope_(scope), asked_(std::move(asked)) {}
+
+  void Done(absl::StatusOr<AttentionOutput> output) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    output_ = std::move(output);
+    engine_done_ = true;
+    RecordEnd(output_.status(), output_.ok() ? output_->usage : CallUsage{}, asked_.model, scope_);
+    if (!output_.ok()) return;
+    slices_ = PlanSlices(output_->attention, kSliceBytes);
+    scope_->parts().metrics->AttentionSent(asked_.model, WeightBytes(output_->attention));
+  }
+
+  Next Take(std::unique_ptr<google::protobuf::MessageLite>* message, absl::Status* status) override {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (!engine_done_) return Next::kNothingYet;
+    if (!output_.ok()) {
+      *status = output_.status();
+      return Next::kEnd;
+    }
+    const size_t part = next_part_++;
+    if (part > slices_.size() + 1) return Next::kEnd;
+    auto response = std::make_unique<v1::StreamAttentionResponse>();
+    if (part == 0) {
+      const OffsetMap source(asked_.source, asked_.unit), target(output_->attention.target_text, asked_.unit);
+      AxesToProto(output_->attention, OffsetMaps{source, target}, response->mutable_axes());
+    } else if (part <= slices_.size()) {
+      SliceToProto(output_->attention, slices_[part - 1], response->mutable_slice());
+    } else {
+      ToProto(output_->usage, scope_->elapsed(), response->mutable_usage());
+    }
+    *message = std::move(response);
+    return Next::kMessage;
+  }
+
+  bool engine_done() const override {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return engine_done_;
+  }
+
+ private:
+  RpcScope* const scope_;
+  const Asked asked_;
+  mutable std::mutex mutex_;
+  absl::StatusOr<AttentionOutput> output_ = absl::UnknownError("not done");
+  std::vector<SliceRange> slices_;
+  size_t next_part_ = 0;
+  bool engine_done_ = false;
+};
+
+class AttentionServiceImpl final : public RawBase {
+ public:
+  explicit AttentionServiceImpl(const ServiceParts& parts) : parts_(parts) {}
+
+  grpc::ServerUnaryReactor* GetAttention(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
+                                         grpc::ByteBuffer* response) override {
+    return StartUnary<v1::GetAttentionRequest>(
+        {RpcMethod::kGetAttention, context, request, response}, parts_,
+        [this](const v1::GetAttentionRequest& parsed, UnaryCall* call) { return RunGetAttention(parsed, call); });
+  }
+
+  grpc::ServerWriteReactor<grpc::ByteBuffer>* StreamAttention(grpc::CallbackServerContext* context,
+                                                              const grpc::ByteBuffer* request) override {
+    return StartStream<v1::StreamAttentionRequest>(
+        RpcMethod::kStreamAttention, context, request, parts_,
+        [this](const v1::StreamAttentionRequest& parsed, const std::shared_ptr<StreamCall>& call) {
+          return RunStreamAttention(parsed, call);
+        });
+  }
+
+  grpc::ServerUnaryReactor* AlignWords(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
+                                       grpc::ByteBuffer* response) override {
+    return StartUnary<v1::AlignWordsRequest>(
+        {RpcMethod::kAlignWords, context, request, response}, parts_,
+        [this](const v1::AlignWordsRequest& parsed, UnaryCall* call) { return RunAlignWords(parsed, call); });
+  }
+
+ private:
+  absl::Status RunGetAttention(const v1::GetAttentionRequest& request, UnaryCall* call) {
+    Asked asked;
+    ATTEND_ASSIGN_OR_RETURN(AttentionInput input, ParseRequest(request, &asked));
+    RecordInput(input, &call->scope());
+    parts_.engine->GetAttention(
+        std::move(input), call->scope().call_context(),
+        [call, asked = std::move(asked)](absl::StatusOr<AttentionOutput> output) {
+          const absl::Status status = RunGuarded([&]() -> absl::Status {
+            RecordEnd(output.status(), output.ok() ? output->usage : CallUsage{}, asked.model, &call->scope());
+            if (!output.ok()) return output.status();
+            call->scope().parts().metrics->AttentionSent(asked.model, WeightBytes(output->attention));
+            const OffsetMap source(asked.source, asked.unit), target(output->attention.target_text, asked.unit);
+            v1::GetAttentionResponse response;
+            ToProto(output->attention, OffsetMaps{source, target}, response.mutable_attention());
+            ToProto(output->usage, call->scope().elapsed(), response.mutable_usage());
+            call->Reply(response);
+            return absl::OkStatus();
+          });
+          if (!status.ok()) call->Fail(status);
+        });
+    return absl::OkStatus();
+  }
+
+  absl::Status RunStreamAttention(const v1::StreamAttentionRequest& request, const std::shared_ptr<StreamCall>& call) {
+    Asked asked;
+    ATTEND_ASSIGN_OR_RETURN(AttentionInput input, ParseRequest(request, &asked));
+    input.max_bytes = parts_.engine->options().limits.max_attention_stream_bytes;
+    RecordInput(input, &call->scope());
+    auto source = std::make_shared<AttentionSource>(&call->scope(), std::move(asked));
+    call->Start(source);
+    parts_.engine->GetAttention(std::move(input), call->scope().call_context(),
+                                [call, source](absl::StatusOr<AttentionOutput> output) {
+                                  source->Done(std::move(output));
+                                  call->Pump();
+                                });
+    return absl::OkStatus();
+  }
+
+  absl::Status RunAlignWords(const v1::AlignWordsRequest& request, UnaryCall* call) {
+    AlignInput input;
+    ATTEND_ASSIGN_OR_RETURN(input.model, ParseModelName(request.model(), "model", /*may_be_empty=*/false));
+    ATTEND_ASSIGN_OR_RETURN(const OffsetUnit unit, ParseOffsetUnit(request.offset_unit(), "offset_unit"));
+    input.source = request.source();
+    input.target = request.target();
+    input.source_language = request.source_language_code();
+    input.target_language = request.target_language_code();
+    input.min_score = request.min_score();
+    CallRecord& record = call->scope().record();
+    record.model = input.model;
+    record.items = 1;
+    record.input_bytes = static_cast<int64_t>(input.source.size() + input.target.size());
+    parts_.metrics->AttentionAsked(input.model, "align");
+    std::string source = input.source, target = input.target, model = input.model;
+    parts_.engine->AlignWords(
+        std::move(input), call->scope().call_context(),
+        [call, source, target, model, unit](absl::StatusOr<AlignOutput> output) {
+          const absl::Status status = RunGuarded([&]() -> absl::Status {
+            RecordEnd(output.status(), output.ok() ? output->usage : CallUsage{}, model, &call->scope());
+            if (!output.ok()) return output.status();
+            const OffsetMap source_map(source, unit), target_map(target, unit);
+            v1::AlignWordsResponse response;
+            for (const AttendedWord& word : output->source_words) ToProto(word, source_map, response.add_source_words());
+            for (const AttendedWord& word : output->target_words) ToProto(word, target_map, response.add_target_words());
+            for (const WordLink& link : output->links) ToProto(link, response.add_links());
+            ToProto(output->usage, call->scope().elapsed(), response.mutable_usage());
+            call->Reply(response);
+            return absl::OkStatus();
+          });
+          if (!status.ok()) call->Fail(status);
+        });
+    return absl::OkStatus();
+  }
+
+  const ServiceParts parts_;
+};
+
+}  // namespace
+
+std::unique_ptr<grpc::Service> MakeAttentionService(const ServiceParts& parts) {
+  return std::make_unique<AttentionServiceImpl>(parts);
+}
+
+}  // namespace attend::server

@@ -1,0 +1,105 @@
+// A call that dies of its deadline is left to the engine, which sees the deadline itself and so can tell it from a
+// client that went away.
+#include "server/services/rpc_scope.h"
+
+#include <chrono>
+#include <functional>
+#include <random>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "engine/base/error.h"
+#include "server/convert/status_convert.h"
+#include "server/logging.h"
+
+namespace attend::server {
+namespace {
+
+int64_t MonotonicNanos() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
+std::string MetadataValue(const grpc::CallbackServerContext& context, const char* key) {
+  const auto it = context.client_metadata().find(key);
+  return it == context.client_metadata().end() ? "" : std::string(it->second.data(), it->second.size());
+}
+
+std::string Milliseconds(absl::Duration duration) { return absl::StrCat(absl::ToInt64Milliseconds(duration)); }
+
+}  // namespace
+
+std::string ChooseRequestId(const std::string& from_caller) {
+  bool usable = !from_caller.empty() && from_caller.size() <= 128;
+  for (const char c : from_caller) usable = usable && c > ' ' && c < 0x7f;
+  if (usable) return from_caller;
+  thread_local std::mt19937_64 random(std::random_device{}());
+  return absl::StrCat(absl::Hex(random(), absl::kZeroPad16));
+}
+
+RpcScope::RpcScope(RpcMethod method, grpc::CallbackServerContext* context, const ServiceParts& parts)
+    : method_(method), context_(context), parts_(parts), start_(absl::Now()), start_ns_(MonotonicNanos()) {
+  request_id_ = ChooseRequestId(MetadataValue(*context, "x-request-id"));
+  const std::chrono::system_clock::time_point deadline = context->deadline();
+  call_.deadline = deadline == std::chrono::system_clock::time_point::max()
+                       ? start_ + parts.rpc->default_deadline
+                       : absl::FromChrono(deadline);
+  call_.cancelled = std::make_shared<std::atomic<bool>>(false);
+  call_.caller = std::hash<std::string>()(context->peer());
+  context->AddInitialMetadata("x-request-id", request_id_);
+  parts_.metrics->CallStarted(method_);
+}
+
+absl::Duration RpcScope::elapsed() const { return absl::Nanoseconds(MonotonicNanos() - start_ns_); }
+
+void RpcScope::Cancel() {
+  if (absl::Now() < call_.deadline) call_.cancelled->store(true);
+  parts_.engine->Wake();
+}
+
+grpc::Status RpcScope::Finish(const absl::Status& status) {
+  const absl::Duration duration = elapsed();
+  const absl::Duration compute = usage_.encode + usage_.decode + usage_.attention;
+  context_->AddTrailingMetadata("x-request-id", request_id_);
+  context_->AddTrailingMetadata("attend-queue-ms", Milliseconds(usage_.queue));
+  context_->AddTrailingMetadata("attend-compute-ms", Milliseconds(compute));
+  if (!status.ok()) {
+    const auto detail = GetErrorDetail(status);
+    if (status.code() == absl::StatusCode::kResourceExhausted && detail && detail->retry_after) {
+      context_->AddTrailingMetadata("grpc-retry-pushback-ms", Milliseconds(*detail->retry_after));
+    }
+    parts_.metrics->CallRefused(record_.model, ReasonOf(status));
+  }
+  parts_.metrics->CallHandled(method_, static_cast<int>(status.code()), duration);
+  WriteLog(status, duration);
+  return ToGrpcStatus(status, request_id_);
+}
+
+void RpcScope::WriteLog(const absl::Status& status, absl::Duration duration) const {
+  const RpcMethodRow& row = Describe(method_);
+  LogFields fields = {{"method", absl::StrCat(row.service, "/", row.name)},
+                      {"code", absl::StatusCodeToString(status.code())},
+                      {"duration_ms", absl::StrCat(absl::ToDoubleMilliseconds(duration))},
+                      {"request_id", request_id_},
+                      {"peer", context_->peer()}};
+  if (!record_.model.empty()) fields.emplace_back("model", record_.model);
+  if (record_.items > 0) fields.emplace_back("items", absl::StrCat(record_.items));
+  if (record_.input_bytes > 0) fields.emplace_back("input_bytes", absl::StrCat(record_.input_bytes));
+  if (record_.output_bytes > 0) fields.emplace_back("output_bytes", absl::StrCat(record_.output_bytes));
+  if (usage_.input_tokens > 0) {
+    fields.emplace_back("input_tokens", absl::StrCat(usage_.input_tokens));
+    fields.emplace_back("output_tokens", absl::StrCat(usage_.output_tokens));
+    fields.emplace_back("queue_ms", absl::StrCat(absl::ToDoubleMilliseconds(usage_.queue)));
+  }
+  LogLevel level = LogLevel::kInfo;
+  if (!status.ok()) {
+    fields.emplace_back("reason", ReasonOf(status));
+    if (status.code() == absl::StatusCode::kInternal) {
+      level = LogLevel::kError;
+      fields.emplace_back("detail", std::string(status.message()));
+    }
+  }
+  Log(level, "call", fields);
+}
+
+}  // namespace attend::server

@@ -1,0 +1,75 @@
+// One call from its first byte to its status: request id, deadline, cancel flag on the way in; trailers, metrics and
+// one log line on the way out. Owned by the call's reactor, which outlives everything that uses it.
+#pragma once
+
+#include <grpcpp/server_context.h>
+
+#include <atomic>
+#include <mutex>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "engine/engine.h"
+#include "server/metrics/metrics.h"
+#include "server/rpc_method.h"
+#include "server/server_options.h"  // RpcOptions
+
+namespace attend::server {
+
+class StallWatch;
+
+// What every service works with; all borrowed, all outlive the services.
+struct ServiceParts {
+  Engine* engine;
+  Metrics* metrics;
+  StallWatch* stalls;
+  const RpcOptions* rpc;
+};
+
+// What the log line tells about a call; texts only as sizes.
+struct CallRecord {
+  std::string model;
+  int64_t items = 0;
+  int64_t input_bytes = 0, output_bytes = 0;
+};
+
+class RpcScope {
+ public:
+  RpcScope(RpcMethod method, grpc::CallbackServerContext* context, const ServiceParts& parts);
+
+  // Deadline (the server's default when the caller set none), cancel flag, fairness key: what the engine wants.
+  const CallContext& call_context() const { return call_; }
+  const ServiceParts& parts() const { return parts_; }
+  RpcMethod method() const { return method_; }
+  const std::string& request_id() const { return request_id_; }
+  absl::Duration elapsed() const;
+
+  // The client has gone, or the call is given up for another reason: tells the engine.
+  void Cancel();
+
+  // For the log line and the trailers; call before Finish.
+  CallRecord& record() { return record_; }
+  void set_usage(const CallUsage& usage) { usage_ = usage; }
+
+  // Adds the trailers, counts and logs. The result goes to the reactor's Finish. Call once.
+  grpc::Status Finish(const absl::Status& status);
+
+ private:
+  void WriteLog(const absl::Status& status, absl::Duration duration) const;
+
+  const RpcMethod method_;
+  grpc::CallbackServerContext* const context_;
+  const ServiceParts parts_;
+  const absl::Time start_;
+  const int64_t start_ns_;  // monotonic
+  std::string request_id_;
+  CallContext call_;
+  CallRecord record_;
+  CallUsage usage_;
+};
+
+// A caller's x-request-id if it is one (1 to 128 visible ASCII characters), else a fresh one.
+std::string ChooseRequestId(const std::string& from_caller);
+
+}  // namespace attend::server

@@ -1,0 +1,48 @@
+// Calls are asked outside the list's mutex, because cancelling one may end it on this very thread.
+#include "server/services/stall_watch.h"
+
+#include <vector>
+
+#include "server/services/stream_call.h"
+
+namespace attend::server {
+
+StallWatch::StallWatch(absl::Duration timeout)
+    : timeout_(absl::ToChronoNanoseconds(timeout)), thread_([this] { Run(); }) {}
+
+StallWatch::~StallWatch() {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  thread_.join();
+}
+
+void StallWatch::Add(std::weak_ptr<StreamCall> call) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  calls_.push_back(std::move(call));
+}
+
+void StallWatch::Run() {
+  const auto pause = std::min<std::chrono::nanoseconds>(timeout_ / 4, std::chrono::seconds(1));
+  for (;;) {
+    std::vector<std::shared_ptr<StreamCall>> running;
+    {
+      std::unique_lock<std::mutex> lock(mutex_);
+      if (wake_.wait_for(lock, pause, [this] { return stopping_; })) return;
+      for (auto it = calls_.begin(); it != calls_.end();) {
+        if (std::shared_ptr<StreamCall> call = it->lock()) {
+          running.push_back(std::move(call));
+          ++it;
+        } else {
+          it = calls_.erase(it);
+        }
+      }
+    }
+    const auto limit = std::chrono::steady_clock::now() - timeout_;
+    for (const auto& call : running) call->CancelIfStalledSince(limit);
+  }
+}
+
+}  // namespace attend::server
