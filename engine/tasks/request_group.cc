@@ -30,6 +30,11 @@ bool EndsCall(const absl::Status& status) {
   return absl::IsCancelled(status) || absl::IsDeadlineExceeded(status) || absl::IsUnavailable(status);
 }
 
+bool IsQueueFull(const absl::Status& status) {
+  const auto detail = GetErrorDetail(status);
+  return detail.has_value() && detail->reason == "QUEUE_FULL";
+}
+
 class RunningGroup : public std::enable_shared_from_this<RunningGroup> {
  public:
   RunningGroup(const CallEnvironment& environment, RequestGroup group)
@@ -93,9 +98,13 @@ class RunningGroup : public std::enable_shared_from_this<RunningGroup> {
         group_.requests[next_ - 1].reset();  // the loop has it; its callback holds us
         continue;
       }
-      --next_;
       --outstanding_;
       outstanding_tokens_ -= tokens;
+      if (!EndsCall(status) && !IsQueueFull(status)) {  // this request alone cannot be had
+        results_[next_ - 1].status = status;
+        continue;
+      }
+      --next_;
       OnRefused(status);
       return;
     }
@@ -103,7 +112,7 @@ class RunningGroup : public std::enable_shared_from_this<RunningGroup> {
 
   void OnRefused(const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     const bool persist = group_.patience == GroupPatience::kPersist || completed_ > 0;
-    if (!absl::IsResourceExhausted(status) || !persist) {
+    if (!IsQueueFull(status) || !persist) {
       Fail(status);
       return;
     }

@@ -1,0 +1,388 @@
+// The door finds the model, hands the call to its task and counts it: what runs is known here and nowhere else, so that
+// draining can wait for it and Wake can carry cancel flags to it.
+#include "engine/engine.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/clock.h"
+#include "engine/base/error.h"
+#include "engine/base/status_macros.h"
+#include "engine/served_model.h"
+#include "engine/tasks/attention_task.h"
+#include "engine/tasks/call_checks.h"
+#include "engine/tasks/language_codes.h"
+#include "engine/tasks/text_axis.h"
+#include "engine/tasks/translate_task.h"
+#include "engine/text/sentence_splitter.h"
+
+namespace attend {
+namespace {
+
+constexpr char kModelType[] = "attend.v1.Model";
+
+absl::Status ModelError(absl::StatusCode code, const char* reason, const std::string& name, std::string message) {
+  ErrorDetail detail;
+  detail.reason = reason;
+  detail.metadata = {{"model", name}};
+  detail.resource_type = kModelType;
+  detail.resource_name = absl::StrCat("models/", name);
+  return MakeError(code, message, std::move(detail));
+}
+
+absl::Status NotFound(const std::string& name) {
+  return ModelError(absl::StatusCode::kNotFound, "MODEL_NOT_FOUND", name, absl::StrCat("there is no model '", name, "'"));
+}
+
+absl::Status Loading(const std::string& name) {
+  ErrorDetail detail;
+  detail.reason = "MODEL_LOADING";
+  detail.metadata = {{"model", name}};
+  detail.retry_after = absl::Seconds(1);
+  detail.resource_type = kModelType;
+  detail.resource_name = absl::StrCat("models/", name);
+  return MakeError(absl::StatusCode::kUnavailable, absl::StrCat("model '", name, "' is being loaded"),
+                   std::move(detail));
+}
+
+absl::Status Failed(const std::string& name, const absl::Status& cause) {
+  ErrorDetail detail;
+  detail.reason = "MODEL_FAILED";
+  detail.metadata = {{"model", name}, {"cause", std::string(cause.message())}};
+  detail.resource_type = kModelType;
+  detail.resource_name = absl::StrCat("models/", name);
+  return MakeError(absl::StatusCode::kFailedPrecondition,
+                   absl::StrCat("model '", name, "' could not be loaded: ", std::string(cause.message())),
+                   std::move(detail));
+}
+
+absl::Status ShuttingDown() {
+  ErrorDetail detail;
+  detail.reason = "SHUTTING_DOWN";
+  detail.retry_after = absl::Seconds(1);
+  return MakeError(absl::StatusCode::kUnavailable, "the server is shutting down", std::move(detail));
+}
+
+struct Entry {
+  std::string directory;
+  ModelState state = ModelState::kLoading;
+  bool being_loaded = false;
+  absl::Status error;
+  absl::Time load_time;
+  std::shared_ptr<ServedModel> model;  // when serving or draining
+};
+
+ModelInfo Describe(const std::string& name, const Entry& entry) {
+  ModelInfo info;
+  info.name = name;
+  info.state = entry.state;
+  info.error = entry.error;
+  info.directory = entry.directory;
+  info.load_time = entry.load_time;
+  if (entry.model == nullptr) return info;
+  const ServedModel& model = *entry.model;
+  info.revision = model.revision();
+  info.source_language = model.source_language();
+  info.target_language = model.target_language();
+  info.spec = model.spec();
+  info.max_input_tokens = model.max_input_tokens();
+  info.max_output_tokens = model.max_output_tokens();
+  info.compute_type = "float32";
+  info.load = model.report();
+  info.presets = model.presets();
+  return info;
+}
+
+bool Translates(const ServedModel& model) {
+  const auto& has = model.spec().capabilities;
+  return std::find(has.begin(), has.end(), ModelCapability::kTranslation) != has.end();
+}
+
+}  // namespace
+
+struct Engine::State {
+  explicit State(EngineOptions o) : options(std::move(o)), workers(std::make_unique<WorkQueue>(std::max(1, options.num_workers))) {}
+
+  struct ActiveCall {
+    CancelFlag caller;  // may be null
+    CancelFlag stop;
+  };
+
+  EngineOptions options;
+  mutable absl::Mutex mutex;
+  std::map<std::string, Entry> models ABSL_GUARDED_BY(mutex);
+  std::map<uint64_t, ActiveCall> calls ABSL_GUARDED_BY(mutex);
+  uint64_t last_call ABSL_GUARDED_BY(mutex) = 0;
+  bool draining ABSL_GUARDED_BY(mutex) = false;
+  std::unique_ptr<WorkQueue> workers;
+
+  absl::StatusOr<std::shared_ptr<ServedModel>> Find(const std::string& name) const
+      ABSL_SHARED_LOCKS_REQUIRED(mutex) {
+    const auto found = models.find(name);
+    if (found == models.end()) return NotFound(name);
+    switch (found->second.state) {
+      case ModelState::kLoading: return Loading(name);
+      case ModelState::kFailed: return Failed(name, found->second.error);
+      case ModelState::kServing:
+      case ModelState::kDraining: break;
+    }
+    return found->second.model;
+  }
+
+  absl::StatusOr<std::shared_ptr<ServedModel>> Choose(const std::string& name, const LanguagePair& wanted) const
+      ABSL_SHARED_LOCKS_REQUIRED(mutex);
+  absl::StatusOr<CallEnvironment> Enter(const std::string& name, const LanguagePair& wanted, CallContext context,
+                                        uint64_t* call);
+  void Leave(uint64_t call) {
+    absl::MutexLock lock(&mutex);
+    calls.erase(call);
+  }
+
+  // `done`, after which the call counts as over.
+  template <typename T>
+  Done<T> Counted(Done<T> done, uint64_t call) {
+    return [this, call, done = std::move(done)](absl::StatusOr<T> result) {
+      done(std::move(result));
+      Leave(call);
+    };
+  }
+
+  // Cancels what callers no longer want, or everything.
+  void Stop(bool all);
+  std::vector<std::shared_ptr<ServedModel>> Serving() const {
+    absl::MutexLock lock(&mutex);
+    std::vector<std::shared_ptr<ServedModel>> out;
+    for (const auto& [name, entry] : models) {
+      if (entry.model != nullptr) out.push_back(entry.model);
+    }
+    return out;
+  }
+  bool WaitForCalls(absl::Duration timeout) {
+    absl::MutexLock lock(&mutex);
+    const auto none = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) { return calls.empty(); };
+    return mutex.AwaitWithTimeout(absl::Condition(&none), timeout);
+  }
+};
+
+// By name, the pair then only checked; or by the pair among the models that translate.
+absl::StatusOr<std::shared_ptr<ServedModel>> Engine::State::Choose(const std::string& name,
+                                                                   const LanguagePair& wanted) const {
+  std::vector<LanguageCandidate> candidates;
+  if (!name.empty()) {
+    ATTEND_ASSIGN_OR_RETURN(std::shared_ptr<ServedModel> model, Find(name));
+    const LanguagePair pair{model->source_language(), model->target_language()};
+    if (LanguageServed(wanted.source, pair.source) && LanguageServed(wanted.target, pair.target)) return model;
+    candidates.push_back({name, pair});
+    return PairNotServed(wanted, candidates);
+  }
+  std::string loading, failed;
+  for (const auto& [other, entry] : models) {
+    if (entry.state == ModelState::kLoading && loading.empty()) loading = other;
+    if (entry.state == ModelState::kFailed && failed.empty()) failed = other;
+    if (entry.model == nullptr || !Translates(*entry.model)) continue;
+    candidates.push_back({other, {entry.model->source_language(), entry.model->target_language()}});
+  }
+  // A model that is not here yet may be the one that is wanted.
+  auto chosen = ChooseByLanguages(wanted, candidates);
+  if (chosen.ok()) return Find(*chosen);
+  if (!loading.empty() && absl::IsNotFound(chosen.status())) return Find(loading);
+  if (!candidates.empty()) return chosen.status();
+  if (!failed.empty()) return Find(failed);
+  return ModelError(absl::StatusCode::kNotFound, "MODEL_NOT_FOUND", "", "no model that translates is served");
+}
+
+absl::StatusOr<CallEnvironment> Engine::State::Enter(const std::string& name, const LanguagePair& wanted,
+                                                     CallContext context, uint64_t* call) {
+  CallEnvironment environment;
+  environment.limits = options.limits;
+  environment.workers = workers.get();
+  environment.stop = std::make_shared<std::atomic<bool>>(false);
+  absl::MutexLock lock(&mutex);
+  if (draining) return ShuttingDown();
+  ATTEND_ASSIGN_OR_RETURN(std::shared_ptr<ServedModel> model, Choose(name, wanted));
+  environment.model = ServedModel::Borrow(model);
+  *call = ++last_call;
+  calls[*call] = {context.cancelled, environment.stop};
+  environment.context = std::move(context);
+  return environment;
+}
+
+void Engine::State::Stop(bool all) {
+  {
+    absl::MutexLock lock(&mutex);
+    for (const auto& [id, call] : calls) {
+      if (all || (call.caller != nullptr && call.caller->load())) call.stop->store(true);
+    }
+  }
+  for (const auto& model : Serving()) model->loop()->Wake();
+}
+
+Engine::Engine(EngineOptions options) : state_(std::make_unique<State>(std::move(options))) {}
+
+Engine::~Engine() {
+  Drain(absl::ZeroDuration());
+  state_->workers.reset();  // work uses the loops: it goes first
+  for (const auto& model : state_->Serving()) model->Stop();
+}
+
+absl::Status Engine::Register(const std::string& name, const std::string& directory) {
+  if (name.empty() || name.find('/') != std::string::npos) {
+    return absl::InvalidArgumentError(absl::StrCat("'", name, "' is no name of a model: it must not be empty or hold /"));
+  }
+  absl::MutexLock lock(&state_->mutex);
+  Entry entry;
+  entry.directory = directory;
+  if (!state_->models.emplace(name, std::move(entry)).second) {
+    return absl::AlreadyExistsError(absl::StrCat("there is a model '", name, "' already"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Engine::Load(const std::string& name) {
+  ServedModel::Options options;
+  {
+    absl::MutexLock lock(&state_->mutex);
+    const auto found = state_->models.find(name);
+    if (found == state_->models.end()) return NotFound(name);
+    if (found->second.being_loaded) {
+      return absl::FailedPreconditionError(absl::StrCat("model '", name, "' was loaded before"));
+    }
+    found->second.being_loaded = true;
+    options.directory = found->second.directory;
+  }
+  options.name = name;
+  options.scheduler = state_->options.scheduler;
+  options.max_num_beams = state_->options.limits.max_num_beams;
+  if (state_->options.make_observer) options.observer = state_->options.make_observer(name);
+  auto loaded = ServedModel::Load(std::move(options));
+
+  absl::MutexLock lock(&state_->mutex);
+  Entry& entry = state_->models[name];
+  entry.load_time = absl::Now();
+  if (!loaded.ok()) {
+    entry.state = ModelState::kFailed;
+    entry.error = loaded.status();
+    return loaded.status();
+  }
+  entry.model = *std::move(loaded);
+  entry.state = state_->draining ? ModelState::kDraining : ModelState::kServing;
+  return absl::OkStatus();
+}
+
+std::vector<ModelInfo> Engine::ListModels() const {
+  absl::MutexLock lock(&state_->mutex);
+  std::vector<ModelInfo> out;
+  for (const auto& [name, entry] : state_->models) out.push_back(Describe(name, entry));
+  return out;
+}
+
+absl::StatusOr<ModelInfo> Engine::GetModel(const std::string& name) const {
+  absl::MutexLock lock(&state_->mutex);
+  const auto found = state_->models.find(name);
+  if (found == state_->models.end()) return NotFound(name);
+  return Describe(name, found->second);
+}
+
+namespace {
+
+absl::StatusOr<LanguagePair> ParsePair(const std::string& source, const std::string& target,
+                                       const std::string& field_prefix) {
+  LanguagePair pair;
+  ATTEND_ASSIGN_OR_RETURN(pair.source, ParseLanguageCode(source, field_prefix + "source_language_code"));
+  ATTEND_ASSIGN_OR_RETURN(pair.target, ParseLanguageCode(target, field_prefix + "target_language_code"));
+  return pair;
+}
+
+}  // namespace
+
+void Engine::Translate(TranslateInput input, CallContext context, Done<TranslateOutput> done) {
+  auto pair = ParsePair(input.source_language, input.target_language, "config.");
+  if (!pair.ok()) return done(pair.status());
+  uint64_t call = 0;
+  auto environment = state_->Enter(input.model, *pair, std::move(context), &call);
+  if (!environment.ok()) return done(environment.status());
+  RunTranslate(*std::move(environment), std::move(input), state_->Counted(std::move(done), call));
+}
+
+void Engine::GetAttention(AttentionInput input, CallContext context, Done<AttentionOutput> done) {
+  uint64_t call = 0;
+  auto environment = state_->Enter(input.model, {}, std::move(context), &call);
+  if (!environment.ok()) return done(environment.status());
+  RunGetAttention(*std::move(environment), std::move(input), state_->Counted(std::move(done), call));
+}
+
+void Engine::AlignWords(AlignInput input, CallContext context, Done<AlignOutput> done) {
+  auto pair = ParsePair(input.source_language, input.target_language, "");
+  if (!pair.ok()) return done(pair.status());
+  uint64_t call = 0;
+  auto environment = state_->Enter(input.model, *pair, std::move(context), &call);
+  if (!environment.ok()) return done(environment.status());
+  RunAlignWords(*std::move(environment), std::move(input), state_->Counted(std::move(done), call));
+}
+
+absl::StatusOr<std::vector<AttendedToken>> Engine::Tokenize(const std::string& model, const std::string& text,
+                                                            bool omit_special) const {
+  std::shared_ptr<ServedModel> served;
+  {
+    absl::MutexLock lock(&state_->mutex);
+    ATTEND_ASSIGN_OR_RETURN(served, state_->Find(model));
+  }
+  ATTEND_RETURN_IF_ERROR(CheckText(text, state_->options.limits, "text"));
+  std::vector<AttendedToken> tokens =
+      AxisOfEncoded(text, served->tokenizer().Encode(text, TextSide::kSource), 0).tokens;
+  if (omit_special) {
+    tokens.erase(std::remove_if(tokens.begin(), tokens.end(), [](const AttendedToken& t) { return t.special; }),
+                 tokens.end());
+  }
+  return tokens;
+}
+
+absl::StatusOr<std::string> Engine::Detokenize(const std::string& model, const std::vector<int32_t>& ids,
+                                               bool keep_special) const {
+  std::shared_ptr<ServedModel> served;
+  {
+    absl::MutexLock lock(&state_->mutex);
+    ATTEND_ASSIGN_OR_RETURN(served, state_->Find(model));
+  }
+  const int64_t vocab_size = served->spec().target_vocab_size;
+  for (size_t i = 0; i < ids.size(); ++i) {
+    if (ids[i] >= 0 && ids[i] < vocab_size) continue;
+    return InvalidField("OPTION_OUT_OF_RANGE", absl::StrCat("ids[", i, "]"),
+                        absl::StrCat("id ", ids[i], " is outside the vocabulary of ", vocab_size));
+  }
+  return served->tokenizer().Decode(ids, TextSide::kTarget, keep_special).text;
+}
+
+std::vector<ByteSpan> Engine::SplitSentences(const std::string& text, const std::string& language) {
+  return attend::SplitSentences(text, language);
+}
+
+void Engine::Wake() { state_->Stop(/*all=*/false); }
+
+void Engine::Drain(absl::Duration timeout) {
+  {
+    absl::MutexLock lock(&state_->mutex);
+    state_->draining = true;
+    for (auto& [name, entry] : state_->models) {
+      if (entry.state == ModelState::kServing) entry.state = ModelState::kDraining;
+    }
+  }
+  const bool ended = state_->WaitForCalls(timeout);
+  // The loops say SHUTTING_DOWN to what they still hold; the flags reach calls that wait for a place in a queue.
+  for (const auto& model : state_->Serving()) model->loop()->Drain(absl::ZeroDuration());
+  if (!ended) state_->Stop(/*all=*/true);
+  state_->WaitForCalls(absl::InfiniteDuration());
+}
+
+absl::Duration Engine::SinceLastTick() const {
+  absl::Duration longest = absl::ZeroDuration();
+  for (const auto& model : state_->Serving()) longest = std::max(longest, model->loop()->SinceLastTick());
+  return longest;
+}
+
+const EngineOptions& Engine::options() const { return state_->options; }
+
+}  // namespace attend

@@ -1,0 +1,143 @@
+// A model folder is a set of files that somebody put together: that each can be read does not mean that they belong
+// together, so the ids of one are checked against the sizes of the other before the first caller comes.
+#include "engine/served_model.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
+#include "engine/base/status_macros.h"
+#include "engine/checkpoint/model_directory.h"
+#include "engine/tasks/attention_presets.h"
+#include "engine/tasks/language_codes.h"
+#include "engine/tokenizers/tokenizer_factory.h"
+
+namespace attend {
+namespace {
+
+constexpr char kGenerationFile[] = "generation_config.json";
+constexpr absl::Duration kWarmUpTime = absl::Minutes(2);
+
+// Some folders name no length at all. transformers then writes 20 tokens; a translation service goes by its own rule
+// (3 x input + 32), so the model's positions are the only limit.
+bool NamesLength(const Json& json) { return json.Has("max_length") || json.Has("max_new_tokens"); }
+
+// Languages that a checkpoint declares in a way we cannot read count as unknown.
+std::string CanonicalOrEmpty(const std::string& code) {
+  auto parsed = ParseLanguageCode(code, "");
+  return parsed.ok() ? *std::move(parsed) : std::string();
+}
+
+absl::Status PartsDisagree(const std::string& name, const std::string& what) {
+  return absl::FailedPreconditionError(absl::StrCat("model ", name, ": ", what));
+}
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<ServedModel>> ServedModel::Load(Options options) {
+  std::shared_ptr<ServedModel> model(new ServedModel());
+  ATTEND_RETURN_IF_ERROR(model->Read(options));
+  ATTEND_RETURN_IF_ERROR(model->CheckParts());
+  model->observer_ = std::move(options.observer);
+  model->loop_ = std::make_unique<EngineLoop>(model->model_.get(), options.scheduler, model->observer_.get());
+  ATTEND_RETURN_IF_ERROR(model->WarmUp());
+  return model;
+}
+
+absl::Status ServedModel::Read(const Options& options) {
+  name_ = options.name;
+  directory_ = options.directory;
+  ATTEND_ASSIGN_OR_RETURN(ModelDirectory directory, ModelDirectory::Open(options.directory));
+  ATTEND_ASSIGN_OR_RETURN(revision_, directory.ComputeRevision());
+  ATTEND_ASSIGN_OR_RETURN(model_, Model::Load(directory, &report_));
+  ATTEND_ASSIGN_OR_RETURN(tokenizer_, LoadTokenizer(directory));
+  Json generation_config;
+  const bool has_own_file = directory.Has(kGenerationFile);
+  if (has_own_file) {
+    ATTEND_ASSIGN_OR_RETURN(generation_config, directory.ReadJson(kGenerationFile));
+  }
+  ATTEND_ASSIGN_OR_RETURN(generation_,
+                          ParseGenerationConfig(generation_config, directory.config(), spec().target_vocab_size));
+  if (!NamesLength(has_own_file ? generation_config : directory.config())) {
+    generation_.max_length = static_cast<int>(spec().decoder.max_position_embeddings) + 1;
+  }
+  // A checkpoint may like more beams than this server allows.
+  generation_.num_beams = std::min(generation_.num_beams, options.max_num_beams);
+  generation_.num_return_sequences = 1;
+  ATTEND_ASSIGN_OR_RETURN(presets_, LoadPresets(directory, spec()));
+  source_language_ = CanonicalOrEmpty(tokenizer_->source_language());
+  target_language_ = CanonicalOrEmpty(tokenizer_->target_language());
+  return absl::OkStatus();
+}
+
+absl::Status ServedModel::CheckParts() const {
+  const int64_t vocab_size = std::max(spec().source_vocab_size, spec().target_vocab_size);
+  if (tokenizer_->vocab_size() > vocab_size) {
+    return PartsDisagree(name_, absl::StrCat("the tokenizer knows ", tokenizer_->vocab_size(),
+                                             " ids, the model's vocabulary has ", vocab_size));
+  }
+  const int64_t eos = tokenizer_->eos_id();
+  if (eos < 0 || eos >= vocab_size) {
+    return PartsDisagree(name_, absl::StrCat("the tokenizer's end token ", eos,
+                                             " is outside the model's vocabulary of ", vocab_size));
+  }
+  const auto& ends = generation_.eos_token_ids;
+  if (!ends.empty() && std::find(ends.begin(), ends.end(), tokenizer_->eos_id()) == ends.end()) {
+    return PartsDisagree(name_, absl::StrCat("the tokenizer ends texts with id ", eos,
+                                             ", the generation options end with id ", ends[0]));
+  }
+  if (max_input_tokens() < 2) {
+    return PartsDisagree(name_, absl::StrCat("inputs of ", max_input_tokens(), " tokens hold no word"));
+  }
+  return absl::OkStatus();
+}
+
+// The first pass allocates, builds primitives and touches every weight: better now than for the first caller.
+absl::Status ServedModel::WarmUp() {
+  auto request = std::make_shared<GenerationRequest>();
+  request->source_ids = tokenizer_->Encode("a", TextSide::kSource).ids();
+  request->options = generation_;
+  request->options.max_length = std::min(4, generation_.max_length);
+  request->options.min_length = 0;
+  request->options.min_new_tokens = 0;
+  request->deadline = absl::Now() + kWarmUpTime;
+  struct Outcome {
+    absl::Notification done;
+    absl::Status status;
+  };
+  auto outcome = std::make_shared<Outcome>();
+  request->on_done = [outcome](const GenerationResult& result) {
+    outcome->status = result.status;
+    outcome->done.Notify();
+  };
+  const absl::Status submitted = loop_->Submit(std::move(request));
+  if (!submitted.ok()) return PartsDisagree(name_, absl::StrCat("warm-up: ", std::string(submitted.message())));
+  outcome->done.WaitForNotification();
+  if (outcome->status.ok()) return absl::OkStatus();
+  return PartsDisagree(name_, absl::StrCat("warm-up: ", std::string(outcome->status.message())));
+}
+
+int64_t ServedModel::max_input_tokens() const {
+  return std::min<int64_t>(spec().encoder.max_position_embeddings, tokenizer_->max_length());
+}
+
+int64_t ServedModel::max_output_tokens() const { return spec().decoder.max_position_embeddings; }
+
+TaskModel ServedModel::Borrow(const std::shared_ptr<ServedModel>& model) {
+  TaskModel out;
+  out.name = model->name_;
+  out.revision = model->revision_;
+  out.spec = &model->spec();
+  out.tokenizer = model->tokenizer_.get();
+  out.generation = &model->generation_;
+  out.presets = &model->presets_;
+  out.loop = model->loop_.get();
+  out.source_language = model->source_language_;
+  out.max_input_tokens = model->max_input_tokens();
+  out.max_output_tokens = model->max_output_tokens();
+  out.keep_alive = model;
+  return out;
+}
+
+}  // namespace attend

@@ -1,0 +1,68 @@
+// One model as it is served: its folder read and checked, its tokenizer, its attention presets and the loop that runs it.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "engine/checkpoint/weight_reader.h"  // LoadReport
+#include "engine/generation/generation_options.h"
+#include "engine/models/model.h"
+#include "engine/scheduler/engine_loop.h"
+#include "engine/scheduler/engine_observer.h"
+#include "engine/tasks/call_environment.h"
+#include "engine/tokenizers/tokenizer.h"
+
+namespace attend {
+
+// Immutable once loaded, but for the loop's own state. Held by shared_ptr: calls that run keep it alive.
+class ServedModel {
+ public:
+  struct Options {
+    std::string name, directory;
+    SchedulerOptions scheduler;
+    int max_num_beams = 8;
+    std::unique_ptr<EngineObserver> observer;  // may be null
+  };
+
+  // Reads the folder, checks that its parts fit together, starts the loop and warms it up with one tiny sentence.
+  static absl::StatusOr<std::shared_ptr<ServedModel>> Load(Options options);
+
+  // What a call needs, kept alive by it.
+  static TaskModel Borrow(const std::shared_ptr<ServedModel>& model);
+
+  const std::string& directory() const { return directory_; }
+  const std::string& revision() const { return revision_; }
+  const LoadReport& report() const { return report_; }
+  const ModelSpec& spec() const { return model_->spec(); }
+  const Tokenizer& tokenizer() const { return *tokenizer_; }
+  const std::vector<AttentionPreset>& presets() const { return presets_; }
+  const std::string& source_language() const { return source_language_; }
+  const std::string& target_language() const { return target_language_; }
+  int64_t max_input_tokens() const;
+  int64_t max_output_tokens() const;
+  EngineLoop* loop() const { return loop_.get(); }
+  // Joins the loop's thread. REQUIRES: no call runs any more.
+  void Stop() { loop_.reset(); }
+
+ private:
+  ServedModel() = default;
+
+  absl::Status Read(const Options& options);
+  absl::Status CheckParts() const;
+  absl::Status WarmUp();
+
+  std::string name_, directory_, revision_;
+  std::string source_language_, target_language_;  // canonical BCP-47
+  LoadReport report_;
+  std::unique_ptr<Model> model_;
+  std::unique_ptr<Tokenizer> tokenizer_;
+  GenerationOptions generation_;
+  std::vector<AttentionPreset> presets_;
+  std::unique_ptr<EngineObserver> observer_;
+  std::unique_ptr<EngineLoop> loop_;  // last: it borrows the others
+};
+
+}  // namespace attend
