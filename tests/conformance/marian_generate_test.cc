@@ -1,0 +1,295 @@
+// Whole generations of a MarianMT checkpoint, through the engine loop, against what
+// transformers 4.48 generates from the same files (tests/golden/marian_tiny/generate.json). Then
+// what the reference cannot show: a sequence gets the same bits whoever runs beside it, joins, is
+// cancelled or expires.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <memory>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "tests/engine/scheduler/marian_tiny.h"
+
+namespace attend {
+namespace {
+
+using ::testing::ElementsAreArray;
+
+// One golden result: what to ask and what must come.
+struct GoldenResult {
+  std::string name;
+  std::vector<int32_t> source;
+  GenerationOptions options;
+  std::vector<std::vector<int32_t>> sequences;  // with the start token
+  std::vector<double> scores, log_probs;        // beams; greedy
+};
+
+std::vector<double> Numbers(const Json& json, const char* key) {
+  std::vector<double> numbers;
+  if (!json.Has(key)) return numbers;
+  for (const Json& element : json.Get(key).value().Elements())
+    numbers.push_back(element.AsNumber().value());
+  return numbers;
+}
+
+// The arguments of generate() over the checkpoint's own options.
+GenerationOptions Apply(const Json& params, GenerationOptions options) {
+  for (const std::string& key : params.Keys()) {
+    if (key == "num_beams")
+      options.num_beams = static_cast<int>(params.GetInt(key).value());
+    else if (key == "num_return_sequences")
+      options.num_return_sequences = static_cast<int>(params.GetInt(key).value());
+    else if (key == "max_length")
+      options.max_length = static_cast<int>(params.GetInt(key).value());
+    else if (key == "max_new_tokens")
+      options.max_length = static_cast<int>(params.GetInt(key).value()) + 1;
+    else if (key == "min_length")
+      options.min_length = static_cast<int>(params.GetInt(key).value());
+    else if (key == "no_repeat_ngram_size")
+      options.no_repeat_ngram_size = static_cast<int>(params.GetInt(key).value());
+    else if (key == "length_penalty")
+      options.length_penalty = static_cast<float>(params.GetNumber(key).value());
+    else if (key == "repetition_penalty")
+      options.repetition_penalty = static_cast<float>(params.GetNumber(key).value());
+    else if (key == "early_stopping") {
+      const Json value = params.Get(key).value();
+      options.early_stopping = value.IsString()              ? EarlyStopping::kNever
+                               : params.GetBool(key).value() ? EarlyStopping::kTrue
+                                                             : EarlyStopping::kFalse;
+    } else if (key == "bad_words_ids") {
+      options.bad_words_ids.clear();
+      for (const Json& word : params.Get(key).value().Elements()) {
+        const std::vector<int64_t> ids = word.AsInts().value();
+        options.bad_words_ids.emplace_back(ids.begin(), ids.end());
+      }
+    } else {
+      ADD_FAILURE() << "golden parameter " << key << " is not understood";
+    }
+  }
+  return options;
+}
+
+std::vector<GoldenResult> ReadGolden() {
+  const MarianTiny& tiny = MarianTiny::Get();
+  std::vector<GoldenResult> results;
+  for (const Json& golden_case : tiny.generate.Get("cases").value().Elements()) {
+    const GenerationOptions options = Apply(golden_case.Get("params").value(), tiny.defaults);
+    for (const Json& result : golden_case.Get("results").value().Elements()) {
+      if (!result.GetBool("stable").value()) continue;
+      GoldenResult golden;
+      const auto input = static_cast<size_t>(result.GetInt("input").value());
+      golden.name = golden_case.GetString("name").value() + " of input " + std::to_string(input);
+      golden.source = tiny.sources[input];
+      golden.options = options;
+      for (const Json& sequence : result.Get("sequences").value().Elements()) {
+        const std::vector<int64_t> ids = sequence.AsInts().value();
+        golden.sequences.emplace_back(ids.begin(), ids.end());
+      }
+      golden.scores = Numbers(result, "sequences_scores");
+      golden.log_probs = Numbers(result, "logprobs");
+      results.push_back(std::move(golden));
+    }
+  }
+  return results;
+}
+
+void ExpectGolden(const GoldenResult& golden, const GenerationResult& result) {
+  SCOPED_TRACE(golden.name);
+  ASSERT_TRUE(result.status.ok()) << result.status;
+  ASSERT_EQ(result.hypotheses.size(), golden.sequences.size());
+  for (size_t i = 0; i < golden.sequences.size(); ++i) {
+    std::vector<int32_t> ids = result.hypotheses[i].tokens;
+    ids.insert(ids.begin(), golden.options.decoder_start_token_id);
+    EXPECT_THAT(ids, ElementsAreArray(golden.sequences[i]));
+    const bool ended = ids.back() == golden.options.eos_token_ids[0];
+    EXPECT_EQ(result.hypotheses[i].finish_reason,
+              ended ? FinishReason::kEos : FinishReason::kLength);
+    if (!golden.scores.empty()) {
+      EXPECT_NEAR(result.hypotheses[i].score, golden.scores[i],
+                  1e-4 * std::max(1.0, std::fabs(golden.scores[i])));
+    }
+  }
+  for (size_t i = 0; i < golden.log_probs.size(); ++i) {
+    const double expected = golden.log_probs[i];
+    EXPECT_NEAR(result.hypotheses[0].log_probs[i], expected, 1e-5 + 1e-4 * std::fabs(expected))
+        << "token " << i;
+  }
+}
+
+void ExpectSameBits(const GenerationResult& a, const GenerationResult& b) {
+  ASSERT_TRUE(a.status.ok() && b.status.ok());
+  ASSERT_EQ(a.hypotheses.size(), b.hypotheses.size());
+  for (size_t i = 0; i < a.hypotheses.size(); ++i) {
+    EXPECT_EQ(a.hypotheses[i].tokens, b.hypotheses[i].tokens);
+    EXPECT_EQ(a.hypotheses[i].log_probs, b.hypotheses[i].log_probs);  // exactly
+    EXPECT_EQ(a.hypotheses[i].score, b.hypotheses[i].score);
+  }
+}
+
+struct Job {
+  std::vector<int32_t> source;
+  GenerationOptions options;
+};
+
+// Every golden case, and sampling and forced prefixes besides.
+std::vector<Job> MixedJobs() {
+  std::vector<Job> jobs;
+  for (const GoldenResult& golden : ReadGolden()) jobs.push_back({golden.source, golden.options});
+  const MarianTiny& tiny = MarianTiny::Get();
+  for (uint64_t seed = 0; seed < 20; ++seed) {
+    GenerationOptions options = tiny.defaults;
+    options.num_beams = 1;
+    options.sampling = SamplingOptions();
+    options.sampling->seed = seed;
+    options.sampling->top_p = seed % 2 == 0 ? 0.9f : 1.0f;
+    options.num_return_sequences = 1 + static_cast<int>(seed % 4);
+    if (seed % 3 == 0) options.prefix_tokens = {202, 148};
+    jobs.push_back({tiny.sources[seed % tiny.sources.size()], options});
+  }
+  GenerationOptions prefixed = tiny.defaults;
+  prefixed.prefix_tokens = {202, 148, 9};
+  for (const auto& source : tiny.sources) jobs.push_back({source, prefixed});
+  return jobs;
+}
+
+std::vector<std::unique_ptr<Ticket>> TicketsOf(const std::vector<Job>& jobs) {
+  std::vector<std::unique_ptr<Ticket>> tickets;
+  for (size_t i = 0; i < jobs.size(); ++i) {
+    tickets.push_back(std::make_unique<Ticket>(jobs[i].source, jobs[i].options));
+    tickets.back()->request().caller = i % 5;
+  }
+  return tickets;
+}
+
+void SubmitFromThreads(const std::vector<std::unique_ptr<Ticket>>& tickets, EngineLoop* loop,
+                       size_t num_threads) {
+  std::vector<std::thread> threads;
+  for (size_t t = 0; t < num_threads; ++t) {
+    threads.emplace_back([&, t] {
+      for (size_t i = t; i < tickets.size(); i += num_threads)
+        EXPECT_TRUE(tickets[i]->Submit(loop).ok());
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
+std::vector<GenerationResult> RunOneByOne(const std::vector<Job>& jobs) {
+  EngineLoop loop(MarianTiny::Get().model.get(), SchedulerOptions(), nullptr);
+  std::vector<GenerationResult> results;
+  for (const auto& ticket : TicketsOf(jobs)) {
+    EXPECT_TRUE(ticket->Submit(&loop).ok());
+    results.push_back(ticket->Wait());
+    EXPECT_EQ(results.back().stats.peak_batch_sequences, 1);
+  }
+  return results;
+}
+
+TEST(MarianGenerateTest, EqualsTransformersAllAtOnce) {
+  const std::vector<GoldenResult> golden = ReadGolden();
+  ASSERT_GE(golden.size(), 60u);
+  std::vector<Job> jobs;
+  for (const GoldenResult& g : golden) jobs.push_back({g.source, g.options});
+  EngineLoop loop(MarianTiny::Get().model.get(), SchedulerOptions(), nullptr);
+  const auto tickets = TicketsOf(jobs);
+  SubmitFromThreads(tickets, &loop, 4);
+  int peak = 0;
+  for (size_t i = 0; i < golden.size(); ++i) {
+    ExpectGolden(golden[i], tickets[i]->Wait());
+    peak = std::max(peak, tickets[i]->Wait().stats.peak_batch_sequences);
+  }
+  EXPECT_GT(peak, 1);  // they did run together
+}
+
+TEST(MarianGenerateTest, EqualsTransformersOneByOne) {
+  const std::vector<GoldenResult> golden = ReadGolden();
+  std::vector<Job> jobs;
+  for (const GoldenResult& g : golden) jobs.push_back({g.source, g.options});
+  const std::vector<GenerationResult> results = RunOneByOne(jobs);
+  for (size_t i = 0; i < golden.size(); ++i) ExpectGolden(golden[i], results[i]);
+}
+
+TEST(MarianGenerateTest, SameBitsAloneAndInCompany) {
+  const std::vector<Job> jobs = MixedJobs();
+  const std::vector<GenerationResult> alone = RunOneByOne(jobs);
+  SchedulerOptions few_rows;  // sequences must wait for rows and join later
+  few_rows.max_batch_rows = 12;
+  few_rows.max_encode_tokens = 40;
+  SchedulerOptions threads;
+  threads.num_threads = 3;
+  for (const SchedulerOptions& options : {SchedulerOptions(), few_rows, threads}) {
+    EngineLoop loop(MarianTiny::Get().model.get(), options, nullptr);
+    const auto tickets = TicketsOf(jobs);
+    SubmitFromThreads(tickets, &loop, 4);
+    for (size_t i = 0; i < jobs.size(); ++i) {
+      SCOPED_TRACE(i);
+      ExpectSameBits(alone[i], tickets[i]->Wait());
+    }
+  }
+}
+
+TEST(MarianGenerateTest, SameBitsWhileNeighboursAreCancelledAndExpire) {
+  const std::vector<Job> jobs = MixedJobs();
+  const std::vector<GenerationResult> alone = RunOneByOne(jobs);
+  EngineLoop loop(MarianTiny::Get().model.get(), SchedulerOptions(), nullptr);
+  const auto tickets = TicketsOf(jobs);
+  for (size_t i = 0; i < tickets.size(); ++i) {
+    GenerationRequest& request = tickets[i]->request();
+    if (i % 3 == 1) {
+      // Cancelled by its own reader once a few tokens have settled: always in mid-run.
+      request.on_settled = [flag = request.cancelled, seen = size_t{0},
+                            limit = i % 4](absl::Span<const int32_t> tokens) mutable {
+        seen += tokens.size();
+        if (seen > limit) flag->store(true);
+      };
+    } else if (i % 7 == 2) {
+      request.deadline = absl::Now() + absl::Milliseconds(static_cast<int64_t>(i % 10));
+    }
+  }
+  SubmitFromThreads(tickets, &loop, 4);
+  int num_cancelled = 0;
+  for (size_t i = 0; i < tickets.size(); ++i) {
+    SCOPED_TRACE(i);
+    const GenerationResult& result = tickets[i]->Wait();
+    if (result.status.ok()) {
+      ExpectSameBits(alone[i], result);
+      continue;
+    }
+    EXPECT_TRUE(i % 3 == 1 || i % 7 == 2);
+    EXPECT_TRUE(result.hypotheses.empty());
+    num_cancelled += absl::IsCancelled(result.status) ? 1 : 0;
+    EXPECT_TRUE(absl::IsCancelled(result.status) || absl::IsDeadlineExceeded(result.status))
+        << result.status;
+  }
+  EXPECT_GT(num_cancelled, 5);
+}
+
+TEST(MarianGenerateTest, SettledTokensAreWhatTheBestHypothesisBeginsWith) {
+  const std::vector<Job> jobs = MixedJobs();
+  EngineLoop loop(MarianTiny::Get().model.get(), SchedulerOptions(), nullptr);
+  const auto tickets = TicketsOf(jobs);
+  std::vector<std::vector<int32_t>> streamed(jobs.size());
+  for (size_t i = 0; i < tickets.size(); ++i) {
+    tickets[i]->request().on_settled = [&streamed, i](absl::Span<const int32_t> tokens) {
+      EXPECT_FALSE(tokens.empty());
+      streamed[i].insert(streamed[i].end(), tokens.begin(), tokens.end());
+    };
+  }
+  SubmitFromThreads(tickets, &loop, 2);
+  for (size_t i = 0; i < tickets.size(); ++i) {
+    SCOPED_TRACE(i);
+    const std::vector<int32_t>& best = tickets[i]->Wait().hypotheses[0].tokens;
+    if (jobs[i].options.num_return_sequences == 1 || !jobs[i].options.sampling) {
+      EXPECT_EQ(streamed[i], best);  // everything has settled in the end
+    } else {
+      ASSERT_LE(streamed[i].size(), best.size());
+      EXPECT_TRUE(std::equal(streamed[i].begin(), streamed[i].end(), best.begin()));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace attend
