@@ -20,7 +20,7 @@ constexpr std::string_view kEnglishBeforeName[] = {
     "cf",   "al",   "ca",   "approx", "esp", "incl", "univ", "dept", "amb",  "atty",  "rt",   "Det"};
 constexpr std::string_view kEnglishBeforeNumber[] = {"No",  "Nos", "nos", "p",   "pp",  "vol", "vols", "ch",  "chap", "sec", "fig",
                                         "figs", "eq", "art", "par", "para", "ed", "jan",  "feb", "mar",  "apr", "jun",
-                                        "jul", "aug", "sep", "sept", "oct", "nov", "dec", "tel", "ext"};
+                                        "jul", "aug", "sep", "sept", "oct", "nov", "dec", "tel", "ext", "est"};
 constexpr std::string_view kEnglishMayEnd[] = {"inc", "ltd", "co",  "corp", "bros", "jr",  "sr",  "esq", "ph.d", "m.d",
                                   "b.a", "m.a", "b.c", "a.d",  "ave",  "blvd", "rd", "Mass", "Calif"};
 constexpr std::string_view kEnglishStarters[] = {
