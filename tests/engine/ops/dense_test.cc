@@ -1,0 +1,152 @@
+// The linear operation: right over odd shapes, and the same bits for a row in any company.
+#include "engine/ops/dense.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <thread>
+#include <vector>
+
+#include "engine/ops/op_threads.h"
+#include "tests/engine/ops/reference_ops.h"
+
+namespace attend {
+namespace {
+
+std::vector<float> RandomVector(int64_t n, uint32_t seed) {
+  const Matrix m = RandomMatrix(1, n, seed);
+  return {m.data(), m.data() + n};
+}
+
+PackedDense Make(const Matrix& weight, const std::vector<float>& bias, std::optional<Activation> activation) {
+  auto dense = PackedDense::Create(weight.view(), bias, activation);
+  EXPECT_TRUE(dense.ok()) << dense.status();
+  return *std::move(dense);
+}
+
+TEST(PackedDense, EqualsTheReferenceOverOddShapes) {
+  for (int64_t inputs : {1, 2, 7, 16, 33, 96, 257}) {
+    for (int64_t outputs : {1, 3, 8, 17, 64, 130}) {
+      const Matrix weight = RandomMatrix(outputs, inputs, 1);
+      const std::vector<float> bias = RandomVector(outputs, 2);
+      const PackedDense dense = Make(weight, bias, std::nullopt);
+      ASSERT_EQ(dense.inputs(), inputs);
+      ASSERT_EQ(dense.outputs(), outputs);
+      for (int64_t rows : {1, 2, 5, 9, 31, 65, 130}) {
+        const Matrix in = RandomMatrix(rows, inputs, 3);
+        Matrix out(rows, outputs);
+        dense.Run(in.view(), out.view());
+        const std::vector<double> expected = ReferenceDense(in.view(), weight.view(), bias, std::nullopt);
+        const double tolerance = 1e-6 * std::sqrt(static_cast<double>(inputs)) * 8;
+        for (int64_t i = 0; i < rows * outputs; ++i) {
+          ASSERT_NEAR(out.data()[i], expected[static_cast<size_t>(i)], tolerance)
+              << inputs << " x " << outputs << ", rows " << rows << ", element " << i;
+        }
+      }
+    }
+  }
+}
+
+TEST(PackedDense, ActivationsAndAbsentBias) {
+  const Matrix weight = RandomMatrix(40, 24, 4), in = RandomMatrix(11, 24, 5);
+  for (std::optional<Activation> activation :
+       {std::optional<Activation>(), std::optional(Activation::kRelu), std::optional(Activation::kGelu),
+        std::optional(Activation::kGeluTanh), std::optional(Activation::kSilu)}) {
+    for (const std::vector<float>& bias : {std::vector<float>(), RandomVector(40, 6)}) {
+      const PackedDense dense = Make(weight, bias, activation);
+      Matrix out(11, 40);
+      dense.Run(in.view(), out.view());
+      const std::vector<double> expected = ReferenceDense(in.view(), weight.view(), bias, activation);
+      for (int64_t i = 0; i < 11 * 40; ++i) {
+        ASSERT_NEAR(out.data()[i], expected[static_cast<size_t>(i)], 3e-5) << (activation ? Name(*activation) : "none");
+      }
+    }
+  }
+}
+
+struct InvarianceShape {
+  int64_t inputs, outputs;
+  std::optional<Activation> activation;
+};
+
+class DenseInvariance : public ::testing::TestWithParam<InvarianceShape> {};
+
+TEST_P(DenseInvariance, ARowHasTheSameBitsInAnyCompanyPlaceAndNumberOfThreads) {
+  const InvarianceShape shape = GetParam();
+  const Matrix weight = RandomMatrix(shape.outputs, shape.inputs, 7);
+  const PackedDense dense = Make(weight, RandomVector(shape.outputs, 8), shape.activation);
+  EXPECT_GE(dense.num_kernels(), 1);
+  constexpr int64_t kMost = 200;
+  const Matrix in = RandomMatrix(kMost, shape.inputs, 9);
+  Matrix alone(kMost, shape.outputs);
+  for (int64_t r = 0; r < kMost; ++r) {
+    dense.Run({in.row(r), 1, shape.inputs, shape.inputs}, alone.view().Rows(r, 1));
+  }
+  const bool large = shape.inputs * shape.outputs > 500000;
+  Matrix out(kMost, shape.outputs);
+  for (int threads : {1, 2}) {
+    SetOpThreads(threads);
+    for (int64_t rows = 1; rows <= kMost; rows += rows < 80 ? (large ? 3 : 1) : 41) {
+      // Not always from the first row: the same row must not care for its place.
+      for (int64_t first : {int64_t{0}, (kMost - rows) / 2, kMost - rows}) {
+        dense.Run({in.row(first), rows, shape.inputs, shape.inputs}, out.view().Rows(0, rows));
+        ASSERT_EQ(std::memcmp(out.data(), alone.row(first), static_cast<size_t>(rows * shape.outputs) * sizeof(float)), 0)
+            << rows << " rows from " << first << " with " << threads << " threads, kernel " << dense.kernel_name();
+      }
+    }
+  }
+  SetOpThreads(1);
+}
+
+INSTANTIATE_TEST_SUITE_P(Shapes, DenseInvariance,
+                         ::testing::Values(InvarianceShape{32, 96, std::nullopt}, InvarianceShape{64, 32, std::nullopt},
+                                           InvarianceShape{32, 64, Activation::kSilu},
+                                           InvarianceShape{192, 576, std::nullopt},
+                                           InvarianceShape{192, 768, Activation::kRelu},
+                                           InvarianceShape{768, 192, std::nullopt},
+                                           InvarianceShape{192, 1501, std::nullopt},
+                                           InvarianceShape{37, 53, Activation::kGelu},
+                                           InvarianceShape{512, 512, std::nullopt}, InvarianceShape{1, 1, std::nullopt}),
+                         [](const auto& shape) {
+                           return std::to_string(shape.param.inputs) + "x" + std::to_string(shape.param.outputs);
+                         });
+
+TEST(PackedDense, RunsFromThreadsThatDidNotMakeIt) {
+  const Matrix weight = RandomMatrix(300, 200, 10), in = RandomMatrix(50, 200, 11);
+  const PackedDense dense = Make(weight, RandomVector(300, 12), Activation::kRelu);
+  Matrix expected(50, 300);
+  dense.Run(in.view(), expected.view());
+  std::vector<Matrix> found(4);
+  std::vector<std::thread> threads;
+  for (Matrix& out : found) {
+    threads.emplace_back([&] {
+      out.Resize(50, 300);
+      for (int i = 0; i < 20; ++i) dense.Run(in.view(), out.view());
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (const Matrix& out : found) {
+    EXPECT_EQ(std::memcmp(out.data(), expected.data(), sizeof(float) * 50 * 300), 0);
+  }
+}
+
+TEST(PackedDense, NoRowsIsNothingToDo) {
+  const PackedDense dense = Make(RandomMatrix(4, 4, 1), {}, std::nullopt);
+  Matrix in(0, 4), out(0, 4);
+  dense.Run(in.view(), out.view());
+}
+
+TEST(PackedDense, KernelsAgreeWhereTheProcessorIsModern) {
+  const std::string description = OneDnnDescription();
+  EXPECT_EQ(description.rfind("3.", 0), 0u) << description;
+  const PackedDense dense = Make(RandomMatrix(192, 192, 1), {}, std::nullopt);
+  if (std::string(dense.kernel_name()).find("brgemm") != std::string::npos) {
+    EXPECT_EQ(dense.num_kernels(), 18);
+  }
+  EXPECT_GE(dense.packed_bytes(), 192 * 192 * 4);
+}
+
+}  // namespace
+}  // namespace attend
