@@ -28,7 +28,7 @@ void Place(std::string_view text, uint32_t offset, TextAxis* axis) {
   const std::vector<int> assigned = AssignWords(spans, words);
   for (size_t i = 0; i < owners.size(); ++i) axis->tokens[owners[i]].word = assigned[i];
   for (AttendedToken& token : axis->tokens) {
-    token.span = token.special || token.span.empty() ? ByteSpan{} : Shift(token.span, offset);
+    token.span = token.special ? ByteSpan{} : Shift(token.span, offset);
   }
 }
 
