@@ -125,6 +125,7 @@ absl::StatusOr<MarianTokenizer::Config> MarianTokenizer::ReadConfig(const ModelD
   Config config;
   if (!directory.Has(kConfigFile)) return config;
   ATTEND_ASSIGN_OR_RETURN(const Json json, AsCorrupt(directory.ReadJson(kConfigFile), kConfigFile));
+  if (!json.IsObject()) return CorruptCheckpoint({kConfigFile, {}}, "expected an object");
   const auto read = [&config, &json]() -> absl::Status {
     const std::pair<const char*, std::string*> tokens[] = {
         {"eos_token", &config.eos_token}, {"unk_token", &config.unk_token}, {"pad_token", &config.pad_token}};
@@ -278,7 +279,7 @@ void MarianTokenizer::EncodeSegment(std::string_view text, ByteSpan segment, con
   if (stripped.text.empty()) return;
   for (const SentencePiece& piece : side.model->Encode(stripped.text)) {
     const int32_t id = side.vocabulary.Find(piece.piece).value_or(side.unk_id);
-    const ByteSpan span = TidySpan(text, stripped.ToOriginal(piece.span));
+    const ByteSpan span = stripped.ToOriginal(TidySpan(stripped.text, piece.span));
     tokens->push_back({id, std::string(side.vocabulary.Piece(id)), span, false});
   }
 }

@@ -121,16 +121,18 @@ NormalizedText SentencePieceNormalizer::Normalize(std::string_view text) const {
     if (!next.text.empty()) after_space = spec_.remove_extra_whitespaces && next.text.back() == ' ';
     at = end;
   }
+  uint32_t last = size;
   if (spec_.remove_extra_whitespaces) {
     size_t kept = out.text.size();
     while (kept >= space.size() && out.text.compare(kept - space.size(), space.size(), space) == 0) {
       kept -= space.size();
+      last = out.begins[kept];
     }
     out.text.resize(kept);
     out.begins.resize(kept);
     out.ends.resize(kept);
   }
-  if (spec_.add_dummy_prefix && spec_.treat_whitespace_as_suffix) append(space, size, size);
+  if (spec_.add_dummy_prefix && spec_.treat_whitespace_as_suffix) append(space, last, last);
   return out;
 }
 

@@ -3,18 +3,26 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <map>
 #include <string>
 #include <vector>
 
 #include "engine/checkpoint/json.h"
-#include "engine/text/offset_map.h"
+#include "engine/text/unicode.h"
 #include "engine/tokenizers/tokenizer_factory.h"
+#include "tests/engine/text/hostile_texts.h"
 
 namespace attend {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::ElementsAreArray;
+using ::testing::HasSubstr;
 
 const std::string kGolden = ATTEND_SOURCE_DIR "/tests/golden/marian_tiny";
 
@@ -93,6 +101,256 @@ TEST(MarianTokenizerGolden, TruncatesBeforeTheEnd) {
     EncodedText encoded = GoldenTokenizer().Encode(*c.GetString("text"), TextSide::kSource);
     TruncateKeepingEnd(&encoded, *c.GetInt("max_length"));
     EXPECT_THAT(encoded.ids(), ElementsAreArray(Ids(*c.Get("ids"))));
+  }
+}
+
+std::vector<std::string> AllTexts() {
+  std::vector<std::string> texts = HostileTexts();
+  for (const char* list : {"cases", "target_cases", "truncation_single"}) {
+    for (const Json& c : Golden().Get(list)->Elements()) texts.push_back(*c.GetString("text"));
+  }
+  return texts;
+}
+
+// White space, and what the models' normalisation (nmt_nfkc) drops or turns into white space.
+bool MayBeUncovered(char32_t c) {
+  return IsWhiteSpace(c) || IsInvisible(c) || c == 0x2581 || c == 0xFFFD;
+}
+
+TEST(MarianTokenizerSpans, LieInOrderOnCharactersAndCoverTheText) {
+  for (const std::string& text : AllTexts()) {
+    if (text.find(">>") != std::string::npos) continue;  // language codes are taken out
+    for (const TextSide side : {TextSide::kSource, TextSide::kTarget}) {
+      SCOPED_TRACE(text.substr(0, 80));
+      std::vector<bool> covered(text.size(), false);
+      uint32_t last = 0;
+      for (const EncodedToken& token : GoldenTokenizer().Encode(text, side).tokens) {
+        ASSERT_LE(token.span.begin, token.span.end);
+        ASSERT_LE(token.span.end, text.size());
+        EXPECT_GE(token.span.begin, last);
+        last = token.span.begin;
+        EXPECT_EQ(CharacterBegin(text, token.span.begin), token.span.begin);
+        EXPECT_EQ(CharacterBegin(text, token.span.end), token.span.end);
+        if (!token.special) {
+          std::fill(covered.begin() + token.span.begin, covered.begin() + token.span.end, true);
+          continue;
+        }
+        EXPECT_TRUE(token.span.empty());
+        if (token.span.begin < text.size()) {
+          std::fill_n(covered.begin() + token.span.begin, token.piece.size(), true);  // spelt out
+        }
+      }
+      for (uint32_t at = 0; at < text.size();) {
+        const CodePoint c = CodePointAt(text, at);
+        EXPECT_TRUE(covered[at] || MayBeUncovered(c.value)) << "byte " << at;
+        at = c.end;
+      }
+    }
+  }
+}
+
+TEST(MarianTokenizerSpans, HoldWhatThePieceSpells) {
+  // ASCII is normalised to itself, so the slice is the piece without its "\u2581".
+  for (const std::string& text : AllTexts()) {
+    const auto is_plain = [](char c) { return c >= ' ' && c < 0x7F; };
+    if (!std::all_of(text.begin(), text.end(), is_plain)) continue;
+    SCOPED_TRACE(text.substr(0, 80));
+    for (const EncodedToken& token : GoldenTokenizer().Encode(text, TextSide::kSource).tokens) {
+      if (token.special || token.piece == "<unk>") continue;
+      std::string spelt = token.piece;
+      if (spelt.compare(0, kSpaceSymbol.size(), kSpaceSymbol) == 0) spelt.erase(0, kSpaceSymbol.size());
+      if (spelt.empty()) continue;
+      EXPECT_EQ(text.substr(token.span.begin, token.span.size()), spelt);
+    }
+  }
+}
+
+TEST(MarianTokenizerSpans, LeadThroughNormalisationAndLanguageCodes) {
+  const std::string text = ">>fra<< The \uFB01x >>no<< \uFF26.\nA";
+  std::vector<std::pair<std::string, std::string>> tokens;
+  for (const EncodedToken& token : GoldenTokenizer().Encode("\n" + text, TextSide::kSource).tokens) {
+    tokens.emplace_back(token.piece, ("\n" + text).substr(token.span.begin, token.span.size()));
+  }
+  // The line break stands in front, so the first code is no token; the greedy pattern reaches the last "<<".
+  ASSERT_GE(tokens.size(), 5u);
+  EXPECT_THAT(tokens, ElementsAre(std::pair("\u2581", ""), std::pair("F", "\uFF26"), std::pair(".", "."),
+                                  std::pair("\u2581", "\n"), std::pair("A", "A"), std::pair("</s>", "")));
+  const EncodedText coded = GoldenTokenizer().Encode(">>fra<< The", TextSide::kSource);
+  ASSERT_THAT(coded.ids(), ElementsAre(317, 7, 0));
+  EXPECT_TRUE(coded.tokens[0].special);
+  EXPECT_EQ(coded.tokens[1].span, (ByteSpan{8, 11}));
+  EXPECT_EQ(coded.tokens[2].span, (ByteSpan{11, 11}));
+}
+
+TEST(MarianTokenizerSpans, DecodedSpansPutTogetherAreTheText) {
+  std::vector<std::vector<int32_t>> sequences;
+  for (const std::string& text : AllTexts()) sequences.push_back(GoldenTokenizer().Encode(text, TextSide::kTarget).ids());
+  for (const Json& c : Golden().Get("decode_cases")->Elements()) sequences.push_back(Ids(*c.Get("ids")));
+  sequences.push_back({-1, 320, 1 << 30, 7, INT32_MIN, 7});
+  for (const std::vector<int32_t>& ids : sequences) {
+    for (const bool keep_special : {false, true}) {
+      const DecodedText decoded = GoldenTokenizer().Decode(ids, TextSide::kTarget, keep_special);
+      ASSERT_EQ(decoded.spans.size(), ids.size());
+      uint32_t last = 0;
+      for (size_t i = 0; i < ids.size(); ++i) {
+        EXPECT_EQ(decoded.spans[i].begin, last);
+        last = decoded.spans[i].end;
+        EXPECT_EQ(CharacterBegin(decoded.text, last), last);
+        const bool is_skipped = !keep_special && (ids[i] == 0 || ids[i] == 319);
+        EXPECT_TRUE(!is_skipped || decoded.spans[i].empty());
+      }
+      EXPECT_EQ(last, decoded.text.size());
+    }
+  }
+}
+
+TEST(MarianTokenizer, AnswersAboutItsVocabulary) {
+  const Tokenizer& tokenizer = GoldenTokenizer();
+  EXPECT_EQ(tokenizer.vocab_size(), 320);
+  EXPECT_EQ(tokenizer.eos_id(), 0);
+  EXPECT_EQ(tokenizer.max_length(), 512);
+  EXPECT_EQ(tokenizer.source_language(), "en");
+  EXPECT_EQ(tokenizer.target_language(), "fr");
+  EXPECT_EQ(tokenizer.Piece(7, TextSide::kTarget), "\u2581The");
+  EXPECT_EQ(tokenizer.Piece(320, TextSide::kTarget), "");
+  EXPECT_EQ(tokenizer.Piece(-1, TextSide::kSource), "");
+  for (const int32_t id : {0, 1, 317, 318, 319}) EXPECT_TRUE(tokenizer.IsSpecial(id)) << id;
+  for (const int32_t id : {-1, 2, 7, 316, 320}) EXPECT_FALSE(tokenizer.IsSpecial(id)) << id;
+}
+
+TEST(TruncateKeepingEnd, CutsDownToNothing) {
+  EncodedText text = GoldenTokenizer().Encode("The cat", TextSide::kSource);
+  TruncateKeepingEnd(&text, 100);
+  EXPECT_GT(text.tokens.size(), 2u);
+  TruncateKeepingEnd(&text, 1);
+  EXPECT_THAT(text.ids(), ElementsAre(0));
+  TruncateKeepingEnd(&text, 0);
+  EXPECT_TRUE(text.tokens.empty());
+  TruncateKeepingEnd(&text, -1);
+  EXPECT_TRUE(text.tokens.empty());
+}
+
+// A folder with the golden tokenizer's files, some replaced, some left out (replaced by "-").
+class Folder {
+ public:
+  explicit Folder(std::map<std::string, std::string> replaced) {
+    static int count = 0;
+    path_ = ::testing::TempDir() + "marian_tokenizer_test_" + std::to_string(::getpid()) + "_" + std::to_string(count++);
+    std::filesystem::create_directories(path_);
+    for (const char* name : {"config.json", "tokenizer_config.json", "vocab.json", "source.spm", "target.spm"}) {
+      if (replaced.count(name) == 0) std::filesystem::copy_file(kGolden + "/model/" + name, path_ + "/" + name);
+    }
+    for (const auto& [name, content] : replaced) {
+      if (content != "-") std::ofstream(path_ + "/" + name, std::ios::binary) << content;
+    }
+  }
+  ~Folder() { std::filesystem::remove_all(path_); }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+
+  absl::StatusOr<std::unique_ptr<Tokenizer>> Load() const {
+    auto directory = ModelDirectory::Open(path_);
+    if (!directory.ok()) return directory.status();
+    return LoadTokenizer(*directory);
+  }
+
+ private:
+  std::string path_;
+};
+
+std::unique_ptr<Tokenizer> LoadWithConfig(const std::string& tokenizer_config) {
+  auto tokenizer = Folder({{"tokenizer_config.json", tokenizer_config}}).Load();
+  EXPECT_TRUE(tokenizer.ok()) << tokenizer.status();
+  return tokenizer.ok() ? std::move(*tokenizer) : nullptr;
+}
+
+TEST(MarianTokenizerConfig, HasTransformersDefaults) {
+  for (const std::string config : {"{}", "-"}) {
+    const auto tokenizer = Folder({{"tokenizer_config.json", config}}).Load();
+    ASSERT_TRUE(tokenizer.ok()) << tokenizer.status();
+    EXPECT_EQ((*tokenizer)->max_length(), 512);
+    EXPECT_EQ((*tokenizer)->source_language(), "");
+    EXPECT_THAT((*tokenizer)->Encode("a<pad>b", TextSide::kSource).ids(), ElementsAre(8, 319, 22, 0));
+  }
+}
+
+TEST(MarianTokenizerConfig, ReadsLimitsAndLanguages) {
+  EXPECT_EQ(LoadWithConfig(R"({"model_max_length": 100})")->max_length(), 100);
+  EXPECT_EQ(LoadWithConfig(R"({"model_max_length": 1000000000000000019884624838656})")->max_length(), MarianTokenizer::kUnlimited);
+  const auto tokenizer = LoadWithConfig(R"({"source_lang": "eng", "target_lang": "ROMANCE"})");
+  EXPECT_EQ(tokenizer->source_language(), "en");
+  EXPECT_EQ(tokenizer->target_language(), "");
+}
+
+TEST(MarianTokenizerConfig, TakesTokensAsObjectsAndAddedOnes) {
+  const auto tokenizer = LoadWithConfig(
+      R"({"eos_token": {"__type": "AddedToken", "content": "</s>"}, "pad_token": null,
+          "added_tokens_decoder": {"317": {"content": ">>fra<<", "special": true}}})");
+  EXPECT_THAT(tokenizer->Encode("a >>fra<< a", TextSide::kSource).ids(), ElementsAre(8, 317, 8, 0));
+}
+
+TEST(MarianTokenizerConfig, CleansUpSpacesWhenTold) {
+  const std::vector<int32_t> ids = {2, 174, 2, 3, 8, 2, 63};  // "▁" "O" "▁" "." "▁a" "▁" "?"
+  const auto plain = LoadWithConfig("{}")->Decode(ids, TextSide::kTarget, false);
+  const auto cleaned = LoadWithConfig(R"({"clean_up_tokenization_spaces": true})")->Decode(ids, TextSide::kTarget, false);
+  EXPECT_EQ(plain.text, "O . a ?");
+  EXPECT_EQ(cleaned.text, "O. a?");
+  EXPECT_EQ(cleaned.spans[3], (ByteSpan{1, 2}));
+  EXPECT_EQ(cleaned.spans[6], (ByteSpan{4, 5}));
+}
+
+TEST(MarianTokenizerConfig, KeepsSeparateVocabulariesApart) {
+  const Folder folder({{"tokenizer_config.json", R"({"separate_vocabs": true})"},
+                       {"vocab.json", R"({"</s>": 0, "<unk>": 1, "\u2581a": 2, "<pad>": 3})"},
+                       {"target_vocab.json", R"({"\u2581": 0, "a": 1, "\u2581a": 5, "<unk>": 3, "</s>": 4})"}});
+  const auto loaded = folder.Load();
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  const Tokenizer& tokenizer = **loaded;
+  EXPECT_THAT(tokenizer.Encode("a q", TextSide::kSource).ids(), ElementsAre(2, 1, 1, 0));
+  EXPECT_THAT(tokenizer.Encode("a q", TextSide::kTarget).ids(), ElementsAre(5, 0, 3, 4));
+  EXPECT_EQ(tokenizer.eos_id(), 4);
+  EXPECT_EQ(tokenizer.Piece(2, TextSide::kSource), "\u2581a");
+  EXPECT_EQ(tokenizer.Piece(2, TextSide::kTarget), "");
+  EXPECT_EQ(tokenizer.Decode({2, 0}, TextSide::kSource, false).text, "a");
+  EXPECT_EQ(tokenizer.Decode({5, 1, 4}, TextSide::kTarget, false).text, "aa");
+  EXPECT_EQ(tokenizer.vocab_size(), 6);
+}
+
+TEST(MarianTokenizerConfig, NamesWhatIsWrong) {
+  const struct {
+    std::map<std::string, std::string> replaced;
+    absl::StatusCode code;
+    std::vector<std::string> words;
+  } cases[] = {
+      {{{"source.spm", "-"}}, absl::StatusCode::kNotFound, {"source.spm"}},
+      {{{"target.spm", "-"}}, absl::StatusCode::kNotFound, {"target.spm"}},
+      {{{"vocab.json", "-"}}, absl::StatusCode::kNotFound, {"vocab.json"}},
+      {{{"tokenizer_config.json", R"({"separate_vocabs": true})"}}, absl::StatusCode::kNotFound, {"target_vocab.json"}},
+      {{{"source.spm", "not a model"}}, absl::StatusCode::kDataLoss, {"source.spm"}},
+      {{{"vocab.json", "{"}}, absl::StatusCode::kDataLoss, {"vocab.json"}},
+      {{{"vocab.json", R"({"</s>": 0})"}, {"tokenizer_config.json", "{}"}}, absl::StatusCode::kDataLoss, {"vocab.json", "<unk>"}},
+      {{{"vocab.json", R"({"<unk>": 0})"}, {"tokenizer_config.json", "{}"}}, absl::StatusCode::kDataLoss, {"vocab.json", "</s>"}},
+      {{{"vocab.json", R"({"</s>": 0, "<unk>": 320})"}, {"tokenizer_config.json", "{}"}}, absl::StatusCode::kDataLoss, {"vocab.json", "<unk>", "320"}},
+      {{{"vocab.json", R"({"</s>": 0, "<unk>": 0})"}, {"tokenizer_config.json", "{}"}}, absl::StatusCode::kDataLoss, {"vocab.json", "<unk>"}},
+      {{{"tokenizer_config.json", "[]"}}, absl::StatusCode::kDataLoss, {"tokenizer_config.json"}},
+      {{{"tokenizer_config.json", R"({"eos_token": 3})"}}, absl::StatusCode::kDataLoss, {"tokenizer_config.json", "eos_token"}},
+      {{{"tokenizer_config.json", R"({"model_max_length": 0})"}}, absl::StatusCode::kDataLoss, {"model_max_length"}},
+      {{{"tokenizer_config.json", R"({"source_lang": 3})"}}, absl::StatusCode::kDataLoss, {"source_lang"}},
+      {{{"tokenizer_config.json", R"({"added_tokens_decoder": {"x": {}}})"}}, absl::StatusCode::kDataLoss, {"added_tokens_decoder"}},
+      {{{"tokenizer_config.json", R"({"added_tokens_decoder": {"7": {"content": "<x>", "special": true}}})"}},
+       absl::StatusCode::kDataLoss, {"tokenizer_config.json", "<x>", "7"}},
+      {{{"tokenizer_config.json", R"({"added_tokens_decoder": {"0": {"content": "</s>", "special": true, "lstrip": true}}})"}},
+       absl::StatusCode::kUnimplemented, {"lstrip"}},
+      {{{"tokenizer_config.json", R"({"added_tokens_decoder": {"0": {"content": "</s>"}}})"}},
+       absl::StatusCode::kUnimplemented, {"special"}},
+      {{{"config.json", R"({"model_type": "t5"})"}}, absl::StatusCode::kUnimplemented, {"t5", "marian"}},
+      {{{"config.json", "{}"}}, absl::StatusCode::kDataLoss, {"config.json", "model_type"}},
+      {{{"config.json", R"({"model_type": "marian", "vocab_size": "x"})"}}, absl::StatusCode::kDataLoss, {"config.json", "vocab_size"}},
+  };
+  for (const auto& c : cases) {
+    const absl::Status status = Folder(c.replaced).Load().status();
+    EXPECT_EQ(status.code(), c.code) << c.words[0] << ": " << status;
+    for (const std::string& word : c.words) EXPECT_THAT(std::string(status.message()), HasSubstr(word));
   }
 }
 
