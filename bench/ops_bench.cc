@@ -76,7 +76,7 @@ void BM_DecodeAttention(benchmark::State& state) {
   const size_t pages = runs.size() / static_cast<size_t>(rows);
   std::vector<AttentionQuery> batch;
   for (int64_t r = 0; r < rows; ++r) {
-    batch.push_back({queries.row(r), {&runs[static_cast<size_t>(r) * pages], pages}, out.row(r), nullptr, 0});
+    batch.push_back({queries.row(r), {&runs[static_cast<size_t>(r) * pages], pages}, out.row(r)});
   }
   for (auto _ : state) AttendRows(heads, batch);
 }

@@ -106,7 +106,7 @@ void SelfAttention::Step(ConstMatrixView x, absl::Span<const DecodeRow> rows, Wo
   for (size_t r = 0; r < rows.size(); ++r) {
     const int64_t index = static_cast<int64_t>(r);
     const size_t pages = static_cast<size_t>((rows[r].self->length() + kPage - 1) / kPage);
-    workspace->queries.push_back({projected.row(index), {runs, pages}, workspace->context.row(index), nullptr, 0});
+    workspace->queries.push_back({projected.row(index), {runs, pages}, workspace->context.row(index)});
     runs += pages;
   }
   AttendRows(spec_.heads, workspace->queries);
@@ -167,7 +167,7 @@ void CrossAttention::Step(ConstMatrixView x, absl::Span<const DecodeRow> rows, W
   for (size_t r = 0; r < rows.size(); ++r) {
     const int64_t index = static_cast<int64_t>(r);
     workspace->queries.push_back(
-        {workspace->projected.row(index), {&workspace->runs[r], 1}, workspace->context.row(index), nullptr, 0});
+        {workspace->projected.row(index), {&workspace->runs[r], 1}, workspace->context.row(index)});
   }
   AttendRows(spec_.heads, workspace->queries);
   out->Resize(x.rows, hidden);

@@ -23,14 +23,11 @@ struct KeyValueRun {
   int64_t stride = 0;  // elements from one token to the next
 };
 
-// One query row [hidden_size] over all tokens of `runs`, in order; out [hidden_size]. probabilities: nullptr, or
-// [num_heads] rows of `probability_stride` elements, of which the first `total count` are written.
+// One query row [hidden_size] over all tokens of `runs`, in order; out [hidden_size].
 struct AttentionQuery {
   const float* query = nullptr;
   absl::Span<const KeyValueRun> runs;
   float* out = nullptr;
-  float* probabilities = nullptr;
-  int64_t probability_stride = 0;
 };
 // REQUIRES: every query has at least one key.
 void AttendRows(const HeadShape& heads, absl::Span<const AttentionQuery> queries);

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstring>
 #include <exception>
 #include <map>
@@ -32,9 +33,11 @@ namespace {
 using Tag = dnnl::memory::format_tag;
 constexpr auto kF32 = dnnl::memory::data_type::f32;
 
-constexpr int64_t kMaxRows = 64;      // above it oneDNN may block the sum differently
+constexpr int64_t kMaxRowsOfLarge = 32, kLarge = int64_t{8} << 20;
 constexpr int64_t kPackingRows = 4;   // the weights' blocks are chosen for it
-// Dense where decoding lives, so that few calls need two pieces.
+// Dense where decoding lives, so that few calls need two pieces; ends at 64, since above oneDNN may block the sum
+// differently.
+// A large shape (a vocabulary) does without the last ones, which would make the check below long.
 constexpr std::array<int64_t, 18> kLadder = {1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 32, 40, 48, 64};
 
 const dnnl::engine& Cpu() {
@@ -70,6 +73,7 @@ dnnl::post_ops PostOps(std::optional<Activation> activation) {
 
 // The kernel for one row count.
 struct Kernel {
+  uint64_t id = 0;  // never used again, unlike an address
   int64_t rows = 0;
   dnnl::memory::desc in, out, scratchpad;
   dnnl::primitive primitive;
@@ -96,22 +100,45 @@ BuiltKernel Build(const DenseShape& shape, int64_t rows, const dnnl::memory::des
   attributes.set_post_ops(PostOps(shape.activation));
   const dnnl::inner_product_forward::primitive_desc description(
       Cpu(), dnnl::prop_kind::forward_inference, in, weight != nullptr ? *weight : any, bias, out, attributes);
-  return {{rows, in, out, description.scratchpad_desc(), dnnl::inner_product_forward(description)},
+  static std::atomic<uint64_t> next_id{1};
+  return {{next_id++, rows, in, out, description.scratchpad_desc(), dnnl::inner_product_forward(description)},
           description.weights_desc(),
           description.impl_info_str()};
 }
 
+// oneDNN's handles on a kernel's input and output. Making them costs as much as a small product, so each thread keeps
+// those it used; running is then setting two pointers.
+struct Binding {
+  dnnl::memory in, out, scratchpad;
+};
+
+Binding& BindingOf(const Kernel& kernel) {
+  constexpr size_t kMostKept = 1024;
+  thread_local std::unordered_map<uint64_t, Binding> bindings;
+  const auto found = bindings.find(kernel.id);
+  if (found != bindings.end()) return found->second;
+  if (bindings.size() >= kMostKept) bindings.clear();
+  Binding binding = {dnnl::memory(kernel.in, Cpu(), nullptr), dnnl::memory(kernel.out, Cpu(), nullptr), {}};
+  if (kernel.scratchpad.get_size() > 0) binding.scratchpad = dnnl::memory(kernel.scratchpad, Cpu(), nullptr);
+  return bindings.emplace(kernel.id, std::move(binding)).first->second;
+}
+
 void Execute(const Kernel& kernel, const dnnl::memory& weight, const dnnl::memory& bias, const float* in, float* out) {
-  std::unordered_map<int, dnnl::memory> arguments = {
-      {DNNL_ARG_SRC, dnnl::memory(kernel.in, Cpu(), const_cast<float*>(in))},
-      {DNNL_ARG_WEIGHTS, weight},
-      {DNNL_ARG_BIAS, bias},
-      {DNNL_ARG_DST, dnnl::memory(kernel.out, Cpu(), out)}};
+  Binding& binding = BindingOf(kernel);
+  binding.in.set_data_handle(const_cast<float*>(in));
+  binding.out.set_data_handle(out);
+  std::array<dnnl_exec_arg_t, 5> arguments = {{{DNNL_ARG_SRC, binding.in.get()},
+                                               {DNNL_ARG_WEIGHTS, weight.get()},
+                                               {DNNL_ARG_BIAS, bias.get()},
+                                               {DNNL_ARG_DST, binding.out.get()}}};
+  int count = 4;
   if (const size_t bytes = kernel.scratchpad.get_size(); bytes > 0) {
-    arguments.emplace(DNNL_ARG_SCRATCHPAD, dnnl::memory(kernel.scratchpad, Cpu(), Scratchpad(bytes)));
+    binding.scratchpad.set_data_handle(Scratchpad(bytes));
+    arguments[4] = {DNNL_ARG_SCRATCHPAD, binding.scratchpad.get()};
+    count = 5;
   }
-  kernel.primitive.execute(Stream(), arguments);
-  Stream().wait();
+  dnnl::error::wrap_c_api(dnnl_primitive_execute(kernel.primitive.get(), Stream().get(), count, arguments.data()),
+                          "running a kernel");
 }
 
 dnnl::memory Reordered(const float* weight, const DenseShape& shape, const dnnl::memory::desc& blocked) {
@@ -156,9 +183,10 @@ void KeepAgreeing(DenseFamily* family) {
   std::vector<float> weight(static_cast<size_t>(shape.inputs * shape.outputs)), bias(static_cast<size_t>(shape.outputs));
   for (float& w : weight) w = noise.Next();
   for (float& b : bias) b = noise.Next();
-  std::vector<float> in(static_cast<size_t>(kMaxRows * shape.inputs)), out(static_cast<size_t>(kMaxRows * shape.outputs));
+  const int64_t most = family->kernels.back().rows;
+  std::vector<float> in(static_cast<size_t>(most * shape.inputs)), out(static_cast<size_t>(most * shape.outputs));
   for (int64_t i = 0; i < shape.inputs; ++i) in[static_cast<size_t>(i)] = noise.Next();
-  for (int64_t r = 1; r < kMaxRows; ++r) std::copy_n(in.begin(), shape.inputs, in.begin() + r * shape.inputs);
+  for (int64_t r = 1; r < most; ++r) std::copy_n(in.begin(), shape.inputs, in.begin() + r * shape.inputs);
   const dnnl::memory packed = Reordered(weight.data(), shape, family->weight);
   weight = {};
   const dnnl::memory bias_memory({{shape.outputs}, kF32, Tag::a}, Cpu(), bias.data());
@@ -189,6 +217,7 @@ std::shared_ptr<const DenseFamily> MakeFamily(const DenseShape& shape) {
   family->weight = first.weight;
   family->name = first.name;
   for (int64_t rows : kLadder) {
+    if (rows > kMaxRowsOfLarge && shape.inputs * shape.outputs > kLarge) break;
     // A kernel that cannot read these blocks is one we do without, as long as one is left.
     try {
       family->kernels.push_back(Build(shape, rows, &family->weight).kernel);

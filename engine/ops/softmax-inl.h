@@ -56,6 +56,18 @@ inline float ExpSum(const float* row, int64_t n, float largest, float* out) {
   return hn::GetLane(hn::SumOfLanes(d, sums));
 }
 
+// In place over whole vectors. REQUIRES: room for n rounded up to whole vectors; what lies past n becomes 0.
+inline void SoftmaxPadded(int64_t n, float* row) {
+  const hn::ScalableTag<float> d;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+  const int64_t padded = (n + lanes - 1) / lanes * lanes;
+  for (int64_t i = n; i < padded; ++i) row[i] = -1e30f;  // exp gives 0
+  const float factor = 1.0f / ExpSum(row, padded, MaxOf(row, padded), row);
+  const auto factors = hn::Set(d, factor);
+  for (int64_t i = 0; i < padded; i += lanes) hn::StoreU(hn::Mul(hn::LoadU(d, row + i), factors), d, row + i);
+}
+
+// In place, without room.
 inline void SoftmaxInPlace(int64_t n, float* row) {
   const hn::ScalableTag<float> d;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 #include <vector>
 
@@ -91,9 +92,9 @@ TEST(Attention, PagedKeysGiveTheBitsOfContiguousOnes) {
   std::vector<AttentionQuery> a, b, c;
   for (size_t q = 0; q < 20; ++q) {
     const int64_t row = static_cast<int64_t>(q);
-    a.push_back({queries.row(row), {&whole[q], 1}, expected.row(row), nullptr, 0});
-    b.push_back({queries.row(row), {&pages[first_page[q]], first_page[q + 1] - first_page[q]}, paged.row(row), nullptr, 0});
-    c.push_back({queries.row(row), {&gaps[q], 1}, with_gaps.row(row), nullptr, 0});
+    a.push_back({queries.row(row), {&whole[q], 1}, expected.row(row)});
+    b.push_back({queries.row(row), {&pages[first_page[q]], first_page[q + 1] - first_page[q]}, paged.row(row)});
+    c.push_back({queries.row(row), {&gaps[q], 1}, with_gaps.row(row)});
   }
   AttendRows(heads, a);
   AttendRows(heads, b);
@@ -112,11 +113,17 @@ TEST(Attention, LargeScoresStayFinite) {
   Matrix query = RandomMatrix(1, 16, 7);
   const Matrix keys = RandomMatrix(9, 16, 8);
   for (int i = 0; i < 16; ++i) query.data()[i] *= 1e4f;
-  Matrix out(1, 16);
+  const ReferenceAttentionResult expected = ReferenceAttention({query.data(), keys.view(), keys.view(), 1, 9});
+  Matrix row(1, 16), sequence(1, 16);
   const KeyValueRun run = {keys.data(), keys.data(), 9, 16};
+  const AttentionQuery one = {query.data(), {&run, 1}, row.data()};
+  AttendRows(heads, {&one, 1});
   std::vector<float> probabilities(9);
-  AttentionQuery row = {query.data(), {&run, 1}, out.data(), probabilities.data(), 9};
-  AttendRows(heads, {&row, 1});
+  AttendSequence(heads, {query.view(), keys.view(), keys.view(), false, sequence.view(), probabilities.data()});
+  for (int i = 0; i < 16; ++i) {
+    EXPECT_NEAR(row.data()[i], expected.out[static_cast<size_t>(i)], kTolerance);
+    EXPECT_NEAR(sequence.data()[i], expected.out[static_cast<size_t>(i)], kTolerance);
+  }
   float sum = 0;
   for (float p : probabilities) {
     ASSERT_TRUE(p >= 0 && p <= 1);
