@@ -181,8 +181,8 @@ Command AddAlignCommand(CLI::App* root, ClientOptions* options) {
   auto flags = std::make_shared<AlignFlags>();
   CLI::App* app = root->add_subcommand("align", "Show which words of a translation belong together");
   app->footer(kExamples);
-  app->add_option("SOURCE", flags->source, "Source text");
-  app->add_option("TARGET", flags->target, "Its translation");
+  app->add_option("SOURCE", flags->source, "Source text")->type_name("");
+  app->add_option("TARGET", flags->target, "Its translation")->type_name("");
   CLI::Option* source_file = app->add_option("--source-file", flags->source_file, "Source texts, one a line")
                                  ->type_name("FILE")
                                  ->check(CLI::ExistingFile);

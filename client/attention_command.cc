@@ -243,14 +243,15 @@ Command AddAttentionCommand(CLI::App* root, ClientOptions* options) {
   auto flags = std::make_shared<AttentionFlags>();
   CLI::App* app = root->add_subcommand("attention", "Show what each word attended to, as a heat map");
   app->footer(kExamples);
-  app->add_option("SOURCE", flags->source, "Text that the model reads")->required();
+  app->add_option("SOURCE", flags->source, "Text that the model reads")->type_name("")->required();
   app->add_option_function<std::string>("TARGET", [flags](const std::string& text) { flags->target = text; },
-                                        "Its translation; written by the model when left out");
+                                        "Its translation; written by the model when left out")
+      ->type_name("");
   app->add_option("-k,--kind", flags->kinds, "cross, encoder or decoder; several with commas (default cross)")
       ->type_name("KIND")
       ->delimiter(',')
       ->expected(1)
-      ->check(CLI::IsMember({"cross", "encoder", "decoder"}));
+      ->check(OneOf({"cross", "encoder", "decoder"}));
   CLI::Option* preset =
       app->add_option("-p,--preset", flags->preset, "Heads stored with the model under this name")->type_name("NAME");
   app->add_option("--heads", flags->heads, "These heads, for example 1:0,1:3; layers and heads count from 0")
@@ -262,7 +263,7 @@ Command AddAttentionCommand(CLI::App* root, ClientOptions* options) {
   app->add_option("-r,--reduction", flags->reduction,
                   "How heads are folded: mean, max, rollout, or none for one map a head (default mean)")
       ->type_name("HOW")
-      ->check(CLI::IsMember({"none", "mean", "max", "rollout"}));
+      ->check(OneOf({"none", "mean", "max", "rollout"}));
   app->add_flag("!--words,--tokens", flags->tokens, "Rows and columns are words (default) or tokens");
   app->add_option("--top-k", flags->top_k, "Keep the K largest weights of each row")->type_name("K");
   app->add_option("--min-weight", flags->min_weight, "Leave out weights below this")->type_name("W");

@@ -60,14 +60,15 @@ struct Layout {
 Layout MakeLayout(const HeatMap& map, const Terminal& terminal) {
   Layout layout{map, terminal, {}, {}, {}, 0, 0};
   const char* cut_mark = terminal.unicode ? "…" : "~";
-  const int row_limit = std::max(8, terminal.columns / 3);
+  const int row_limit = std::max(6, terminal.columns / 3);
   for (const std::string& label : map.row_labels) {
     layout.rows.push_back(CutToWidth(Printable(label), row_limit, cut_mark));
     layout.row_label_width = std::max(layout.row_label_width, DisplayWidth(layout.rows.back()));
   }
   const bool has_marks = terminal.color == ColorDepth::kNone && terminal.unicode;
+  const int column_limit = std::clamp(terminal.columns - layout.row_label_width - 1, 4, kMaxColumnLabelWidth);
   for (const std::string& label : map.column_labels) {
-    layout.columns.push_back(CutToWidth(Printable(label), kMaxColumnLabelWidth, cut_mark));
+    layout.columns.push_back(CutToWidth(Printable(label), column_limit, cut_mark));
     layout.column_widths.push_back(std::max(DisplayWidth(layout.columns.back()), has_marks ? 4 : 3));
   }
   for (const float weight : map.weights) {

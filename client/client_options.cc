@@ -3,7 +3,7 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <map>
+#include <utility>
 
 namespace attend::client {
 namespace {
@@ -14,6 +14,18 @@ constexpr const char* kGroup = "Connection and display";
 bool StartsWith(const std::string& text, const char* prefix) { return text.rfind(prefix, 0) == 0; }
 
 }  // namespace
+
+CLI::Validator InRange(double least, double most) {
+  CLI::Validator validator = CLI::Range(least, most);
+  validator.description("");
+  return validator;
+}
+
+CLI::Validator OneOf(std::set<std::string> choices) {
+  CLI::Validator validator = CLI::IsMember(std::move(choices));
+  validator.description("");
+  return validator;
+}
 
 ClientOptions DefaultClientOptions() {
   ClientOptions options;
@@ -37,12 +49,12 @@ void AddClientOptions(CLI::App* app, ClientOptions* options, ModelFlag model_fla
   }
   app->add_option("--timeout", options->timeout_seconds, "Seconds a call may take, retries included (default 60)")
       ->type_name("SECONDS")
-      ->check(CLI::Range(0.001, 86400.0))
+      ->check(InRange(0.001, 86400))
       ->group(kGroup);
   app->add_option("--connect-timeout", options->connect_timeout_seconds,
                   "Seconds to wait until a server answers at the address (default 3)")
       ->type_name("SECONDS")
-      ->check(CLI::Range(0.0, 3600.0))
+      ->check(InRange(0, 3600))
       ->group(kGroup);
   app->add_option_function<std::string>(
          "--color",
@@ -53,7 +65,7 @@ void AddClientOptions(CLI::App* app, ClientOptions* options, ModelFlag model_fla
          },
          "auto, always or never; auto also obeys NO_COLOR and TERM=dumb")
       ->type_name("WHEN")
-      ->check(CLI::IsMember({"auto", "always", "never"}))
+      ->check(OneOf({"auto", "always", "never"}))
       ->group(kGroup);
   app->add_flag_callback(
          "--no-color", [options] { options->color = ColorChoice::kNever; }, "Same as --color=never")

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <set>
 #include <string>
 
 #include "client/terminal.h"
@@ -24,6 +25,10 @@ enum class ModelFlag { kShown, kHidden };
 
 // Adds the flags in a group of their own, so that help shows them after the command's own flags.
 void AddClientOptions(CLI::App* app, ClientOptions* options, ModelFlag model_flag);
+
+// Checks whose conditions are told when they fail but not repeated in the help text, which says them in words.
+CLI::Validator InRange(double least, double most);
+CLI::Validator OneOf(std::set<std::string> choices);
 
 // "models/en-fr" for either way of writing it; empty stays empty.
 std::string ModelResourceName(const std::string& model);

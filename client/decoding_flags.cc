@@ -15,7 +15,7 @@ constexpr const char* kLanguages = "Languages";
 void AddCount(CLI::App* app, const std::string& name, std::optional<uint32_t>* value, const std::string& description) {
   app->add_option_function<uint32_t>(name, [value](uint32_t v) { *value = v; }, description)
       ->type_name("N")
-      ->check(CLI::Range(int64_t{0}, int64_t{std::numeric_limits<uint32_t>::max()}))
+      ->check(InRange(0, std::numeric_limits<uint32_t>::max()))
       ->group(kDecoding);
 }
 
@@ -42,7 +42,7 @@ void AddDecodingFlags(CLI::App* app, DecodingFlags* flags) {
   AddNumber(app, "--length-penalty", &flags->length_penalty, "Exponent of the length normalisation; above 0 favours long");
   app->add_option("--early-stopping", flags->early_stopping, "When beam search stops: heuristic, first or never")
       ->type_name("WHEN")
-      ->check(CLI::IsMember({"heuristic", "first", "never"}))
+      ->check(OneOf({"heuristic", "first", "never"}))
       ->group(kDecoding);
   AddCount(app, "--no-repeat-ngram-size", &flags->no_repeat_ngram_size, "Never repeat N tokens in a row; 0 is off");
   AddNumber(app, "--repetition-penalty", &flags->repetition_penalty, "Above 1 makes repeated tokens less likely");
@@ -51,7 +51,7 @@ void AddDecodingFlags(CLI::App* app, DecodingFlags* flags) {
       ->group(kDecoding);
   app->add_option("--overflow", flags->overflow, "Texts longer than the model takes: split, truncate or reject")
       ->type_name("POLICY")
-      ->check(CLI::IsMember({"split", "truncate", "reject"}))
+      ->check(OneOf({"split", "truncate", "reject"}))
       ->group(kDecoding);
 
   app->add_flag("--sample", flags->sample, "Draw tokens at random instead of searching")->group(kSampling);

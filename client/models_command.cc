@@ -143,7 +143,7 @@ Command AddModelsCommand(CLI::App* root, ClientOptions* options) {
   auto flags = std::make_shared<ModelsFlags>();
   CLI::App* app = root->add_subcommand("models", "List the models, or describe one");
   app->footer(kExamples);
-  app->add_option("NAME", flags->name, "Model to describe, for example en-fr");
+  app->add_option("NAME", flags->name, "Model to describe, for example en-fr")->type_name("");
   app->add_flag("--json", flags->json, "Print one JSON object a model");
   AddClientOptions(app, options, ModelFlag::kHidden);
   return {app, [flags](Session& session) {

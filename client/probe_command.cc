@@ -92,7 +92,7 @@ Command AddProbeCommand(CLI::App* root, ClientOptions* options) {
       ->type_name("NAME");
   app->add_option("--wait", flags->wait_seconds, "Keep asking for this long until it serves")
       ->type_name("SECONDS")
-      ->check(CLI::Range(0.0, 86400.0));
+      ->check(InRange(0, 86400));
   app->add_flag("-q,--quiet", flags->quiet, "Print nothing; the exit status says it");
   AddClientOptions(app, options, ModelFlag::kHidden);
   return {app, [flags](Session& session) { return Run(session, *flags); }};

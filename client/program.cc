@@ -11,6 +11,7 @@
 #include "client/exit_code.h"
 #include "client/interrupt.h"
 #include "client/session.h"
+#include "client/text_width.h"
 
 namespace attend::client {
 namespace {
@@ -26,6 +27,11 @@ constexpr const char* kExamples =
     "Exit status: 0 fine, 1 the server refused or some items failed, 2 wrong usage,\n"
     "3 no server reached, 130 interrupted. Help on a command: attend help COMMAND";
 
+int FailUnknownCommand(const std::string& name) {
+  std::fprintf(stderr, "attend: no command is called %s; attend help lists them\n", Printable(name).c_str());
+  return kExitUsage;
+}
+
 int Help(const CLI::App& root, const std::string& topic) {
   if (topic.empty()) {
     std::fputs(root.help().c_str(), stdout);
@@ -37,8 +43,7 @@ int Help(const CLI::App& root, const std::string& topic) {
       return kExitOk;
     }
   }
-  std::fprintf(stderr, "attend: no command is called %s; attend help lists them\n", topic.c_str());
-  return kExitUsage;
+  return FailUnknownCommand(topic);
 }
 
 }  // namespace
@@ -61,10 +66,17 @@ int RunProgram(int argc, char** argv) {
       AddModelsCommand(&root, &options),    AddTokenizeCommand(&root, &options),  AddProbeCommand(&root, &options)};
   std::string topic;
   CLI::App* help = root.add_subcommand("help", "Explain a command");
-  help->add_option("COMMAND", topic, "Which command");
+  help->add_option("COMMAND", topic, "Which command")->type_name("");
 
   try {
     root.parse(argc, argv);
+  } catch (const CLI::ExtrasError& error) {
+    const std::vector<std::string> extras = root.remaining();
+    if (root.get_subcommands().empty() && !extras.empty() && extras.front().rfind('-', 0) != 0) {
+      return FailUnknownCommand(extras.front());
+    }
+    root.exit(error);
+    return kExitUsage;
   } catch (const CLI::ParseError& error) {
     return root.exit(error) == 0 ? kExitOk : kExitUsage;
   }

@@ -111,11 +111,11 @@ Command AddTokenizeCommand(CLI::App* root, ClientOptions* options) {
   auto flags = std::make_shared<TokenizeFlags>();
   CLI::App* app = root->add_subcommand("tokenize", "Show the tokens of a text, or the text of token ids");
   app->footer(kExamples);
-  app->add_option("TEXT", flags->text, "Text to split");
+  app->add_option("TEXT", flags->text, "Text to split")->type_name("");
   app->add_option("--ids", flags->ids, "Token ids to join into text, with commas or spaces")
       ->type_name("ID")
       ->delimiter(',')
-      ->check(CLI::Range(int64_t{0}, int64_t{4294967295}));
+      ->check(InRange(0, 4294967295.0));
   app->add_flag("--omit-special", flags->omit_special, "Leave special tokens out of the list");
   app->add_flag("--keep-special", flags->keep_special, "Keep special tokens in the text of --ids");
   app->add_flag("--json", flags->json, "Print one JSON object");

@@ -48,7 +48,7 @@ constexpr const char* kExamples =
     "\n"
     "Without TEXT every line of standard input is one text and gives one line of output, blank lines included; a line\n"
     "that fails is named on standard error and leaves an empty line. --n-best prints SCORE and TEXT with a tab between\n"
-    "them, with the line number before them when lines are read.";
+    "them, with the line number before them when lines are read. Put -- before a TEXT that begins with a dash.";
 
 TranslationFormat FormatOf(const TranslateFlags& flags) {
   if (flags.json) return TranslationFormat::kJson;
@@ -289,7 +289,8 @@ Command AddTranslateCommand(CLI::App* root, ClientOptions* options) {
   auto flags = std::make_shared<TranslateFlags>();
   CLI::App* app = root->add_subcommand("translate", "Translate text, lines of standard input, or a file");
   app->footer(kExamples);
-  app->add_option("TEXT", flags->words, "Text to translate; several arguments are one text");
+  app->add_option("TEXT", flags->words, "Text to translate; several arguments are one text")
+      ->type_name("");
   app->add_option("-i,--input", flags->input_path, "Read lines from this file; - is standard input")->type_name("FILE");
   app->add_option("-o,--output", flags->output_path, "Write to this file")->type_name("FILE");
   CLI::Option* json = app->add_flag(
@@ -298,10 +299,10 @@ Command AddTranslateCommand(CLI::App* root, ClientOptions* options) {
   app->add_flag("--align", flags->align, "Show below each translation which words belong together")->excludes(json);
   app->add_option("--batch-size", flags->batch_lines, "Lines per call when lines are read (default 16)")
       ->type_name("N")
-      ->check(CLI::Range(1, 64));
+      ->check(InRange(1, 64));
   app->add_option("--in-flight", flags->calls_in_flight, "Calls at the same time when lines are read (default 4)")
       ->type_name("N")
-      ->check(CLI::Range(1, 64));
+      ->check(InRange(1, 64));
   AddDecodingFlags(app, &flags->decoding);
   AddClientOptions(app, options, ModelFlag::kShown);
   return {app, [flags](Session& session) { return Run(session, *flags); }};

@@ -1,0 +1,46 @@
+#include "client/translation_printer.h"
+
+#include <gtest/gtest.h>
+
+namespace attend::client {
+namespace {
+
+attend::v1::Translation TwoHypotheses() {
+  attend::v1::Translation translation;
+  translation.set_text("Bonjour\nle monde");
+  for (const char* text : {"Bonjour\nle monde", "Salut"}) {
+    auto* hypothesis = translation.add_hypotheses();
+    hypothesis->set_text(text);
+    hypothesis->set_score(-0.25f);
+  }
+  return translation;
+}
+
+TEST(FormatTranslation, ALineStaysALine) {
+  const std::string source = "Hello world";
+  EXPECT_EQ(FormatTranslation({3, source}, TwoHypotheses(), {}, TranslationFormat::kPlain, Terminal()),
+            "Bonjour le monde\n");
+  EXPECT_EQ(FormatTranslation({0, source}, TwoHypotheses(), {}, TranslationFormat::kPlain, Terminal()),
+            "Bonjour\nle monde\n");
+}
+
+TEST(FormatTranslation, NBestHasScoresAndLineNumbers) {
+  const std::string source = "Hello world";
+  EXPECT_EQ(FormatTranslation({3, source}, TwoHypotheses(), {}, TranslationFormat::kNBest, Terminal()),
+            "3\t-0.2500\tBonjour le monde\n3\t-0.2500\tSalut\n");
+  EXPECT_EQ(FormatTranslation({0, source}, TwoHypotheses(), {}, TranslationFormat::kNBest, Terminal()),
+            "-0.2500\tBonjour le monde\n-0.2500\tSalut\n");
+}
+
+TEST(FormatFailedItem, KeepsThePlaceOfTheLine) {
+  const std::string source = "x";
+  CallError error;
+  error.code = grpc::StatusCode::INVALID_ARGUMENT;
+  error.message = "too long";
+  EXPECT_EQ(FormatFailedItem({2, source}, error, TranslationFormat::kPlain), "\n");
+  EXPECT_EQ(FormatFailedItem({2, source}, error, TranslationFormat::kJson),
+            "{\"line\":2,\"source\":\"x\",\"error\":{\"code\":\"INVALID_ARGUMENT\",\"message\":\"too long\"}}\n");
+}
+
+}  // namespace
+}  // namespace attend::client
