@@ -1,5 +1,6 @@
-// Which file holds the weights is decided once, by name; then every file is mapped, parsed by its format, and its
-// tensors are entered into one map, where a second tensor of the same name is an error.
+// Which file holds the weights is decided once, by name; then every file is mapped, parsed by its
+// format, and its tensors are entered into one map, where a second tensor of the same name is an
+// error.
 #include "engine/checkpoint/checkpoint.h"
 
 #include <set>
@@ -18,8 +19,8 @@ namespace attend {
 namespace {
 
 // Best first, as transformers chooses.
-constexpr const char* kWeightsFiles[] = {"model.safetensors", "model.safetensors.index.json", "pytorch_model.bin",
-                                         "pytorch_model.bin.index.json"};
+constexpr const char* kWeightsFiles[] = {"model.safetensors", "model.safetensors.index.json",
+                                         "pytorch_model.bin", "pytorch_model.bin.index.json"};
 
 }  // namespace
 
@@ -40,13 +41,16 @@ absl::StatusOr<std::unique_ptr<Checkpoint>> Checkpoint::Open(const ModelDirector
   detail.resource_name = directory.PathOf(kWeightsFiles[0]);
   detail.metadata.emplace_back("file", directory.PathOf(kWeightsFiles[0]));
   std::string expected;
-  for (const char* name : kWeightsFiles) absl::StrAppend(&expected, expected.empty() ? "" : ", ", name);
+  for (const char* name : kWeightsFiles)
+    absl::StrAppend(&expected, expected.empty() ? "" : ", ", name);
   return MakeError(absl::StatusCode::kNotFound,
-                   absl::StrCat(directory.path(), ": no weights: expected one of ", expected), std::move(detail));
+                   absl::StrCat(directory.path(), ": no weights: expected one of ", expected),
+                   std::move(detail));
 }
 
 absl::Status Checkpoint::AddFile(const ModelDirectory& directory, const std::string& name) {
-  ATTEND_ASSIGN_OR_RETURN(std::unique_ptr<MappedFile> map, MappedFile::Open(directory.PathOf(name)));
+  ATTEND_ASSIGN_OR_RETURN(std::unique_ptr<MappedFile> map,
+                          MappedFile::Open(directory.PathOf(name)));
   std::vector<NamedTensor> tensors;
   if (absl::EndsWith(name, ".safetensors")) {
     ATTEND_ASSIGN_OR_RETURN(tensors, ParseSafetensors(map->bytes(), name));
@@ -61,8 +65,9 @@ absl::Status Checkpoint::AddFile(const ModelDirectory& directory, const std::str
     const auto [position, is_new] =
         tensors_.emplace(std::move(tensor.name), StoredTensor{std::move(tensor.view), name});
     if (!is_new) {
-      return CorruptCheckpoint({name, position->first},
-                               absl::StrCat("is stored twice, also in ", Printable(position->second.file)));
+      return CorruptCheckpoint(
+          {name, position->first},
+          absl::StrCat("is stored twice, also in ", Printable(position->second.file)));
     }
   }
   return absl::OkStatus();
@@ -84,11 +89,13 @@ absl::Status Checkpoint::AddShards(const ModelDirectory& directory, const std::s
     const absl::StatusOr<std::string> shard = weight_map->GetString(tensor);
     if (!shard.ok()) return CorruptCheckpoint({index_name, tensor}, "expected the name of a shard");
     if (!IsPlainFileName(*shard)) {
-      return CorruptCheckpoint({index_name, tensor},
-                               absl::StrCat("expected a plain file name as shard, found '", Printable(*shard), "'"));
+      return CorruptCheckpoint(
+          {index_name, tensor},
+          absl::StrCat("expected a plain file name as shard, found '", Printable(*shard), "'"));
     }
     if (!directory.Has(*shard)) {
-      return CorruptCheckpoint({index_name, tensor}, absl::StrCat("shard '", Printable(*shard), "' is missing"));
+      return CorruptCheckpoint({index_name, tensor},
+                               absl::StrCat("shard '", Printable(*shard), "' is missing"));
     }
     shards.insert(*shard);
     tensor_shards.emplace_back(tensor, *shard);
@@ -98,7 +105,8 @@ absl::Status Checkpoint::AddShards(const ModelDirectory& directory, const std::s
   for (const auto& [tensor, shard] : tensor_shards) {
     const StoredTensor* stored = Find(tensor);
     if (stored == nullptr || stored->file != shard) {
-      return CorruptCheckpoint({shard, tensor}, absl::StrCat("is not in the shard that ", index_name, " names"));
+      return CorruptCheckpoint({shard, tensor},
+                               absl::StrCat("is not in the shard that ", index_name, " names"));
     }
   }
   return absl::OkStatus();

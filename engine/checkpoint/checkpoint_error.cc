@@ -1,5 +1,5 @@
-// One place builds every message, so that all of them have the same form and none carries unbounded or unprintable text
-// out of a hostile file.
+// One place builds every message, so that all of them have the same form and none carries unbounded
+// or unprintable text out of a hostile file.
 #include "engine/checkpoint/checkpoint_error.h"
 
 #include <utility>

@@ -1,5 +1,5 @@
-// How this folder says that a file is bad: which reason, and file and tensor as metadata, so that an operator reads the
-// cause from the message and a program from the detail.
+// How this folder says that a file is bad: which reason, and file and tensor as metadata, so that
+// an operator reads the cause from the message and a program from the detail.
 #pragma once
 
 #include <string>
@@ -15,13 +15,15 @@ struct CheckpointPlace {
   std::string_view tensor;
 };
 
-// DATA_LOSS / CHECKPOINT_CORRUPT with metadata file and tensor. The message reads "FILE: tensor 'NAME': what".
+// DATA_LOSS / CHECKPOINT_CORRUPT with metadata file and tensor. The message reads "FILE: tensor
+// 'NAME': what".
 absl::Status CorruptCheckpoint(const CheckpointPlace& place, std::string_view what);
 
 // UNIMPLEMENTED / CHECKPOINT_UNSUPPORTED: well formed, but in a form that Attend does not read.
 absl::Status UnsupportedCheckpoint(const CheckpointPlace& place, std::string_view what);
 
-// Text out of a file, made fit for a message: shortened, and everything but printable ASCII escaped.
+// Text out of a file, made fit for a message: shortened, and everything but printable ASCII
+// escaped.
 std::string Printable(std::string_view text);
 
 // True for a name that stays inside its folder: not empty, no '/', no NUL, neither "." nor "..".

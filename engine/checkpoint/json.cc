@@ -1,6 +1,6 @@
-// nlohmann's SAX parser feeds a tree of our own. The tree is what makes three promises possible: members stay in file
-// order, a repeated key is an error instead of a silent choice, and nesting, size and number of values are bounded while
-// parsing, before memory or stack are spent.
+// nlohmann's SAX parser feeds a tree of our own. The tree is what makes three promises possible:
+// members stay in file order, a repeated key is an error instead of a silent choice, and nesting,
+// size and number of values are bounded while parsing, before memory or stack are spent.
 #include "engine/checkpoint/json.h"
 
 #include <algorithm>
@@ -62,13 +62,20 @@ const Value* Object::Find(std::string_view key) const {
 
 const char* TypeName(const Value& value) {
   switch (value.content.index()) {
-    case 0: return "null";
-    case 1: return "a boolean";
-    case 2: return "an integer";
-    case 3: return "a number";
-    case 4: return "a string";
-    case 5: return "an array";
-    default: return "an object";
+    case 0:
+      return "null";
+    case 1:
+      return "a boolean";
+    case 2:
+      return "an integer";
+    case 3:
+      return "a number";
+    case 4:
+      return "a string";
+    case 5:
+      return "an array";
+    default:
+      return "an object";
   }
 }
 
@@ -76,11 +83,12 @@ absl::Status JsonError(std::string_view origin, std::string_view what) {
   ErrorDetail detail;
   detail.reason = "JSON_INVALID";
   detail.metadata.emplace_back("file", origin.substr(0, origin.find(": key '")));
-  return MakeError(absl::StatusCode::kInvalidArgument, absl::StrCat(std::string(origin), ": ", std::string(what)),
-                   std::move(detail));
+  return MakeError(absl::StatusCode::kInvalidArgument,
+                   absl::StrCat(std::string(origin), ": ", std::string(what)), std::move(detail));
 }
 
-// Receives nlohmann's parse events. A method that returns false ends the parse; error() then says why.
+// Receives nlohmann's parse events. A method that returns false ends the parse; error() then says
+// why.
 class TreeBuilder {
  public:
   explicit TreeBuilder(Value* root) : root_(root) {}
@@ -91,7 +99,8 @@ class TreeBuilder {
   bool boolean(bool value) { return Add({value}) != nullptr; }
   bool number_integer(int64_t value) { return Add({value}) != nullptr; }
   bool number_unsigned(uint64_t value) {
-    if (value > static_cast<uint64_t>(INT64_MAX)) return Add({static_cast<double>(value)}) != nullptr;
+    if (value > static_cast<uint64_t>(INT64_MAX))
+      return Add({static_cast<double>(value)}) != nullptr;
     return Add({static_cast<int64_t>(value)}) != nullptr;
   }
   bool number_float(double value, const std::string&) { return Add({value}) != nullptr; }
@@ -129,7 +138,8 @@ class TreeBuilder {
   bool parse_error(size_t position, const std::string&, const std::exception& error) {
     // Strips nlohmann's "[json.exception.parse_error.101] " from the front.
     std::string_view text = error.what();
-    if (const size_t end = text.find("] "); end != std::string_view::npos) text.remove_prefix(end + 2);
+    if (const size_t end = text.find("] "); end != std::string_view::npos)
+      text.remove_prefix(end + 2);
     return Fail(absl::StrCat("not JSON at byte ", position, ": ", Printable(text)));
   }
 
@@ -160,7 +170,8 @@ class TreeBuilder {
 
   // A pointer to an open value stays good: its parent grows only after it was closed.
   bool Open(Value value) {
-    if (open_.size() >= kMaxDepth) return Fail(absl::StrCat("nested deeper than ", kMaxDepth, " levels"));
+    if (open_.size() >= kMaxDepth)
+      return Fail(absl::StrCat("nested deeper than ", kMaxDepth, " levels"));
     Value* added = Add(std::move(value));
     if (added == nullptr) return false;
     open_.push_back(added);
@@ -203,7 +214,8 @@ struct Json::Node {
     return found;
   }
   absl::Status Missing(std::string_view key) const {
-    if (value->object() == nullptr) return JsonError(origin, absl::StrCat("expected an object, found ", TypeName(*value)));
+    if (value->object() == nullptr)
+      return JsonError(origin, absl::StrCat("expected an object, found ", TypeName(*value)));
     return JsonError(MemberOrigin(key), "missing");
   }
   absl::StatusOr<const Value*> Require(std::string_view key) const {
@@ -220,7 +232,8 @@ absl::StatusOr<int64_t> ToInt(const Value& value, std::string_view origin) {
 }
 
 absl::StatusOr<double> ToNumber(const Value& value, std::string_view origin) {
-  if (const auto* number = std::get_if<int64_t>(&value.content)) return static_cast<double>(*number);
+  if (const auto* number = std::get_if<int64_t>(&value.content))
+    return static_cast<double>(*number);
   if (const auto* number = std::get_if<double>(&value.content)) return *number;
   return JsonError(origin, absl::StrCat("expected a number, found ", TypeName(value)));
 }
@@ -261,7 +274,8 @@ absl::StatusOr<Json> Json::Parse(std::string_view text, std::string_view origin)
 
 absl::StatusOr<Json> Json::ReadFile(const std::string& path) {
   ATTEND_ASSIGN_OR_RETURN(const std::unique_ptr<MappedFile> file, MappedFile::Open(path));
-  const std::string_view text(reinterpret_cast<const char*>(file->bytes().data()), file->bytes().size());
+  const std::string_view text(reinterpret_cast<const char*>(file->bytes().data()),
+                              file->bytes().size());
   return Parse(text, std::string_view(path).substr(path.rfind('/') + 1));
 }
 
@@ -339,7 +353,8 @@ absl::StatusOr<bool> Json::GetBoolOr(std::string_view key, bool otherwise) const
   return GetBool(key);
 }
 
-absl::StatusOr<std::string> Json::GetStringOr(std::string_view key, std::string_view otherwise) const {
+absl::StatusOr<std::string> Json::GetStringOr(std::string_view key,
+                                              std::string_view otherwise) const {
   if (!Has(key)) return std::string(otherwise);
   return GetString(key);
 }
@@ -363,7 +378,8 @@ absl::StatusOr<std::string> Json::AsString() const { return ToText(*node_->value
 absl::StatusOr<std::vector<int64_t>> Json::AsInts() const {
   const Array* array = node_->value->array();
   if (array == nullptr) {
-    return JsonError(node_->origin, absl::StrCat("expected an array, found ", TypeName(*node_->value)));
+    return JsonError(node_->origin,
+                     absl::StrCat("expected an array, found ", TypeName(*node_->value)));
   }
   std::vector<int64_t> numbers;
   numbers.reserve(array->elements.size());
@@ -378,7 +394,8 @@ absl::StatusOr<std::vector<int64_t>> Json::AsInts() const {
 absl::StatusOr<std::vector<std::pair<std::string, int64_t>>> Json::AsIntMap() const {
   const Object* object = node_->value->object();
   if (object == nullptr) {
-    return JsonError(node_->origin, absl::StrCat("expected an object, found ", TypeName(*node_->value)));
+    return JsonError(node_->origin,
+                     absl::StrCat("expected an object, found ", TypeName(*node_->value)));
   }
   std::vector<std::pair<std::string, int64_t>> map;
   map.reserve(object->members.size());

@@ -1,7 +1,8 @@
-// A thin door to nlohmann-json: parsing without exceptions, and typed getters whose errors name file and key. Nobody
-// above this folder sees nlohmann's types.
+// A thin door to nlohmann-json: parsing without exceptions, and typed getters whose errors name
+// file and key. Nobody above this folder sees nlohmann's types.
 //
-// A Json is a cheap, immutable, shared handle on one value of a parsed document; copies share the document.
+// A Json is a cheap, immutable, shared handle on one value of a parsed document; copies share the
+// document.
 #pragma once
 
 #include <cstdint>
@@ -18,8 +19,9 @@ namespace attend {
 
 class Json {
  public:
-  // Parses UTF-8 text; `origin` (a file name) stands in every error that the value causes. Depth and size are limited,
-  // so that hostile input cannot exhaust the stack. INVALID_ARGUMENT on bad text.
+  // Parses UTF-8 text; `origin` (a file name) stands in every error that the value causes. Depth
+  // and size are limited, so that hostile input cannot exhaust the stack. INVALID_ARGUMENT on bad
+  // text.
   static absl::StatusOr<Json> Parse(std::string_view text, std::string_view origin);
   // Reads and parses a file. NOT_FOUND when there is none.
   static absl::StatusOr<Json> ReadFile(const std::string& path);

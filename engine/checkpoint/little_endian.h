@@ -5,7 +5,9 @@
 
 namespace attend {
 
-inline uint16_t LoadU16(const uint8_t* bytes) { return static_cast<uint16_t>(bytes[0] | bytes[1] << 8); }
+inline uint16_t LoadU16(const uint8_t* bytes) {
+  return static_cast<uint16_t>(bytes[0] | bytes[1] << 8);
+}
 inline uint32_t LoadU32(const uint8_t* bytes) {
   return LoadU16(bytes) | static_cast<uint32_t>(LoadU16(bytes + 2)) << 16;
 }

@@ -1,5 +1,5 @@
-// open, fstat, mmap: weights are read once and in order of need, so the page cache is the best buffer there is, and a
-// checkpoint larger than memory still opens.
+// open, fstat, mmap: weights are read once and in order of need, so the page cache is the best
+// buffer there is, and a checkpoint larger than memory still opens.
 #include "engine/checkpoint/mapped_file.h"
 
 #include <fcntl.h>
@@ -25,7 +25,8 @@ absl::Status FileError(int error, const std::string& path, std::string_view what
   detail.resource_type = "file";
   detail.resource_name = path;
   detail.metadata.emplace_back("file", path);
-  const auto code = is_missing ? absl::StatusCode::kNotFound : absl::StatusCode::kFailedPrecondition;
+  const auto code =
+      is_missing ? absl::StatusCode::kNotFound : absl::StatusCode::kFailedPrecondition;
   return MakeError(code, absl::StrCat(path, ": ", std::string(what)), std::move(detail));
 }
 

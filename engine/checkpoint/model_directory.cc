@@ -1,5 +1,6 @@
-// Lists a folder once, at opening, and never looks anywhere else: names with a path in them do not exist here. The
-// revision is a plain streaming digest, so that anybody can check it with a few lines of script.
+// Lists a folder once, at opening, and never looks anywhere else: names with a path in them do not
+// exist here. The revision is a plain streaming digest, so that anybody can check it with a few
+// lines of script.
 #include "engine/checkpoint/model_directory.h"
 
 #include <openssl/evp.h>
@@ -23,7 +24,8 @@ constexpr size_t kMaxFiles = 10000;
 
 absl::Status FolderError(absl::StatusCode code, const std::string& path, std::string_view what) {
   ErrorDetail detail;
-  detail.reason = code == absl::StatusCode::kNotFound ? "CHECKPOINT_FILE_MISSING" : "CHECKPOINT_FILE_UNREADABLE";
+  detail.reason = code == absl::StatusCode::kNotFound ? "CHECKPOINT_FILE_MISSING"
+                                                      : "CHECKPOINT_FILE_UNREADABLE";
   detail.resource_type = "file";
   detail.resource_name = path;
   detail.metadata.emplace_back("file", path);
@@ -55,7 +57,8 @@ class Sha256 {
     unsigned int size = 0;
     if (!is_good_ || EVP_DigestFinal_ex(context_, digest, &size) != 1) return "";
     std::string hex;
-    for (unsigned int i = 0; i < size; ++i) absl::StrAppend(&hex, absl::Hex(digest[i], absl::kZeroPad2));
+    for (unsigned int i = 0; i < size; ++i)
+      absl::StrAppend(&hex, absl::Hex(digest[i], absl::kZeroPad2));
     return hex;
   }
 
@@ -82,12 +85,14 @@ absl::StatusOr<ModelDirectory> ModelDirectory::Open(const std::string& path) {
     std::error_code ignored;  // a link to nothing is as good as absent
     if (!std::filesystem::is_regular_file(entry->path(), ignored)) continue;
     if (directory.files_.size() >= kMaxFiles) {
-      return FolderError(absl::StatusCode::kFailedPrecondition, path, absl::StrCat("holds more than ", kMaxFiles, " files"));
+      return FolderError(absl::StatusCode::kFailedPrecondition, path,
+                         absl::StrCat("holds more than ", kMaxFiles, " files"));
     }
     directory.files_.push_back(entry->path().filename().string());
   }
   if (error) {
-    return FolderError(absl::StatusCode::kFailedPrecondition, path, absl::StrCat("cannot be listed: ", error.message()));
+    return FolderError(absl::StatusCode::kFailedPrecondition, path,
+                       absl::StrCat("cannot be listed: ", error.message()));
   }
   std::sort(directory.files_.begin(), directory.files_.end());
   ATTEND_ASSIGN_OR_RETURN(directory.config_, directory.ReadJson("config.json"));
@@ -105,7 +110,8 @@ std::string ModelDirectory::PathOf(std::string_view name) const {
 
 absl::StatusOr<Json> ModelDirectory::ReadJson(std::string_view name) const {
   if (!IsPlainFileName(name) || !Has(name)) {
-    return FolderError(absl::StatusCode::kNotFound, path_, absl::StrCat("has no file '", Printable(name), "'"));
+    return FolderError(absl::StatusCode::kNotFound, path_,
+                       absl::StrCat("has no file '", Printable(name), "'"));
   }
   return Json::ReadFile(PathOf(name));
 }
@@ -115,7 +121,8 @@ absl::StatusOr<std::string> ModelDirectory::ComputeRevision() const {
   for (const std::string& name : files_) {
     if (!DecidesWhatTheModelComputes(name)) continue;
     ATTEND_ASSIGN_OR_RETURN(const std::unique_ptr<MappedFile> file, MappedFile::Open(PathOf(name)));
-    // Name with its closing NUL, size as eight little-endian bytes, content: no two folders give the same stream.
+    // Name with its closing NUL, size as eight little-endian bytes, content: no two folders give
+    // the same stream.
     digest.Update(name.c_str(), name.size() + 1);
     const uint64_t size = file->bytes().size();
     uint8_t size_bytes[8];

@@ -1,5 +1,6 @@
-// A Hugging Face model folder as it lies on disk: which files it has, and what they digest to. Opens nothing outside the
-// folder except through symbolic links that are in it (the hub's cache layout).
+// A Hugging Face model folder as it lies on disk: which files it has, and what they digest to.
+// Opens nothing outside the folder except through symbolic links that are in it (the hub's cache
+// layout).
 #pragma once
 
 #include <string>
@@ -18,13 +19,13 @@ class ModelDirectory {
 
   const std::string& path() const { return path_; }
   bool Has(std::string_view name) const;
-  std::string PathOf(std::string_view name) const;        // whether or not it exists
+  std::string PathOf(std::string_view name) const;                  // whether or not it exists
   const std::vector<std::string>& files() const { return files_; }  // sorted plain file names
-  const Json& config() const { return config_; }          // config.json
+  const Json& config() const { return config_; }                    // config.json
   absl::StatusOr<Json> ReadJson(std::string_view name) const;
 
-  // First 16 hex digits of the SHA-256 over names and contents of the files that decide what the model computes
-  // (weights, *.json, *.spm, *.model, *.txt), in name order.
+  // First 16 hex digits of the SHA-256 over names and contents of the files that decide what the
+  // model computes (weights, *.json, *.spm, *.model, *.txt), in name order.
   absl::StatusOr<std::string> ComputeRevision() const;
 
  private:

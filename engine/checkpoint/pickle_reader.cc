@@ -1,6 +1,7 @@
-// A pickle is a program for a stack machine. Values live in an arena and are named by index, so that memo, stack and
-// containers share them freely: a list may hold itself, and deep nesting costs neither stack nor time. Opcodes are those
-// of protocol 2 that Python's C pickler emits for what a state dict may hold (pickletools.py documents each).
+// A pickle is a program for a stack machine. Values live in an arena and are named by index, so
+// that memo, stack and containers share them freely: a list may hold itself, and deep nesting costs
+// neither stack nor time. Opcodes are those of protocol 2 that Python's C pickler emits for what a
+// state dict may hold (pickletools.py documents each).
 #include "engine/checkpoint/pickle_reader.h"
 
 #include <algorithm>
@@ -22,24 +23,48 @@ constexpr size_t kMaxValues = size_t{2} << 20;
 constexpr size_t kMaxPickleBytes = size_t{256} << 20;
 constexpr size_t kMaxDimensions = 16;
 constexpr size_t kMaxNameBytes = 4096;
-constexpr size_t kMaxStorageKeyBytes = 64;  // torch counts storages from "0"; many tensors may copy one key
+constexpr size_t kMaxStorageKeyBytes =
+    64;  // torch counts storages from "0"; many tensors may copy one key
 
-enum class Kind { kNone, kBool, kInt, kFloat, kString, kTuple, kList, kDict, kGlobal, kStorage, kTensor };
+enum class Kind {
+  kNone,
+  kBool,
+  kInt,
+  kFloat,
+  kString,
+  kTuple,
+  kList,
+  kDict,
+  kGlobal,
+  kStorage,
+  kTensor
+};
 enum class Global { kOrderedDict, kRebuildTensor, kRebuildParameter, kStorageType };
 
 const char* KindName(Kind kind) {
   switch (kind) {
-    case Kind::kNone: return "None";
-    case Kind::kBool: return "a bool";
-    case Kind::kInt: return "an int";
-    case Kind::kFloat: return "a float";
-    case Kind::kString: return "a string";
-    case Kind::kTuple: return "a tuple";
-    case Kind::kList: return "a list";
-    case Kind::kDict: return "a dict";
-    case Kind::kGlobal: return "a function or class";
-    case Kind::kStorage: return "a storage";
-    case Kind::kTensor: return "a tensor";
+    case Kind::kNone:
+      return "None";
+    case Kind::kBool:
+      return "a bool";
+    case Kind::kInt:
+      return "an int";
+    case Kind::kFloat:
+      return "a float";
+    case Kind::kString:
+      return "a string";
+    case Kind::kTuple:
+      return "a tuple";
+    case Kind::kList:
+      return "a list";
+    case Kind::kDict:
+      return "a dict";
+    case Kind::kGlobal:
+      return "a function or class";
+    case Kind::kStorage:
+      return "a storage";
+    case Kind::kTensor:
+      return "a tensor";
   }
   return "?";
 }
@@ -70,20 +95,22 @@ using Index = uint32_t;  // of a value in the arena
 
 struct Value {
   Kind kind = Kind::kNone;
-  int64_t number = 0;             // kBool, kInt; element count of kStorage; position in kGlobals of kGlobal
-  std::string_view text;          // kString; key of kStorage; points into the pickle
+  int64_t number = 0;     // kBool, kInt; element count of kStorage; position in kGlobals of kGlobal
+  std::string_view text;  // kString; key of kStorage; points into the pickle
   DataType type = DataType::kF32;  // kStorage
-  std::vector<Index> items;       // kTuple, kList; key and value alternating in kDict
-  Index tensor = 0;               // kTensor: which of tensors_
+  std::vector<Index> items;        // kTuple, kList; key and value alternating in kDict
+  Index tensor = 0;                // kTensor: which of tensors_
 };
 
 class PickleMachine {
  public:
-  PickleMachine(absl::Span<const uint8_t> bytes, std::string_view file) : bytes_(bytes), file_(file) {}
+  PickleMachine(absl::Span<const uint8_t> bytes, std::string_view file)
+      : bytes_(bytes), file_(file) {}
 
   absl::StatusOr<std::vector<PickledTensor>> Run() {
     if (bytes_.size() > kMaxPickleBytes) {
-      return Corrupt(absl::StrCat("expected at most ", kMaxPickleBytes, " bytes, found ", bytes_.size()));
+      return Corrupt(
+          absl::StrCat("expected at most ", kMaxPickleBytes, " bytes, found ", bytes_.size()));
     }
     ATTEND_RETURN_IF_ERROR(ReadProtocol());
     while (!is_stopped_) ATTEND_RETURN_IF_ERROR(Step());
@@ -94,10 +121,12 @@ class PickleMachine {
 
  private:
   absl::Status Corrupt(std::string_view what) const {
-    return CorruptCheckpoint({file_, ""}, absl::StrCat("pickle, byte ", op_position_, ": ", std::string(what)));
+    return CorruptCheckpoint({file_, ""},
+                             absl::StrCat("pickle, byte ", op_position_, ": ", std::string(what)));
   }
   absl::Status Unsupported(std::string_view what) const {
-    return UnsupportedCheckpoint({file_, ""}, absl::StrCat("pickle, byte ", op_position_, ": ", std::string(what)));
+    return UnsupportedCheckpoint(
+        {file_, ""}, absl::StrCat("pickle, byte ", op_position_, ": ", std::string(what)));
   }
 
   // --- Bytes ---
@@ -122,14 +151,16 @@ class PickleMachine {
   absl::Status ReadProtocol() {
     ATTEND_ASSIGN_OR_RETURN(const uint8_t* head, Take(2));
     if (head[0] != 0x80) return Corrupt("expected a protocol mark");
-    if (head[1] != 2) return Unsupported(absl::StrCat("expected protocol 2, found ", static_cast<int>(head[1])));
+    if (head[1] != 2)
+      return Unsupported(absl::StrCat("expected protocol 2, found ", static_cast<int>(head[1])));
     return absl::OkStatus();
   }
 
   // --- Stack and arena ---
 
   absl::Status Push(Value value) {
-    if (arena_.size() >= kMaxValues) return Corrupt(absl::StrCat("more than ", kMaxValues, " values"));
+    if (arena_.size() >= kMaxValues)
+      return Corrupt(absl::StrCat("more than ", kMaxValues, " values"));
     stack_.push_back(static_cast<Index>(arena_.size()));
     arena_.push_back(std::move(value));
     return absl::OkStatus();
@@ -167,7 +198,8 @@ class PickleMachine {
     if (stack_.size() <= floor()) return Corrupt("the stack is empty");
     Value* top = &arena_[stack_.back()];
     if (top->kind != expected) {
-      return Corrupt(absl::StrCat("expected ", KindName(expected), ", found ", KindName(top->kind)));
+      return Corrupt(
+          absl::StrCat("expected ", KindName(expected), ", found ", KindName(top->kind)));
     }
     return top;
   }
@@ -198,15 +230,24 @@ class PickleMachine {
         if (marks_.size() >= kMaxValues) return Corrupt("too many marks");
         marks_.push_back(stack_.size());
         return absl::OkStatus();
-      case 'N': return PushKind(Kind::kNone);
-      case 0x88: return PushKind(Kind::kBool, 1);
-      case 0x89: return PushKind(Kind::kBool, 0);
-      case '}': return PushKind(Kind::kDict);
-      case ']': return PushKind(Kind::kList);
-      case ')': return PushTuple(0);
-      case 0x85: return PushTuple(1);
-      case 0x86: return PushTuple(2);
-      case 0x87: return PushTuple(3);
+      case 'N':
+        return PushKind(Kind::kNone);
+      case 0x88:
+        return PushKind(Kind::kBool, 1);
+      case 0x89:
+        return PushKind(Kind::kBool, 0);
+      case '}':
+        return PushKind(Kind::kDict);
+      case ']':
+        return PushKind(Kind::kList);
+      case ')':
+        return PushTuple(0);
+      case 0x85:
+        return PushTuple(1);
+      case 0x86:
+        return PushTuple(2);
+      case 0x87:
+        return PushTuple(3);
       case 't': {
         ATTEND_ASSIGN_OR_RETURN(std::vector<Index> items, PopToMark());
         return PushItems(Kind::kTuple, std::move(items));
@@ -215,20 +256,28 @@ class PickleMachine {
       case 'M':
       case 'J':
       case 0x8a:
-      case 'G': return ReadNumber(*op);
-      case 'X': return ReadString();
+      case 'G':
+        return ReadNumber(*op);
+      case 'X':
+        return ReadString();
       case 'q':
       case 'r':
       case 'h':
-      case 'j': return UseMemo(*op);
+      case 'j':
+        return UseMemo(*op);
       case 's':
       case 'u':
       case 'a':
-      case 'e': return AddItems(*op);
-      case 'c': return ReadGlobal();
-      case 'Q': return ReadStorage();
-      case 'R': return Reduce();
-      case 'b': return Build();
+      case 'e':
+        return AddItems(*op);
+      case 'c':
+        return ReadGlobal();
+      case 'Q':
+        return ReadStorage();
+      case 'R':
+        return Reduce();
+      case 'b':
+        return Build();
       default:
         return Unsupported(absl::StrCat("opcode 0x", absl::Hex(*op, absl::kZeroPad2),
                                         " does not occur in the state dicts that torch writes"));
@@ -254,7 +303,9 @@ class PickleMachine {
     }
     // LONG1: a size and as many little-endian bytes, two's complement.
     ATTEND_ASSIGN_OR_RETURN(const uint8_t* size, Take(1));
-    if (*size > 8) return Corrupt(absl::StrCat("expected an integer of at most 8 bytes, found ", static_cast<int>(*size)));
+    if (*size > 8)
+      return Corrupt(
+          absl::StrCat("expected an integer of at most 8 bytes, found ", static_cast<int>(*size)));
     ATTEND_ASSIGN_OR_RETURN(const uint8_t* digits, Take(*size));
     uint64_t number = *size > 0 && (digits[*size - 1] & 0x80) != 0 ? ~uint64_t{0} : 0;
     for (size_t i = *size; i-- > 0;) number = number << 8 | digits[i];
@@ -278,7 +329,8 @@ class PickleMachine {
     if (op == 'q' || op == 'r') {
       if (stack_.size() <= floor()) return Corrupt("the stack is empty");
       // Slots may be any 32-bit number, so a map: a huge slot costs no more than a small one.
-      if (memo_.size() >= kMaxValues) return Corrupt(absl::StrCat("more than ", kMaxValues, " memo slots"));
+      if (memo_.size() >= kMaxValues)
+        return Corrupt(absl::StrCat("more than ", kMaxValues, " memo slots"));
       memo_[slot] = stack_.back();
       return absl::OkStatus();
     }
@@ -314,17 +366,19 @@ class PickleMachine {
         return PushKind(Kind::kGlobal, static_cast<int64_t>(i));
       }
     }
-    return Unsupported(absl::StrCat("it asks for '", Printable(module), ".", Printable(name),
-                                    "', which is refused: only tensors of plain types and (ordered) dicts are read"));
+    return Unsupported(absl::StrCat(
+        "it asks for '", Printable(module), ".", Printable(name),
+        "', which is refused: only tensors of plain types and (ordered) dicts are read"));
   }
 
   // A persistent id is ('storage', type, key, location, number of elements).
   absl::Status ReadStorage() {
     ATTEND_ASSIGN_OR_RETURN(const Index top, Pop());
     const std::vector<Index>& id = arena_[top].items;
-    if (arena_[top].kind != Kind::kTuple || id.size() != 5 || !IsString(id[0], "storage") || !IsGlobal(id[1]) ||
-        kGlobals[arena_[id[1]].number].global != Global::kStorageType || arena_[id[2]].kind != Kind::kString ||
-        arena_[id[3]].kind != Kind::kString || arena_[id[4]].kind != Kind::kInt) {
+    if (arena_[top].kind != Kind::kTuple || id.size() != 5 || !IsString(id[0], "storage") ||
+        !IsGlobal(id[1]) || kGlobals[arena_[id[1]].number].global != Global::kStorageType ||
+        arena_[id[2]].kind != Kind::kString || arena_[id[3]].kind != Kind::kString ||
+        arena_[id[4]].kind != Kind::kInt) {
       return Corrupt("expected a persistent id ('storage', type, key, location, count)");
     }
     Value storage;
@@ -339,34 +393,37 @@ class PickleMachine {
     ATTEND_ASSIGN_OR_RETURN(const Index arguments, Pop());
     ATTEND_ASSIGN_OR_RETURN(const Index callee, Pop());
     if (arena_[arguments].kind != Kind::kTuple) return Corrupt("expected a tuple of arguments");
-    if (!IsGlobal(callee)) return Corrupt(absl::StrCat("cannot call ", KindName(arena_[callee].kind)));
+    if (!IsGlobal(callee))
+      return Corrupt(absl::StrCat("cannot call ", KindName(arena_[callee].kind)));
     const std::vector<Index>& items = arena_[arguments].items;
     switch (kGlobals[arena_[callee].number].global) {
       case Global::kOrderedDict:
         if (!items.empty()) return Unsupported("expected an OrderedDict without arguments");
         return PushKind(Kind::kDict);
-      case Global::kRebuildTensor: return RebuildTensor(items);
+      case Global::kRebuildTensor:
+        return RebuildTensor(items);
       case Global::kRebuildParameter:  // (tensor, requires_grad, backward_hooks): the tensor itself
         if (items.size() != 3 || arena_[items[0]].kind != Kind::kTensor) {
           return Corrupt("expected a parameter's tensor and two flags");
         }
         stack_.push_back(items[0]);
         return absl::OkStatus();
-      case Global::kStorageType: break;
+      case Global::kStorageType:
+        break;
     }
     return Corrupt("a storage type is not called");
   }
 
   // (storage, offset, sizes, strides, requires_grad, backward_hooks[, metadata])
   absl::Status RebuildTensor(const std::vector<Index>& arguments) {
-    if ((arguments.size() != 6 && arguments.size() != 7) || arena_[arguments[0]].kind != Kind::kStorage ||
-        arena_[arguments[1]].kind != Kind::kInt) {
+    if ((arguments.size() != 6 && arguments.size() != 7) ||
+        arena_[arguments[0]].kind != Kind::kStorage || arena_[arguments[1]].kind != Kind::kInt) {
       return Corrupt("expected a tensor's storage, offset, sizes and strides");
     }
     const Value& storage = arena_[arguments[0]];
     if (storage.text.size() > kMaxStorageKeyBytes) {
-      return Corrupt(absl::StrCat("expected a storage key of at most ", kMaxStorageKeyBytes, " bytes, found ",
-                                  storage.text.size()));
+      return Corrupt(absl::StrCat("expected a storage key of at most ", kMaxStorageKeyBytes,
+                                  " bytes, found ", storage.text.size()));
     }
     PickledTensor tensor;
     tensor.type = storage.type;
@@ -376,7 +433,8 @@ class PickleMachine {
     ATTEND_ASSIGN_OR_RETURN(tensor.shape, ReadInts(arguments[2]));
     ATTEND_ASSIGN_OR_RETURN(tensor.strides, ReadInts(arguments[3]));
     if (tensor.shape.size() != tensor.strides.size()) {
-      return Corrupt(absl::StrCat("a tensor has ", tensor.shape.size(), " sizes and ", tensor.strides.size(), " strides"));
+      return Corrupt(absl::StrCat("a tensor has ", tensor.shape.size(), " sizes and ",
+                                  tensor.strides.size(), " strides"));
     }
     Value value;
     value.kind = Kind::kTensor;
@@ -412,7 +470,8 @@ class PickleMachine {
   absl::StatusOr<std::vector<PickledTensor>> TakeTensors(Index result) const {
     const Value& dict = arena_[result];
     if (dict.kind != Kind::kDict) {
-      return Unsupported(absl::StrCat("expected a dict from names to tensors, found ", KindName(dict.kind)));
+      return Unsupported(
+          absl::StrCat("expected a dict from names to tensors, found ", KindName(dict.kind)));
     }
     std::vector<PickledTensor> named;
     absl::flat_hash_set<std::string> names;
@@ -420,14 +479,16 @@ class PickleMachine {
       const Value& key = arena_[dict.items[i]];
       const Value& value = arena_[dict.items[i + 1]];
       if (key.kind != Kind::kString || key.text.empty() || key.text.size() > kMaxNameBytes) {
-        return Unsupported(absl::StrCat("expected the name of a tensor, found ", KindName(key.kind), " of ",
-                                        key.text.size(), " bytes"));
+        return Unsupported(absl::StrCat("expected the name of a tensor, found ", KindName(key.kind),
+                                        " of ", key.text.size(), " bytes"));
       }
       if (value.kind != Kind::kTensor) {
         return UnsupportedCheckpoint(
             {file_, key.text},
             absl::StrCat("expected a tensor, found ", KindName(value.kind),
-                         value.kind == Kind::kDict ? " (a training checkpoint? save its state dict alone)" : ""));
+                         value.kind == Kind::kDict
+                             ? " (a training checkpoint? save its state dict alone)"
+                             : ""));
       }
       if (!names.insert(std::string(key.text)).second) {
         return CorruptCheckpoint({file_, key.text}, "is stored twice");
@@ -452,7 +513,8 @@ class PickleMachine {
 
 }  // namespace
 
-absl::StatusOr<std::vector<PickledTensor>> ParseStateDict(absl::Span<const uint8_t> bytes, std::string_view file) {
+absl::StatusOr<std::vector<PickledTensor>> ParseStateDict(absl::Span<const uint8_t> bytes,
+                                                          std::string_view file) {
   return PickleMachine(bytes, file).Run();
 }
 

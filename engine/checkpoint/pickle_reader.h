@@ -1,6 +1,7 @@
-// Reads the pickle that torch.save writes for a state dict, and nothing else. The full pickle language is a program that
-// may call anything; this reader knows numbers, strings, tuples, lists, dicts, and by name the few torch functions that
-// stand for tensors. Nothing is ever called. Any other name is refused, and the refusal says which.
+// Reads the pickle that torch.save writes for a state dict, and nothing else. The full pickle
+// language is a program that may call anything; this reader knows numbers, strings, tuples, lists,
+// dicts, and by name the few torch functions that stand for tensors. Nothing is ever called. Any
+// other name is refused, and the refusal says which.
 #pragma once
 
 #include <cstdint>
@@ -26,8 +27,10 @@ struct PickledTensor {
   Shape strides;  // in elements, one per dimension
 };
 
-// The tensors of a pickled dict from names to tensors, in its order. DATA_LOSS for malformed bytes, UNIMPLEMENTED for
-// what is well formed and not a plain state dict. Time and memory are linear in the size of `bytes`, and bounded.
-absl::StatusOr<std::vector<PickledTensor>> ParseStateDict(absl::Span<const uint8_t> bytes, std::string_view file);
+// The tensors of a pickled dict from names to tensors, in its order. DATA_LOSS for malformed bytes,
+// UNIMPLEMENTED for what is well formed and not a plain state dict. Time and memory are linear in
+// the size of `bytes`, and bounded.
+absl::StatusOr<std::vector<PickledTensor>> ParseStateDict(absl::Span<const uint8_t> bytes,
+                                                          std::string_view file);
 
 }  // namespace attend

@@ -1,5 +1,5 @@
-// The header is read first and every number in it is checked against the file's size before anything points anywhere:
-// a view that leaves this file is good for its whole length.
+// The header is read first and every number in it is checked against the file's size before
+// anything points anywhere: a view that leaves this file is good for its whole length.
 #include "engine/checkpoint/safetensors.h"
 
 #include <algorithm>
@@ -18,8 +18,9 @@ constexpr uint64_t kMaxHeaderBytes = 100000000;  // the reference implementation
 constexpr size_t kMaxDimensions = 16;
 
 std::optional<DataType> ParseType(std::string_view name) {
-  for (DataType type : {DataType::kF32, DataType::kF16, DataType::kBF16, DataType::kF64, DataType::kI64, DataType::kI32,
-                        DataType::kI16, DataType::kI8, DataType::kU8, DataType::kBool}) {
+  for (DataType type :
+       {DataType::kF32, DataType::kF16, DataType::kBF16, DataType::kF64, DataType::kI64,
+        DataType::kI32, DataType::kI16, DataType::kI8, DataType::kU8, DataType::kBool}) {
     if (name == Name(type)) return type;
   }
   return std::nullopt;
@@ -27,7 +28,8 @@ std::optional<DataType> ParseType(std::string_view name) {
 
 // Types that the format has and Attend has no use for.
 bool IsOtherType(std::string_view name) {
-  for (const char* other : {"U16", "U32", "U64", "F8_E4M3", "F8_E5M2", "F8_E8M0", "F4", "F6_E2M3", "F6_E3M2", "C64"}) {
+  for (const char* other :
+       {"U16", "U32", "U64", "F8_E4M3", "F8_E5M2", "F8_E8M0", "F4", "F6_E2M3", "F6_E3M2", "C64"}) {
     if (name == other) return true;
   }
   return false;
@@ -40,7 +42,8 @@ struct Entry {
 
 class HeaderReader {
  public:
-  HeaderReader(std::string_view file, absl::Span<const uint8_t> content) : file_(file), content_(content) {}
+  HeaderReader(std::string_view file, absl::Span<const uint8_t> content)
+      : file_(file), content_(content) {}
 
   absl::StatusOr<Entry> ReadEntry(const std::string& name, const Json& json) const {
     const CheckpointPlace place{file_, name};
@@ -49,25 +52,29 @@ class HeaderReader {
     entry.tensor.name = name;
     ATTEND_ASSIGN_OR_RETURN(entry.tensor.view.type, ReadType(place, json));
     ATTEND_ASSIGN_OR_RETURN(const std::vector<int64_t> dimensions, ReadInts(place, json, "shape"));
-    ATTEND_ASSIGN_OR_RETURN(const std::vector<int64_t> offsets, ReadInts(place, json, "data_offsets"));
+    ATTEND_ASSIGN_OR_RETURN(const std::vector<int64_t> offsets,
+                            ReadInts(place, json, "data_offsets"));
     if (dimensions.size() > kMaxDimensions) {
-      return CorruptCheckpoint(place, absl::StrCat("expected at most ", kMaxDimensions, " dimensions, found ",
-                                                   dimensions.size()));
+      return CorruptCheckpoint(place, absl::StrCat("expected at most ", kMaxDimensions,
+                                                   " dimensions, found ", dimensions.size()));
     }
     entry.tensor.view.shape.assign(dimensions.begin(), dimensions.end());
     if (offsets.size() != 2 || offsets[0] < 0 || offsets[1] < offsets[0] ||
         static_cast<uint64_t>(offsets[1]) > content_.size()) {
-      return CorruptCheckpoint(place, absl::StrCat("expected data_offsets [begin, end] within ", content_.size(),
-                                                   " bytes, found ", Print(offsets)));
+      return CorruptCheckpoint(
+          place, absl::StrCat("expected data_offsets [begin, end] within ", content_.size(),
+                              " bytes, found ", Print(offsets)));
     }
     entry.begin = static_cast<uint64_t>(offsets[0]);
     entry.end = static_cast<uint64_t>(offsets[1]);
     uint64_t num_bytes = 0;
-    if (!ComputeTensorBytes(entry.tensor.view.type, entry.tensor.view.shape, content_.size(), &num_bytes) ||
+    if (!ComputeTensorBytes(entry.tensor.view.type, entry.tensor.view.shape, content_.size(),
+                            &num_bytes) ||
         num_bytes != entry.end - entry.begin) {
-      return CorruptCheckpoint(place, absl::StrCat("shape ", ToString(entry.tensor.view.shape), " of ",
-                                                   Name(entry.tensor.view.type), " does not take the ",
-                                                   entry.end - entry.begin, " bytes of data_offsets ", Print(offsets)));
+      return CorruptCheckpoint(
+          place, absl::StrCat("shape ", ToString(entry.tensor.view.shape), " of ",
+                              Name(entry.tensor.view.type), " does not take the ",
+                              entry.end - entry.begin, " bytes of data_offsets ", Print(offsets)));
     }
     entry.tensor.view.data = content_.data() + entry.begin;
     entry.tensor.view.num_bytes = num_bytes;
@@ -77,41 +84,49 @@ class HeaderReader {
  private:
   absl::StatusOr<DataType> ReadType(const CheckpointPlace& place, const Json& json) const {
     const absl::StatusOr<std::string> name = json.GetString("dtype");
-    if (!name.ok()) return CorruptCheckpoint(place, "expected a string 'dtype' in its header entry");
+    if (!name.ok())
+      return CorruptCheckpoint(place, "expected a string 'dtype' in its header entry");
     if (const std::optional<DataType> type = ParseType(*name); type.has_value()) return *type;
-    if (IsOtherType(*name)) return UnsupportedCheckpoint(place, absl::StrCat("type ", *name, " is not supported"));
+    if (IsOtherType(*name))
+      return UnsupportedCheckpoint(place, absl::StrCat("type ", *name, " is not supported"));
     return CorruptCheckpoint(place, absl::StrCat("unknown dtype '", Printable(*name), "'"));
   }
 
   absl::StatusOr<std::vector<int64_t>> ReadInts(const CheckpointPlace& place, const Json& json,
                                                 const char* key) const {
     if (const absl::StatusOr<Json> list = json.Get(key); list.ok()) {
-      if (absl::StatusOr<std::vector<int64_t>> ints = list->AsInts(); ints.ok()) return *std::move(ints);
+      if (absl::StatusOr<std::vector<int64_t>> ints = list->AsInts(); ints.ok())
+        return *std::move(ints);
     }
-    return CorruptCheckpoint(place, absl::StrCat("expected an array of integers '", key, "' in its header entry"));
+    return CorruptCheckpoint(
+        place, absl::StrCat("expected an array of integers '", key, "' in its header entry"));
   }
 
   static std::string Print(const std::vector<int64_t>& numbers) {
-    return ToString(Shape(numbers.begin(), numbers.begin() + static_cast<int64_t>(std::min<size_t>(numbers.size(), 8))));
+    return ToString(Shape(numbers.begin(), numbers.begin() + static_cast<int64_t>(std::min<size_t>(
+                                                                 numbers.size(), 8))));
   }
 
   std::string_view file_;
   absl::Span<const uint8_t> content_;
 };
 
-absl::Status CheckCoverage(std::string_view file, const std::vector<Entry>& entries, uint64_t content_size) {
+absl::Status CheckCoverage(std::string_view file, const std::vector<Entry>& entries,
+                           uint64_t content_size) {
   uint64_t position = 0;
   for (const Entry& entry : entries) {
     if (entry.begin != position) {
-      return CorruptCheckpoint({file, entry.tensor.name},
-                               absl::StrCat(entry.begin < position ? "overlaps the tensor before it" : "leaves a gap",
-                                            ": expected to begin at byte ", position, ", found ", entry.begin));
+      return CorruptCheckpoint(
+          {file, entry.tensor.name},
+          absl::StrCat(entry.begin < position ? "overlaps the tensor before it" : "leaves a gap",
+                       ": expected to begin at byte ", position, ", found ", entry.begin));
     }
     position = entry.end;
   }
   if (position != content_size) {
-    return CorruptCheckpoint({file, ""}, absl::StrCat("the header describes ", position, " bytes of tensors, found ",
-                                                      content_size, " (truncated or overlong)"));
+    return CorruptCheckpoint(
+        {file, ""}, absl::StrCat("the header describes ", position, " bytes of tensors, found ",
+                                 content_size, " (truncated or overlong)"));
   }
   return absl::OkStatus();
 }
@@ -127,29 +142,37 @@ bool ComputeTensorBytes(DataType type, const Shape& shape, uint64_t limit, uint6
   }
   // NumElements() of a view must not overflow either, not even on its way to a zero dimension.
   for (int64_t dimension : shape) {
-    if (dimension != 0 && total > static_cast<uint64_t>(INT64_MAX) / static_cast<uint64_t>(dimension)) return false;
+    if (dimension != 0 &&
+        total > static_cast<uint64_t>(INT64_MAX) / static_cast<uint64_t>(dimension))
+      return false;
     if (dimension != 0) total *= static_cast<uint64_t>(dimension);
   }
   *num_bytes = is_empty ? 0 : total;
   return *num_bytes <= limit;
 }
 
-absl::StatusOr<std::vector<NamedTensor>> ParseSafetensors(absl::Span<const uint8_t> bytes, std::string_view file) {
+absl::StatusOr<std::vector<NamedTensor>> ParseSafetensors(absl::Span<const uint8_t> bytes,
+                                                          std::string_view file) {
   if (bytes.size() < 8) {
-    return CorruptCheckpoint({file, ""}, absl::StrCat("expected at least 8 bytes, found ", bytes.size()));
+    return CorruptCheckpoint({file, ""},
+                             absl::StrCat("expected at least 8 bytes, found ", bytes.size()));
   }
   uint64_t header_size = 0;
-  for (int i = 0; i < 8; ++i) header_size |= static_cast<uint64_t>(bytes[static_cast<size_t>(i)]) << (8 * i);
+  for (int i = 0; i < 8; ++i)
+    header_size |= static_cast<uint64_t>(bytes[static_cast<size_t>(i)]) << (8 * i);
   if (header_size > kMaxHeaderBytes || header_size > bytes.size() - 8) {
-    return CorruptCheckpoint({file, ""}, absl::StrCat("expected a header of at most ",
-                                                      std::min<uint64_t>(kMaxHeaderBytes, bytes.size() - 8),
-                                                      " bytes, found a size of ", header_size, " (truncated?)"));
+    return CorruptCheckpoint(
+        {file, ""}, absl::StrCat("expected a header of at most ",
+                                 std::min<uint64_t>(kMaxHeaderBytes, bytes.size() - 8),
+                                 " bytes, found a size of ", header_size, " (truncated?)"));
   }
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()) + 8, header_size);
-  if (text.empty() || text[0] != '{') return CorruptCheckpoint({file, ""}, "the header is not a JSON object");
+  if (text.empty() || text[0] != '{')
+    return CorruptCheckpoint({file, ""}, "the header is not a JSON object");
   const absl::StatusOr<Json> header = Json::Parse(text, file);
   if (!header.ok()) {
-    return CorruptCheckpoint({file, ""}, absl::StrCat("header: ", std::string(header.status().message())));
+    return CorruptCheckpoint({file, ""},
+                             absl::StrCat("header: ", std::string(header.status().message())));
   }
   const HeaderReader reader(file, bytes.subspan(8 + header_size));
   std::vector<Entry> entries;

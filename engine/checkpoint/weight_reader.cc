@@ -1,5 +1,6 @@
-// Every element becomes a float32 on its way in; half-precision formats widen exactly, float64 rounds. Bookkeeping is
-// by stored name: what was never asked for is still in the difference at the end.
+// Every element becomes a float32 on its way in; half-precision formats widen exactly, float64
+// rounds. Bookkeeping is by stored name: what was never asked for is still in the difference at the
+// end.
 #include "engine/checkpoint/weight_reader.h"
 
 #include <cstring>
@@ -31,8 +32,8 @@ float FloatFromBits(uint32_t bits) {
   return value;
 }
 
-// IEEE binary16: moves sign, exponent and mantissa into binary32 and scales by 2^112 to mend the exponent's bias, which
-// also normalises subnormals. Infinity and NaN keep the highest exponent.
+// IEEE binary16: moves sign, exponent and mantissa into binary32 and scales by 2^112 to mend the
+// exponent's bias, which also normalises subnormals. Infinity and NaN keep the highest exponent.
 float FloatFromHalf(uint16_t half) {
   const uint32_t sign = static_cast<uint32_t>(half & 0x8000u) << 16;
   const uint32_t magnitude = static_cast<uint32_t>(half & 0x7fffu) << 13;
@@ -80,18 +81,20 @@ void ConvertToFloat(const TensorView& tensor, float* out) {
 }
 
 bool IsFloatingPoint(DataType type) {
-  return type == DataType::kF32 || type == DataType::kF16 || type == DataType::kBF16 || type == DataType::kF64;
+  return type == DataType::kF32 || type == DataType::kF16 || type == DataType::kBF16 ||
+         type == DataType::kF64;
 }
 
-absl::Status MismatchError(std::string_view name, const StoredTensor& stored, const std::string& expected,
-                           const std::string& found) {
+absl::Status MismatchError(std::string_view name, const StoredTensor& stored,
+                           const std::string& expected, const std::string& found) {
   ErrorDetail detail;
   detail.reason = "MODEL_FAILED";
-  detail.metadata = {{"file", stored.file}, {"tensor", Printable(name)}, {"expected", expected}, {"found", found}};
-  return MakeError(
-      absl::StatusCode::kFailedPrecondition,
-      absl::StrCat(stored.file, ": tensor '", Printable(name), "': expected ", expected, ", found ", found),
-      std::move(detail));
+  detail.metadata = {
+      {"file", stored.file}, {"tensor", Printable(name)}, {"expected", expected}, {"found", found}};
+  return MakeError(absl::StatusCode::kFailedPrecondition,
+                   absl::StrCat(stored.file, ": tensor '", Printable(name), "': expected ",
+                                expected, ", found ", found),
+                   std::move(detail));
 }
 
 }  // namespace
@@ -100,7 +103,8 @@ absl::StatusOr<Matrix> WeightReader::Read(std::string_view name, const Shape& ex
   return ReadAny({std::string(name)}, expected);
 }
 
-absl::StatusOr<Matrix> WeightReader::ReadAny(const std::vector<std::string>& names, const Shape& expected) {
+absl::StatusOr<Matrix> WeightReader::ReadAny(const std::vector<std::string>& names,
+                                             const Shape& expected) {
   const StoredTensor* stored = nullptr;
   std::string_view stored_name;
   for (const std::string& name : names) {
@@ -119,13 +123,15 @@ absl::StatusOr<Matrix> WeightReader::ReadAny(const std::vector<std::string>& nam
     detail.resource_name = absl::StrJoin(names, ", ");
     detail.metadata.emplace_back("tensor", detail.resource_name);
     return MakeError(absl::StatusCode::kNotFound,
-                     absl::StrCat("the checkpoint has no tensor ", names.size() > 1 ? "of any of the names " : "",
-                                  "'", absl::StrJoin(names, "', '"), "'"),
+                     absl::StrCat("the checkpoint has no tensor ",
+                                  names.size() > 1 ? "of any of the names " : "", "'",
+                                  absl::StrJoin(names, "', '"), "'"),
                      std::move(detail));
   }
   const TensorView& view = stored->view;
   if (view.shape != expected) {
-    return MismatchError(stored_name, *stored, absl::StrCat("shape ", ToString(expected)), ToString(view.shape));
+    return MismatchError(stored_name, *stored, absl::StrCat("shape ", ToString(expected)),
+                         ToString(view.shape));
   }
   if (!IsFloatingPoint(view.type)) {
     return MismatchError(stored_name, *stored, "a floating-point type", Name(view.type));
@@ -166,10 +172,11 @@ absl::Status WeightReader::Finish(LoadReport* report) {
   ErrorDetail detail;
   detail.reason = "MODEL_FAILED";
   detail.metadata = {{"file", first_file}, {"tensor", unused.front()}};
-  return MakeError(absl::StatusCode::kFailedPrecondition,
-                   absl::StrCat(num_unused, " stored tensors do not belong to this model: ", absl::StrJoin(unused, ", "),
-                                num_unused > unused.size() ? ", ..." : ""),
-                   std::move(detail));
+  return MakeError(
+      absl::StatusCode::kFailedPrecondition,
+      absl::StrCat(num_unused, " stored tensors do not belong to this model: ",
+                   absl::StrJoin(unused, ", "), num_unused > unused.size() ? ", ..." : ""),
+      std::move(detail));
 }
 
 }  // namespace attend

@@ -1,10 +1,11 @@
-// Runs a fuzz target as an ordinary test: its seeds, then mutations of them drawn from a fixed random stream, so that
-// every run on every machine sees the same inputs. An input that ends the process is written to crash-input first.
+// Runs a fuzz target as an ordinary test: its seeds, then mutations of them drawn from a fixed
+// random stream, so that every run on every machine sees the same inputs. An input that ends the
+// process is written to crash-input first.
 //
 // x_fuzz SEEDS [--mutations=20000] [--seconds=10] [--start=1]
 //
-// SEEDS are folders or files; to reproduce a crash, run x_fuzz crash-input --mutations=0. The time limit only guards
-// slow machines: how many mutations ran is printed.
+// SEEDS are folders or files; to reproduce a crash, run x_fuzz crash-input --mutations=0. The time
+// limit only guards slow machines: how many mutations ran is printed.
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -86,12 +87,47 @@ class Mutator {
   size_t Below(size_t limit) { return limit == 0 ? 0 : static_cast<size_t>(random_() % limit); }
 
   void Change(std::string* input) {
-    static constexpr uint64_t kNumbers[] = {0, 1, 2, 7, 8, 16, 100, 127, 128, 255, 256, 0x7fff, 0x8000, 0xffff,
-                                            0x10000, 0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff, 0x100000000,
-                                            0x3fffffffffffffff, 0x7fffffffffffffff, 0x8000000000000000,
-                                            0xfffffffffffffffe, 0xffffffffffffffff};
-    static constexpr const char* kTokens[] = {"9223372036854775807", "18446744073709551616", "-1", "1e999", "null", "{}",
-                                              "[]", "\"\"", "\\u0000", "\\ud800", "[[[[", "}}", ",", ":", "\xff", "\xc0\x80"};
+    static constexpr uint64_t kNumbers[] = {0,
+                                            1,
+                                            2,
+                                            7,
+                                            8,
+                                            16,
+                                            100,
+                                            127,
+                                            128,
+                                            255,
+                                            256,
+                                            0x7fff,
+                                            0x8000,
+                                            0xffff,
+                                            0x10000,
+                                            0x7fffffff,
+                                            0x80000000,
+                                            0xfffffffe,
+                                            0xffffffff,
+                                            0x100000000,
+                                            0x3fffffffffffffff,
+                                            0x7fffffffffffffff,
+                                            0x8000000000000000,
+                                            0xfffffffffffffffe,
+                                            0xffffffffffffffff};
+    static constexpr const char* kTokens[] = {"9223372036854775807",
+                                              "18446744073709551616",
+                                              "-1",
+                                              "1e999",
+                                              "null",
+                                              "{}",
+                                              "[]",
+                                              "\"\"",
+                                              "\\u0000",
+                                              "\\ud800",
+                                              "[[[[",
+                                              "}}",
+                                              ",",
+                                              ":",
+                                              "\xff",
+                                              "\xc0\x80"};
     const size_t at = Below(input->size() + 1);
     const size_t left = input->size() - at;
     switch (Below(10)) {
@@ -104,15 +140,23 @@ class Mutator {
       case 2: {  // a number of 1, 2, 4 or 8 bytes, little-endian
         const size_t size = size_t{1} << Below(4);
         const uint64_t number = kNumbers[Below(std::size(kNumbers))];
-        for (size_t i = 0; i < std::min(size, left); ++i) (*input)[at + i] = static_cast<char>(number >> (8 * i));
+        for (size_t i = 0; i < std::min(size, left); ++i)
+          (*input)[at + i] = static_cast<char>(number >> (8 * i));
         return;
       }
       case 3:  // a byte a little larger or smaller
-        if (left > 0) (*input)[at] = static_cast<char>((*input)[at] + static_cast<int>(Below(9)) - 4);
+        if (left > 0)
+          (*input)[at] = static_cast<char>((*input)[at] + static_cast<int>(Below(9)) - 4);
         return;
-      case 4: input->erase(at, 1 + Below(8)); return;
-      case 5: input->resize(at); return;
-      case 6: input->insert(at, std::string(1 + Below(16), static_cast<char>(Below(256)))); return;
+      case 4:
+        input->erase(at, 1 + Below(8));
+        return;
+      case 5:
+        input->resize(at);
+        return;
+      case 6:
+        input->insert(at, std::string(1 + Below(16), static_cast<char>(Below(256))));
+        return;
       case 7: {  // a piece repeated
         const std::string piece = input->substr(at, 1 + Below(64));
         input->insert(Below(input->size() + 1), piece);
@@ -124,7 +168,9 @@ class Mutator {
         input->replace(at, std::min(left, Below(piece.size() + 1)), piece);
         return;
       }
-      default: input->replace(at, std::min(left, Below(8)), kTokens[Below(std::size(kTokens))]); return;
+      default:
+        input->replace(at, std::min(left, Below(8)), kTokens[Below(std::size(kTokens))]);
+        return;
     }
   }
 
@@ -191,7 +237,8 @@ int main(int argc, char** argv) {
     RunOne(mutator.Make(start + done));
   }
   const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin;
-  std::printf("%zu seeds, %llu of %llu mutations in %.2f s\n", seeds.size(), static_cast<unsigned long long>(done),
-              static_cast<unsigned long long>(num_mutations), elapsed.count());
+  std::printf("%zu seeds, %llu of %llu mutations in %.2f s\n", seeds.size(),
+              static_cast<unsigned long long>(done), static_cast<unsigned long long>(num_mutations),
+              elapsed.count());
   return 0;
 }

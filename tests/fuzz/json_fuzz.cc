@@ -1,4 +1,5 @@
-// Any text either is refused or gives a document that can be walked to its last value through every getter.
+// Any text either is refused or gives a document that can be walked to its last value through every
+// getter.
 #include <cstdint>
 #include <string_view>
 
@@ -22,7 +23,8 @@ void Walk(const attend::Json& json, int depth) {
     const auto member = json.Get(key);
     ATTEND_CHECK(member.ok() == json.Has(key), "a member that is there can be had");
     ATTEND_CHECK(!json.GetBool(key).ok() || json.Has(key), "absent keys have no value");
-    ATTEND_CHECK(json.Has(key) || json.GetIntOr(key, 42).value_or(0) == 42, "absent keys take the default");
+    ATTEND_CHECK(json.Has(key) || json.GetIntOr(key, 42).value_or(0) == 42,
+                 "absent keys take the default");
     if (member.ok()) Walk(*member, depth + 1);
   }
 }
@@ -30,11 +32,13 @@ void Walk(const attend::Json& json, int depth) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
-  const auto json = attend::Json::Parse(std::string_view(reinterpret_cast<const char*>(bytes), size), "fuzz.json");
+  const auto json = attend::Json::Parse(
+      std::string_view(reinterpret_cast<const char*>(bytes), size), "fuzz.json");
   if (json.ok()) {
     Walk(*json, 1);
   } else {
-    ATTEND_CHECK(json.status().code() == absl::StatusCode::kInvalidArgument, "bad text is an invalid argument");
+    ATTEND_CHECK(json.status().code() == absl::StatusCode::kInvalidArgument,
+                 "bad text is an invalid argument");
   }
   return 0;
 }

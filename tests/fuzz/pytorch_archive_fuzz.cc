@@ -1,5 +1,6 @@
-// Any bytes either are refused or give tensors of which every byte may be read. An archive's checks keep most mutations
-// away from its pickle, so bytes that begin like a pickle go to the pickle reader directly.
+// Any bytes either are refused or give tensors of which every byte may be read. An archive's checks
+// keep most mutations away from its pickle, so bytes that begin like a pickle go to the pickle
+// reader directly.
 #include <cstdint>
 
 #include "engine/base/check.h"
@@ -11,14 +12,17 @@ namespace {
 volatile uint8_t sink;
 
 void ReadAll(const attend::TensorView& view) {
-  ATTEND_CHECK(view.num_bytes == static_cast<size_t>(attend::NumElements(view.shape)) * ByteSize(view.type), "the size fits");
+  ATTEND_CHECK(
+      view.num_bytes == static_cast<size_t>(attend::NumElements(view.shape)) * ByteSize(view.type),
+      "the size fits");
   uint8_t sum = 0;
   for (size_t i = 0; i < view.num_bytes; ++i) sum = static_cast<uint8_t>(sum + view.data[i]);
   sink = sum;
 }
 
 void CheckRefusal(const absl::Status& status) {
-  ATTEND_CHECK(status.code() == absl::StatusCode::kDataLoss || status.code() == absl::StatusCode::kUnimplemented,
+  ATTEND_CHECK(status.code() == absl::StatusCode::kDataLoss ||
+                   status.code() == absl::StatusCode::kUnimplemented,
                "bad bytes are data loss, unsupported ones unimplemented");
 }
 

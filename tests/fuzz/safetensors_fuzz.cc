@@ -9,7 +9,9 @@ namespace {
 volatile uint8_t sink;
 
 void ReadAll(const attend::TensorView& view) {
-  ATTEND_CHECK(view.num_bytes == static_cast<size_t>(attend::NumElements(view.shape)) * ByteSize(view.type), "the size fits");
+  ATTEND_CHECK(
+      view.num_bytes == static_cast<size_t>(attend::NumElements(view.shape)) * ByteSize(view.type),
+      "the size fits");
   uint8_t sum = 0;
   for (size_t i = 0; i < view.num_bytes; ++i) sum = static_cast<uint8_t>(sum + view.data[i]);
   sink = sum;

@@ -47,8 +47,9 @@ std::string SafetensorsFile(const std::vector<TensorToWrite>& tensors) {
   for (const TensorToWrite& tensor : tensors) {
     const size_t begin = content.size();
     content += tensor.bytes;
-    absl::StrAppend(&header, header.size() > 1 ? "," : "", "\"", tensor.name, "\":{\"dtype\":\"", tensor.type,
-                    "\",\"shape\":", tensor.shape, ",\"data_offsets\":[", begin, ",", content.size(), "]}");
+    absl::StrAppend(&header, header.size() > 1 ? "," : "", "\"", tensor.name, "\":{\"dtype\":\"",
+                    tensor.type, "\",\"shape\":", tensor.shape, ",\"data_offsets\":[", begin, ",",
+                    content.size(), "]}");
   }
   return SafetensorsFile(header + "}", content);
 }
@@ -60,20 +61,24 @@ ZipLayout WriteZip(const ZipToWrite& zip) {
   for (const ZipMemberToWrite& member : zip.members) {
     const size_t offset = out.size(), size = member.content.size();
     layout.offsets.push_back(offset);
-    const std::string head = LittleEndian(45, 2) + LittleEndian(member.flags, 2) + LittleEndian(member.method, 2) +
+    const std::string head = LittleEndian(45, 2) + LittleEndian(member.flags, 2) +
+                             LittleEndian(member.method, 2) +
                              LittleEndian(0, 8);  // time, date, CRC
-    const std::string narrow = zip.is_zip64 ? std::string(8, '\xff') : LittleEndian(size, 4) + LittleEndian(size, 4);
+    const std::string narrow =
+        zip.is_zip64 ? std::string(8, '\xff') : LittleEndian(size, 4) + LittleEndian(size, 4);
     const std::string sizes = LittleEndian(size, 8) + LittleEndian(size, 8);
-    const std::string local_extra = zip.is_zip64 ? LittleEndian(1, 2) + LittleEndian(16, 2) + sizes : "";
-    const std::string extra =
-        zip.is_zip64 ? LittleEndian(0x4246, 2) + LittleEndian(2, 2) + "ZZ" + LittleEndian(1, 2) + LittleEndian(24, 2) +
-                           sizes + LittleEndian(offset, 8)
-                     : "";
-    out += "PK\x03\x04" + head + narrow + LittleEndian(member.name.size(), 2) + LittleEndian(local_extra.size(), 2) +
-           member.name + local_extra + member.content;
-    directory += "PK\x01\x02" + LittleEndian(45, 2) + head + narrow + LittleEndian(member.name.size(), 2) +
-                 LittleEndian(extra.size(), 2) + LittleEndian(0, 2) + LittleEndian(0, 2) + LittleEndian(0, 2) +
-                 LittleEndian(0, 4) + (zip.is_zip64 ? std::string(4, '\xff') : LittleEndian(offset, 4)) + member.name +
+    const std::string local_extra =
+        zip.is_zip64 ? LittleEndian(1, 2) + LittleEndian(16, 2) + sizes : "";
+    const std::string extra = zip.is_zip64 ? LittleEndian(0x4246, 2) + LittleEndian(2, 2) + "ZZ" +
+                                                 LittleEndian(1, 2) + LittleEndian(24, 2) + sizes +
+                                                 LittleEndian(offset, 8)
+                                           : "";
+    out += "PK\x03\x04" + head + narrow + LittleEndian(member.name.size(), 2) +
+           LittleEndian(local_extra.size(), 2) + member.name + local_extra + member.content;
+    directory += "PK\x01\x02" + LittleEndian(45, 2) + head + narrow +
+                 LittleEndian(member.name.size(), 2) + LittleEndian(extra.size(), 2) +
+                 LittleEndian(0, 2) + LittleEndian(0, 2) + LittleEndian(0, 2) + LittleEndian(0, 4) +
+                 (zip.is_zip64 ? std::string(4, '\xff') : LittleEndian(offset, 4)) + member.name +
                  extra;
   }
   layout.directory = out.size();
@@ -81,9 +86,9 @@ ZipLayout WriteZip(const ZipToWrite& zip) {
   const size_t count = zip.members.size();
   if (zip.is_zip64 || zip.has_end64) {
     const size_t end64 = out.size();
-    out += "PK\x06\x06" + LittleEndian(44, 8) + LittleEndian(45, 2) + LittleEndian(45, 2) + LittleEndian(0, 8) +
-           LittleEndian(count, 8) + LittleEndian(count, 8) + LittleEndian(directory.size(), 8) +
-           LittleEndian(layout.directory, 8);
+    out += "PK\x06\x06" + LittleEndian(44, 8) + LittleEndian(45, 2) + LittleEndian(45, 2) +
+           LittleEndian(0, 8) + LittleEndian(count, 8) + LittleEndian(count, 8) +
+           LittleEndian(directory.size(), 8) + LittleEndian(layout.directory, 8);
     out += "PK\x06\x07" + LittleEndian(0, 4) + LittleEndian(end64, 8) + LittleEndian(1, 4);
   }
   layout.end = out.size();
@@ -91,8 +96,8 @@ ZipLayout WriteZip(const ZipToWrite& zip) {
   out += "PK\x05\x06" + LittleEndian(0, 4) + LittleEndian(is_saturated ? 0xffff : count, 2) +
          LittleEndian(is_saturated ? 0xffff : count, 2) +
          LittleEndian(is_saturated ? 0xffffffff : directory.size(), 4) +
-         LittleEndian(is_saturated ? 0xffffffff : layout.directory, 4) + LittleEndian(zip.comment.size(), 2) +
-         zip.comment;
+         LittleEndian(is_saturated ? 0xffffffff : layout.directory, 4) +
+         LittleEndian(zip.comment.size(), 2) + zip.comment;
   return layout;
 }
 
@@ -124,9 +129,16 @@ PickleWriter& PickleWriter::Ints(const std::vector<int64_t>& values) {
 }
 
 PickleWriter& PickleWriter::Rebuild(const Tensor& tensor) {
-  Global("torch._utils", "_rebuild_tensor_v2").Raw("((").String("storage").Global("torch", tensor.storage_type);
+  Global("torch._utils", "_rebuild_tensor_v2")
+      .Raw("((")
+      .String("storage")
+      .Global("torch", tensor.storage_type);
   String(tensor.key).String("cpu").Int(tensor.elements).Raw("tQ").Int(tensor.offset);
-  Ints(tensor.shape).Ints(tensor.strides).Raw("\x89").Global("collections", "OrderedDict").Raw(")RtR");
+  Ints(tensor.shape)
+      .Ints(tensor.strides)
+      .Raw("\x89")
+      .Global("collections", "OrderedDict")
+      .Raw(")RtR");
   return *this;
 }
 

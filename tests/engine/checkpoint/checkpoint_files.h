@@ -1,5 +1,5 @@
-// Writers of checkpoint files for tests: byte by byte, so that a test can make each byte wrong. Nothing here is shared
-// with the readers under test.
+// Writers of checkpoint files for tests: byte by byte, so that a test can make each byte wrong.
+// Nothing here is shared with the readers under test.
 #pragma once
 
 #include <cstdint>
@@ -40,12 +40,13 @@ struct ZipMemberToWrite {
 
 struct ZipToWrite {
   std::vector<ZipMemberToWrite> members;
-  bool is_zip64 = false;      // sizes and offsets in extra fields, a zip64 end record
-  bool has_end64 = false;     // only the zip64 end record, as torch writes it
+  bool is_zip64 = false;   // sizes and offsets in extra fields, a zip64 end record
+  bool has_end64 = false;  // only the zip64 end record, as torch writes it
   std::string comment;
 };
 
-// A zip archive; offsets[i] is that of member i's local header, directory that of the central directory.
+// A zip archive; offsets[i] is that of member i's local header, directory that of the central
+// directory.
 struct ZipLayout {
   std::string bytes;
   std::vector<size_t> offsets;

@@ -1,4 +1,5 @@
-// Whole folders: which file is read, shards, and real checkpoints of torch and safetensors against known values.
+// Whole folders: which file is read, shards, and real checkpoints of torch and safetensors against
+// known values.
 #include "engine/checkpoint/checkpoint.h"
 
 #include <gmock/gmock.h>
@@ -51,32 +52,50 @@ double ElementAt(const TensorView& view, size_t i) {
     return static_cast<double>(value);
   };
   switch (view.type) {
-    case DataType::kF32: return load(float{});
-    case DataType::kF64: return load(double{});
-    case DataType::kI64: return load(int64_t{});
-    case DataType::kI32: return load(int32_t{});
-    case DataType::kI16: return load(int16_t{});
-    case DataType::kI8: return load(int8_t{});
+    case DataType::kF32:
+      return load(float{});
+    case DataType::kF64:
+      return load(double{});
+    case DataType::kI64:
+      return load(int64_t{});
+    case DataType::kI32:
+      return load(int32_t{});
+    case DataType::kI16:
+      return load(int16_t{});
+    case DataType::kI8:
+      return load(int8_t{});
     case DataType::kU8:
-    case DataType::kBool: return load(uint8_t{});
+    case DataType::kBool:
+      return load(uint8_t{});
     case DataType::kF16:
-    case DataType::kBF16: break;  // through WeightReader below
+    case DataType::kBF16:
+      break;  // through WeightReader below
   }
   return std::nan("");
 }
 
 std::string TorchName(DataType type) {
   switch (type) {
-    case DataType::kF32: return "float32";
-    case DataType::kF16: return "float16";
-    case DataType::kBF16: return "bfloat16";
-    case DataType::kF64: return "float64";
-    case DataType::kI64: return "int64";
-    case DataType::kI32: return "int32";
-    case DataType::kI16: return "int16";
-    case DataType::kI8: return "int8";
-    case DataType::kU8: return "uint8";
-    case DataType::kBool: return "bool";
+    case DataType::kF32:
+      return "float32";
+    case DataType::kF16:
+      return "float16";
+    case DataType::kBF16:
+      return "bfloat16";
+    case DataType::kF64:
+      return "float64";
+    case DataType::kI64:
+      return "int64";
+    case DataType::kI32:
+      return "int32";
+    case DataType::kI16:
+      return "int16";
+    case DataType::kI8:
+      return "int8";
+    case DataType::kU8:
+      return "uint8";
+    case DataType::kBool:
+      return "bool";
   }
   return "";
 }
@@ -99,16 +118,20 @@ TEST(CheckpointGoldenTest, TorchFileHoldsWhatTorchSaved) {
     EXPECT_EQ(stored->file, "pytorch_model.bin");
     const std::vector<Json> values = entry.Get("values")->Elements();
     ASSERT_EQ(stored->view.num_bytes, values.size() * ByteSize(stored->view.type));
-    const bool is_half = stored->view.type == DataType::kF16 || stored->view.type == DataType::kBF16;
+    const bool is_half =
+        stored->view.type == DataType::kF16 || stored->view.type == DataType::kBF16;
     Matrix matrix;
     if (is_half) matrix = *reader.Read(name, stored->view.shape);
     for (size_t i = 0; i < values.size(); ++i) {
-      const double want = values[i].IsString() ? std::stod(*values[i].AsString()) : *values[i].AsNumber();
-      EXPECT_EQ(is_half ? static_cast<double>(matrix.data()[i]) : ElementAt(stored->view, i), want) << i;
+      const double want =
+          values[i].IsString() ? std::stod(*values[i].AsString()) : *values[i].AsNumber();
+      EXPECT_EQ(is_half ? static_cast<double>(matrix.data()[i]) : ElementAt(stored->view, i), want)
+          << i;
     }
   }
   // Tied tensors share their bytes.
-  EXPECT_EQ((*checkpoint)->Find("shared.weight")->view.data, (*checkpoint)->Find("lm_head.weight")->view.data);
+  EXPECT_EQ((*checkpoint)->Find("shared.weight")->view.data,
+            (*checkpoint)->Find("lm_head.weight")->view.data);
 }
 
 TEST(CheckpointGoldenTest, TorchAndSafetensorsAgree) {
@@ -140,7 +163,8 @@ TEST(CheckpointGoldenTest, ShardedTorchFiles) {
 
 TEST(CheckpointGoldenTest, FormatBeforeTorch16SaysHowToConvert) {
   const auto checkpoint = OpenFolder(kTorchFixtures + "before_1_6");
-  EXPECT_EQ(Describe(checkpoint.status()), "UNIMPLEMENTED CHECKPOINT_UNSUPPORTED pytorch_model.bin");
+  EXPECT_EQ(Describe(checkpoint.status()),
+            "UNIMPLEMENTED CHECKPOINT_UNSUPPORTED pytorch_model.bin");
   EXPECT_THAT(std::string(checkpoint.status().message()), HasSubstr("torch.save(torch.load("));
 }
 
@@ -173,23 +197,35 @@ TEST_F(CheckpointTest, EmptyFilesAreCorrupt) {
 TEST_F(CheckpointTest, Shards) {
   folder_.Write("m-1.safetensors", OneTensor("a", 1));
   folder_.Write("m-2.safetensors", OneTensor("b", 2));
-  folder_.Write("model.safetensors.index.json",
-                R"({"metadata": {"total_size": 8}, "weight_map": {"a": "m-1.safetensors", "b": "m-2.safetensors"}})");
+  folder_.Write(
+      "model.safetensors.index.json",
+      R"({"metadata": {"total_size": 8}, "weight_map": {"a": "m-1.safetensors", "b": "m-2.safetensors"}})");
   const auto checkpoint = OpenFolder(folder_.path());
   ASSERT_TRUE(checkpoint.ok()) << checkpoint.status();
   EXPECT_EQ(ElementAt((*checkpoint)->Find("a")->view, 0), 1.0);
   EXPECT_EQ(ElementAt((*checkpoint)->Find("b")->view, 0), 2.0);
   EXPECT_EQ((*checkpoint)->Find("b")->file, "m-2.safetensors");
 
-  std::filesystem::remove(folder_.path() + "/m-2.safetensors");
+  // Both shards are read, and a is not where the index says.
+  folder_.Write(
+      "model.safetensors.index.json",
+      R"({"weight_map": {"a": "m-2.safetensors", "b": "m-2.safetensors", "c": "m-1.safetensors"}})");
+  EXPECT_EQ(Outcome(folder_.path()), "DATA_LOSS CHECKPOINT_CORRUPT m-2.safetensors a");
+}
+
+TEST_F(CheckpointTest, ShardsThatDisagreeWithTheIndex) {
+  folder_.Write("m-1.safetensors", OneTensor("a", 1));
+  folder_.Write("model.safetensors.index.json",
+                R"({"weight_map": {"a": "m-1.safetensors", "b": "m-2.safetensors"}})");
   EXPECT_EQ(Outcome(folder_.path()), "DATA_LOSS CHECKPOINT_CORRUPT model.safetensors.index.json b");
   folder_.Write("m-2.safetensors", OneTensor("c", 2));
   EXPECT_EQ(Outcome(folder_.path()), "DATA_LOSS CHECKPOINT_CORRUPT m-2.safetensors b");
-  folder_.Write("m-2.safetensors",
-                SafetensorsFile({{"a", "F32", "[1]", Floats({5})}, {"b", "F32", "[1]", Floats({2})}}));
+  folder_.Write("m-2.safetensors", SafetensorsFile({{"a", "F32", "[1]", Floats({5})},
+                                                    {"b", "F32", "[1]", Floats({2})}}));
   const auto twice = OpenFolder(folder_.path());
   EXPECT_EQ(Describe(twice.status()), "DATA_LOSS CHECKPOINT_CORRUPT m-2.safetensors a");
-  EXPECT_THAT(std::string(twice.status().message()), HasSubstr("is stored twice, also in m-1.safetensors"));
+  EXPECT_THAT(std::string(twice.status().message()),
+              HasSubstr("is stored twice, also in m-1.safetensors"));
 }
 
 TEST_F(CheckpointTest, IndexStaysInsideTheFolder) {
@@ -198,11 +234,18 @@ TEST_F(CheckpointTest, IndexStaysInsideTheFolder) {
   folder_.Write("secret.safetensors", OneTensor("a", 1));
   std::filesystem::create_directory(folder_.path() + "/model/sub");
   folder_.Write("model/sub/s.safetensors", OneTensor("a", 1));
-  for (const std::string& name : {std::string("../secret.safetensors"), folder_.path() + "/secret.safetensors",
-                                  std::string("sub/s.safetensors"), std::string("./config.json"), std::string(".."),
-                                  std::string("."), std::string(), std::string("\\u0000"), std::string("sub")}) {
-    folder_.Write("model/model.safetensors.index.json", R"({"weight_map": {"a": ")" + name + "\"}}");
-    EXPECT_EQ(Outcome(folder_.path() + "/model"), "DATA_LOSS CHECKPOINT_CORRUPT model.safetensors.index.json a") << name;
+  for (const std::string& name :
+       {std::string("../secret.safetensors"), folder_.path() + "/secret.safetensors",
+        std::string("sub/s.safetensors"), std::string("./config.json"), std::string(".."),
+        std::string("."), std::string(), std::string("\\u0000"), std::string("sub")}) {
+    folder_.Write("model/model.safetensors.index.json",
+                  R"({"weight_map": {"a": ")" + name + "\"}}");
+    const absl::Status status = OpenFolder(folder_.path() + "/model").status();
+    EXPECT_EQ(Describe(status), "DATA_LOSS CHECKPOINT_CORRUPT model.safetensors.index.json a")
+        << name;
+    if (name != "sub") {
+      EXPECT_THAT(std::string(status.message()), HasSubstr("expected a plain file name")) << name;
+    }
   }
 }
 
@@ -210,7 +253,8 @@ TEST_F(CheckpointTest, IndexThatIsNone) {
   for (const char* text : {"", "{", "[]", "{}", R"({"weight_map": null})", R"({"weight_map": []})",
                            R"({"weight_map": {}})", R"({"weight_map": {"a": "x", "a": "y"}})"}) {
     folder_.Write("model.safetensors.index.json", text);
-    EXPECT_EQ(Outcome(folder_.path()), "DATA_LOSS CHECKPOINT_CORRUPT model.safetensors.index.json") << text;
+    EXPECT_EQ(Outcome(folder_.path()), "DATA_LOSS CHECKPOINT_CORRUPT model.safetensors.index.json")
+        << text;
   }
   folder_.Write("model.safetensors.index.json", R"({"weight_map": {"a": 7}})");
   EXPECT_EQ(Outcome(folder_.path()), "DATA_LOSS CHECKPOINT_CORRUPT model.safetensors.index.json a");
@@ -222,7 +266,8 @@ TEST_F(CheckpointTest, HubCacheLayout) {
   folder_.Write("blobs/01", "{}");
   folder_.Write("blobs/02", OneTensor("a", 3));
   std::filesystem::create_symlink("../../blobs/01", folder_.path() + "/snapshots/abc/config.json");
-  std::filesystem::create_symlink("../../blobs/02", folder_.path() + "/snapshots/abc/model.safetensors");
+  std::filesystem::create_symlink("../../blobs/02",
+                                  folder_.path() + "/snapshots/abc/model.safetensors");
   const auto checkpoint = OpenFolder(folder_.path() + "/snapshots/abc");
   ASSERT_TRUE(checkpoint.ok()) << checkpoint.status();
   EXPECT_EQ(ElementAt((*checkpoint)->Find("a")->view, 0), 3.0);
@@ -235,12 +280,14 @@ TEST_F(CheckpointTest, StridedTensorsLiveAsLongAsTheCheckpoint) {
   tensor.elements = 6;
   tensor.shape = {3, 2};
   tensor.strides = {1, 3};
-  folder_.Write("pytorch_model.bin",
-                WriteZip(TorchArchive(PickleWriter::StateDict("t", tensor), {Floats({0, 1, 2, 3, 4, 5})})).bytes);
+  folder_.Write("pytorch_model.bin", WriteZip(TorchArchive(PickleWriter::StateDict("t", tensor),
+                                                           {Floats({0, 1, 2, 3, 4, 5})}))
+                                         .bytes);
   const auto checkpoint = OpenFolder(folder_.path());
   ASSERT_TRUE(checkpoint.ok()) << checkpoint.status();
   const std::vector<double> expected = {0, 3, 1, 4, 2, 5};
-  for (size_t i = 0; i < 6; ++i) EXPECT_EQ(ElementAt((*checkpoint)->Find("t")->view, i), expected[i]);
+  for (size_t i = 0; i < 6; ++i)
+    EXPECT_EQ(ElementAt((*checkpoint)->Find("t")->view, i), expected[i]);
 }
 
 }  // namespace

@@ -27,7 +27,8 @@ Json Parsed(std::string_view text) {
 std::string Message(const absl::Status& status) { return std::string(status.message()); }
 
 TEST(JsonTest, ReadsEveryType) {
-  const Json json = Parsed(R"({"i": -3, "f": 1.5, "b": true, "s": "\u00e9", "a": [1, 2], "o": {"k": "v"}, "n": null})");
+  const Json json = Parsed(
+      R"({"i": -3, "f": 1.5, "b": true, "s": "\u00e9", "a": [1, 2], "o": {"k": "v"}, "n": null})");
   EXPECT_EQ(*json.GetInt("i"), -3);
   EXPECT_EQ(*json.GetNumber("i"), -3.0);
   EXPECT_EQ(*json.GetNumber("f"), 1.5);
@@ -75,7 +76,8 @@ TEST(JsonTest, ErrorsNameFileKeyAndTypes) {
   EXPECT_EQ(Message(json.GetInt("d_model").status()),
             "config.json: key 'd_model': expected an integer, found a string");
   EXPECT_EQ(Message(json.GetInt("vocab_size").status()), "config.json: key 'vocab_size': missing");
-  EXPECT_EQ(Message(json.GetInt("size").status()), "config.json: key 'size': expected an integer, found a number");
+  EXPECT_EQ(Message(json.GetInt("size").status()),
+            "config.json: key 'size': expected an integer, found a number");
   const std::vector<Json> list = json.Get("list")->Elements();
   ASSERT_EQ(list.size(), 2u);
   EXPECT_EQ(Message(list[1].GetInt("x").status()),
@@ -118,9 +120,12 @@ TEST(JsonTest, CopiesOutliveTheDocument) {
 }
 
 TEST(JsonTest, RefusesBadText) {
-  for (const char* text : {"", " ", "{", "}", "{]", "[1,]", "{\"a\":}", "{\"a\" 1}", "{a: 1}", "NaN", "[NaN]",
-                           "{\"a\": NaN}", "[Infinity]", "[-Infinity]", "[1e999]", "[-1e999]", "nul", "[1] 2", "[01]",
-                           "[1.]", "[+1]", "// x\n[]", "\"\\ud800\"", "\"\xff\"", "\"\n\"", "[\"\\x\"]", "'a'"}) {
+  for (const char* text :
+       {"",           " ",           "{",       "}",        "{]",          "[1,]",
+        "{\"a\":}",   "{\"a\" 1}",   "{a: 1}",  "NaN",      "[NaN]",       "{\"a\": NaN}",
+        "[Infinity]", "[-Infinity]", "[1e999]", "[-1e999]", "nul",         "[1] 2",
+        "[01]",       "[1.]",        "[+1]",    "// x\n[]", "\"\\ud800\"", "\"\xff\"",
+        "\"\n\"",     "[\"\\x\"]",   "'a'"}) {
     const auto json = Json::Parse(text, "config.json");
     EXPECT_EQ(json.status().code(), absl::StatusCode::kInvalidArgument) << text;
     EXPECT_THAT(Message(json.status()), HasSubstr("config.json: ")) << text;
@@ -146,7 +151,8 @@ TEST(JsonTest, DepthIsLimited) {
   for (const std::string& open : {std::string("["), std::string("{\"a\":")}) {
     std::string text;
     for (int i = 0; i < 1000000; ++i) text += open;
-    EXPECT_THAT(Message(Json::Parse(text, "x").status()), HasSubstr("nested deeper than 100 levels"));
+    EXPECT_THAT(Message(Json::Parse(text, "x").status()),
+                HasSubstr("nested deeper than 100 levels"));
   }
 }
 
@@ -176,13 +182,16 @@ TEST(JsonTest, MessagesAreBoundedAndPrintable) {
 
 TEST(JsonTest, ReadsFiles) {
   const TemporaryFolder folder;
-  const std::string path = folder.Write("config.json", "\xef\xbb\xbf{\"a\": 1}");  // with a byte order mark
+  const std::string path =
+      folder.Write("config.json", "\xef\xbb\xbf{\"a\": 1}");  // with a byte order mark
   const auto json = Json::ReadFile(path);
   ASSERT_TRUE(json.ok()) << json.status();
   EXPECT_EQ(*json->GetInt("a"), 1);
   EXPECT_EQ(json->origin(), "config.json");
-  EXPECT_EQ(Json::ReadFile(folder.path() + "/none.json").status().code(), absl::StatusCode::kNotFound);
-  EXPECT_EQ(Json::ReadFile(folder.Write("empty.json", "")).status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(Json::ReadFile(folder.path() + "/none.json").status().code(),
+            absl::StatusCode::kNotFound);
+  EXPECT_EQ(Json::ReadFile(folder.Write("empty.json", "")).status().code(),
+            absl::StatusCode::kInvalidArgument);
 }
 
 }  // namespace

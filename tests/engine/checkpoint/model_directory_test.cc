@@ -38,12 +38,14 @@ TEST(MappedFileTest, EmptyFileHasNoBytes) {
 TEST(MappedFileTest, SaysWhyItCannot) {
   const TemporaryFolder folder;
   const std::string missing = folder.path() + "/none";
-  EXPECT_EQ(Describe(MappedFile::Open(missing).status()), "NOT_FOUND CHECKPOINT_FILE_MISSING " + missing);
+  EXPECT_EQ(Describe(MappedFile::Open(missing).status()),
+            "NOT_FOUND CHECKPOINT_FILE_MISSING " + missing);
   EXPECT_EQ(Describe(MappedFile::Open(folder.path()).status()),
             "FAILED_PRECONDITION CHECKPOINT_FILE_UNREADABLE " + folder.path());
   const std::string file = folder.Write("file", "x");
   EXPECT_EQ(MappedFile::Open(file + "/below").status().code(), absl::StatusCode::kNotFound);
-  EXPECT_EQ(MappedFile::Open(file + std::string("\0y", 2)).status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(MappedFile::Open(file + std::string("\0y", 2)).status().code(),
+            absl::StatusCode::kNotFound);
 }
 
 TEST(MappedFileTest, NamedPipeIsRefusedWithoutWaiting) {
@@ -57,7 +59,8 @@ TEST(MappedFileTest, LinkInACircle) {
   const TemporaryFolder folder;
   std::filesystem::create_symlink("b", folder.path() + "/a");
   std::filesystem::create_symlink("a", folder.path() + "/b");
-  EXPECT_EQ(MappedFile::Open(folder.path() + "/a").status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(MappedFile::Open(folder.path() + "/a").status().code(),
+            absl::StatusCode::kFailedPrecondition);
 }
 
 TEST(ModelDirectoryTest, ListsPlainFilesInOrder) {
@@ -81,11 +84,13 @@ TEST(ModelDirectoryTest, ListsPlainFilesInOrder) {
 
 TEST(ModelDirectoryTest, NeedsFolderAndConfig) {
   const TemporaryFolder folder;
-  EXPECT_EQ(ModelDirectory::Open(folder.path() + "/none").status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(ModelDirectory::Open(folder.path() + "/none").status().code(),
+            absl::StatusCode::kNotFound);
   EXPECT_EQ(ModelDirectory::Open(folder.path()).status().code(), absl::StatusCode::kNotFound);
   const std::string file = folder.Write("config.json", "{");
   EXPECT_EQ(ModelDirectory::Open(file).status().code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_EQ(ModelDirectory::Open(folder.path()).status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(ModelDirectory::Open(folder.path()).status().code(),
+            absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(ModelDirectory::Open("").status().code(), absl::StatusCode::kNotFound);
 }
 
@@ -108,8 +113,11 @@ TEST(ModelDirectoryTest, RevisionFollowsNamesAndContents) {
   const TemporaryFolder folder;
   folder.Write("config.json", "{}");
   folder.Write("model.safetensors", "abc");
-  const auto revision = [&folder] { return *ModelDirectory::Open(folder.path())->ComputeRevision(); };
-  // From Python: sha256(b"config.json\0" + le64(2) + b"{}" + b"model.safetensors\0" + le64(3) + b"abc").
+  const auto revision = [&folder] {
+    return *ModelDirectory::Open(folder.path())->ComputeRevision();
+  };
+  // From Python: sha256(b"config.json\0" + le64(2) + b"{}" + b"model.safetensors\0" + le64(3) +
+  // b"abc").
   EXPECT_EQ(revision(), "6632f4a66e3f1ba0");
   const std::string before = revision();
   folder.Write("README.md", "no weight");

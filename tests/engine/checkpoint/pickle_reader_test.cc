@@ -1,4 +1,5 @@
-// The pickle reader: what torch writes is understood; whatever else a pickle may ask for is refused, by name.
+// The pickle reader: what torch writes is understood; whatever else a pickle may ask for is
+// refused, by name.
 #include "engine/checkpoint/pickle_reader.h"
 
 #include <gmock/gmock.h>
@@ -25,7 +26,9 @@ absl::StatusOr<std::vector<PickledTensor>> Parse(const std::string& pickle) {
 }
 
 std::string Outcome(const std::string& pickle) { return Describe(Parse(pickle).status()); }
-std::string Message(const std::string& pickle) { return std::string(Parse(pickle).status().message()); }
+std::string Message(const std::string& pickle) {
+  return std::string(Parse(pickle).status().message());
+}
 
 PickleWriter::Tensor Matrix23() {
   PickleWriter::Tensor tensor;
@@ -94,11 +97,17 @@ TEST(PickleReaderTest, ReadsParametersAndIntegersOfEveryWidth) {
 }
 
 TEST(PickleReaderTest, EveryStorageType) {
-  for (const auto& [name, type] : std::vector<std::pair<std::string, DataType>>{
-           {"FloatStorage", DataType::kF32}, {"HalfStorage", DataType::kF16}, {"BFloat16Storage", DataType::kBF16},
-           {"DoubleStorage", DataType::kF64}, {"LongStorage", DataType::kI64}, {"IntStorage", DataType::kI32},
-           {"ShortStorage", DataType::kI16}, {"CharStorage", DataType::kI8}, {"ByteStorage", DataType::kU8},
-           {"BoolStorage", DataType::kBool}}) {
+  for (const auto& [name, type] :
+       std::vector<std::pair<std::string, DataType>>{{"FloatStorage", DataType::kF32},
+                                                     {"HalfStorage", DataType::kF16},
+                                                     {"BFloat16Storage", DataType::kBF16},
+                                                     {"DoubleStorage", DataType::kF64},
+                                                     {"LongStorage", DataType::kI64},
+                                                     {"IntStorage", DataType::kI32},
+                                                     {"ShortStorage", DataType::kI16},
+                                                     {"CharStorage", DataType::kI8},
+                                                     {"ByteStorage", DataType::kU8},
+                                                     {"BoolStorage", DataType::kBool}}) {
     PickleWriter::Tensor tensor = Matrix23();
     tensor.storage_type = name;
     const auto tensors = Parse(PickleWriter::StateDict("w", tensor));
@@ -108,13 +117,23 @@ TEST(PickleReaderTest, EveryStorageType) {
 }
 
 TEST(PickleReaderTest, RefusesEveryOtherNameByName) {
-  for (const auto& [module, name] : std::vector<std::pair<std::string, std::string>>{
-           {"os", "system"}, {"posix", "system"}, {"builtins", "eval"}, {"__builtin__", "exec"},
-           {"subprocess", "Popen"}, {"torch", "load"}, {"torch.storage", "_load_from_bytes"},
-           {"torch._utils", "_rebuild_tensor_v3"}, {"torch", "ComplexFloatStorage"}, {"collections", "defaultdict"},
-           {"numpy.core.multiarray", "_reconstruct"}, {"torch", "floatstorage"}, {"", ""},
-           {"torch._utils\r", "_rebuild_tensor_v2"}}) {
-    const std::string pickle = PickleWriter().Global(module, name).String("true").Raw("\x85R").Stop();
+  for (const auto& [module, name] :
+       std::vector<std::pair<std::string, std::string>>{{"os", "system"},
+                                                        {"posix", "system"},
+                                                        {"builtins", "eval"},
+                                                        {"__builtin__", "exec"},
+                                                        {"subprocess", "Popen"},
+                                                        {"torch", "load"},
+                                                        {"torch.storage", "_load_from_bytes"},
+                                                        {"torch._utils", "_rebuild_tensor_v3"},
+                                                        {"torch", "ComplexFloatStorage"},
+                                                        {"collections", "defaultdict"},
+                                                        {"numpy.core.multiarray", "_reconstruct"},
+                                                        {"torch", "floatstorage"},
+                                                        {"", ""},
+                                                        {"torch._utils\r", "_rebuild_tensor_v2"}}) {
+    const std::string pickle =
+        PickleWriter().Global(module, name).String("true").Raw("\x85R").Stop();
     EXPECT_EQ(Outcome(pickle), kUnsupported) << module << "." << name;
     if (module.find('\r') == std::string::npos) {
       EXPECT_THAT(Message(pickle), HasSubstr("'" + module + "." + name + "', which is refused"));
@@ -127,21 +146,34 @@ TEST(PickleReaderTest, RefusesCallsOfWhatIsNoFunction) {
   EXPECT_EQ(Outcome(PickleWriter().Raw("})R").Stop()), kCorrupt);
   EXPECT_EQ(Outcome(PickleWriter().Rebuild(Matrix23()).Raw(")R").Stop()), kCorrupt);
   EXPECT_EQ(Outcome(PickleWriter().Global("torch", "FloatStorage").Raw(")R").Stop()), kCorrupt);
-  EXPECT_EQ(Outcome(PickleWriter().Global("collections", "OrderedDict").Raw("]R").Stop()), kCorrupt);
-  EXPECT_EQ(Outcome(PickleWriter().Global("collections", "OrderedDict").Raw("}\x85R").Stop()), kUnsupported);
+  EXPECT_EQ(Outcome(PickleWriter().Global("collections", "OrderedDict").Raw("]R").Stop()),
+            kCorrupt);
+  EXPECT_EQ(Outcome(PickleWriter().Global("collections", "OrderedDict").Raw("}\x85R").Stop()),
+            kUnsupported);
   for (const char* arguments : {")", "N\x85", "NNN\x87", "(NNNNNNt", "(NNNNNNNt"}) {
-    EXPECT_EQ(Outcome(PickleWriter().Global("torch._utils", "_rebuild_tensor_v2").Raw(arguments).Raw("R").Stop()),
+    EXPECT_EQ(Outcome(PickleWriter()
+                          .Global("torch._utils", "_rebuild_tensor_v2")
+                          .Raw(arguments)
+                          .Raw("R")
+                          .Stop()),
               kCorrupt);
-    EXPECT_EQ(Outcome(PickleWriter().Global("torch._utils", "_rebuild_parameter").Raw(arguments).Raw("R").Stop()),
+    EXPECT_EQ(Outcome(PickleWriter()
+                          .Global("torch._utils", "_rebuild_parameter")
+                          .Raw(arguments)
+                          .Raw("R")
+                          .Stop()),
               kCorrupt);
   }
 }
 
 TEST(PickleReaderTest, RefusesOpcodesThatStateDictsLack) {
-  // INST, OBJ, NEWOBJ, EXT1, PERSID, FLOAT, STRING, DUP, POP, POP_MARK, NEXT_BUFFER, STACK_GLOBAL, FRAME, MEMOIZE ...
-  for (const char op : {'i', 'o', '\x81', '\x82', 'P', 'F', 'S', '2', '0', '1', '\x97', '\x93', '\x95', '\x94', 'I',
-                        'L', 'V', 'd', 'l', 'p', 'g', 'B', 'C', 'U', 'T', '\xff', '\0', '\x8b', '\x8f'}) {
-    EXPECT_EQ(Outcome(PickleWriter().Raw(std::string(1, op)).Stop()), kUnsupported) << static_cast<int>(op);
+  // INST, OBJ, NEWOBJ, EXT1, PERSID, FLOAT, STRING, DUP, POP, POP_MARK, NEXT_BUFFER, STACK_GLOBAL,
+  // FRAME, MEMOIZE ...
+  for (const char op :
+       {'i', 'o', '\x81', '\x82', 'P', 'F', 'S', '2', '0', '1', '\x97', '\x93', '\x95', '\x94', 'I',
+        'L', 'V', 'd',    'l',    'p', 'g', 'B', 'C', 'U', 'T', '\xff', '\0',   '\x8b', '\x8f'}) {
+    EXPECT_EQ(Outcome(PickleWriter().Raw(std::string(1, op)).Stop()), kUnsupported)
+        << static_cast<int>(op);
   }
   EXPECT_EQ(Outcome("\x80\x04}."), kUnsupported);
   EXPECT_EQ(Outcome("}."), kCorrupt);
@@ -152,20 +184,33 @@ TEST(PickleReaderTest, RefusesWhatIsNoStateDict) {
   EXPECT_EQ(Outcome(PickleWriter().Raw("N").Stop()), kUnsupported);
   EXPECT_EQ(Outcome(PickleWriter().Raw("]").Stop()), kUnsupported);
   EXPECT_EQ(Outcome(PickleWriter().Raw("}K\x01Ns").Stop()), kUnsupported);
-  EXPECT_EQ(Outcome(PickleWriter().Raw("}").String("").Rebuild(Matrix23()).Raw("s").Stop()), kUnsupported);
-  EXPECT_EQ(Outcome(PickleWriter().Raw("}").String("epoch").Raw("K\x03s").Stop()), std::string(kUnsupported) + " epoch");
-  EXPECT_THAT(Message(PickleWriter().Raw("}").String("model").Raw("}s").Stop()),
-              AllOf(HasSubstr("expected a tensor, found a dict"), HasSubstr("save its state dict alone")));
-  EXPECT_EQ(Outcome(PickleWriter().Raw("}").String("w").Rebuild(Matrix23()).Raw("s").String("w").Rebuild(Matrix23())
-                        .Raw("s").Stop()),
+  EXPECT_EQ(Outcome(PickleWriter().Raw("}").String("").Rebuild(Matrix23()).Raw("s").Stop()),
+            kUnsupported);
+  EXPECT_EQ(Outcome(PickleWriter().Raw("}").String("epoch").Raw("K\x03s").Stop()),
+            std::string(kUnsupported) + " epoch");
+  EXPECT_THAT(
+      Message(PickleWriter().Raw("}").String("model").Raw("}s").Stop()),
+      AllOf(HasSubstr("expected a tensor, found a dict"), HasSubstr("save its state dict alone")));
+  EXPECT_EQ(Outcome(PickleWriter()
+                        .Raw("}")
+                        .String("w")
+                        .Rebuild(Matrix23())
+                        .Raw("s")
+                        .String("w")
+                        .Rebuild(Matrix23())
+                        .Raw("s")
+                        .Stop()),
             std::string(kCorrupt) + " w");
   EXPECT_TRUE(Parse(PickleWriter().Raw("}").Stop())->empty());
 }
 
 TEST(PickleReaderTest, StackAndMemoAreChecked) {
-  for (const char* ops : {"", "s", "u", "t", "R", "b", "Q", "a", "e", "\x85", "\x86", "\x87", "q\x01", "h\x01",
-                          "(", "((", "}(", "}(R", "}(NNs", "}(\x85", "}(Nu", "}NNu", "N}", "NNs", "]NNs", "}Na", "]N\x88s",
-                          "(}q", "NQ", ")Q", "(NNNNNtQ", "(q\x01t"}) {
+  for (const char* ops :
+       {"",         "s",       "u",         "t",    "R",     "b",        "Q",
+        "a",        "e",       "\x85",      "\x86", "\x87",  "q\x01",    "h\x01",
+        "(",        "((",      "}(",        "}(R",  "}(NNs", "}(\x85",   "}(Nu",
+        "}NNu",     "N}",      "NNs",       "]NNs", "}Na",   "]N\x88s",  "(}q",
+        "}}(\x86t", "}NN(stt", "}(N\x86tt", "NQ",   ")Q",    "(NNNNNtQ", "(q\x01t"}) {
     EXPECT_EQ(Outcome(PickleWriter().Raw(ops).Stop()), kCorrupt) << ops;
   }
   EXPECT_EQ(Outcome(PickleWriter().Raw("}").Stop() + "x"), kCorrupt);
@@ -195,7 +240,8 @@ TEST(PickleReaderTest, LengthsThatLie) {
 TEST(PickleReaderTest, EveryTruncationIsCorrupt) {
   const std::string pickle = PickleWriter::StateDict("w", Matrix23());
   ASSERT_TRUE(Parse(pickle).ok());
-  for (size_t size = 0; size < pickle.size(); ++size) EXPECT_EQ(Outcome(pickle.substr(0, size)), kCorrupt) << size;
+  for (size_t size = 0; size < pickle.size(); ++size)
+    EXPECT_EQ(Outcome(pickle.substr(0, size)), kCorrupt) << size;
 }
 
 TEST(PickleReaderTest, BombsStaySmall) {
@@ -206,11 +252,18 @@ TEST(PickleReaderTest, BombsStaySmall) {
   // Nesting a hundred thousand deep.
   EXPECT_EQ(Outcome(PickleWriter().Raw("N" + std::string(100000, '\x85')).Stop()), kUnsupported);
   // A list that holds itself, a dict that holds itself.
-  EXPECT_EQ(Outcome(PickleWriter().Raw("]q\x01h\x01" "a").Stop()), kUnsupported);
-  EXPECT_EQ(Outcome(PickleWriter().Raw("}q\x01").String("w").Raw("h\x01s").Stop()), std::string(kUnsupported) + " w");
+  EXPECT_EQ(Outcome(PickleWriter()
+                        .Raw("]q\x01h\x01"
+                             "a")
+                        .Stop()),
+            kUnsupported);
+  EXPECT_EQ(Outcome(PickleWriter().Raw("}q\x01").String("w").Raw("h\x01s").Stop()),
+            std::string(kUnsupported) + " w");
   // Values without end.
-  EXPECT_THAT(Message(PickleWriter().Raw(std::string(size_t{3} << 20, 'N')).Stop()), HasSubstr("more than 2097152 values"));
-  EXPECT_THAT(Message(PickleWriter().Raw(std::string(size_t{3} << 20, '(')).Stop()), HasSubstr("too many marks"));
+  EXPECT_THAT(Message(PickleWriter().Raw(std::string(size_t{3} << 20, 'N')).Stop()),
+              HasSubstr("more than 2097152 values"));
+  EXPECT_THAT(Message(PickleWriter().Raw(std::string(size_t{3} << 20, '(')).Stop()),
+              HasSubstr("too many marks"));
   std::string gets = "Nq\x01";
   while (gets.size() < size_t{5} << 20) gets += "h\x01";
   EXPECT_THAT(Message(PickleWriter().Raw(gets).Stop()), HasSubstr("too deep"));

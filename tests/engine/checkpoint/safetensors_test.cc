@@ -23,7 +23,8 @@ absl::StatusOr<std::vector<NamedTensor>> Parse(const std::string& file) {
 }
 
 std::string Entry(const std::string& name, const std::string& shape, const std::string& offsets) {
-  return absl::StrCat("{\"", name, "\":{\"dtype\":\"F32\",\"shape\":", shape, ",\"data_offsets\":", offsets, "}}");
+  return absl::StrCat("{\"", name, "\":{\"dtype\":\"F32\",\"shape\":", shape,
+                      ",\"data_offsets\":", offsets, "}}");
 }
 
 TEST(SafetensorsTest, ReadsTensorsInFileOrder) {
@@ -37,7 +38,8 @@ TEST(SafetensorsTest, ReadsTensorsInFileOrder) {
   EXPECT_EQ((*tensors)[0].name, "b");
   EXPECT_EQ((*tensors)[0].view.shape, Shape({2, 2}));
   EXPECT_EQ((*tensors)[0].view.type, DataType::kF32);
-  EXPECT_EQ(std::string(reinterpret_cast<const char*>((*tensors)[0].view.data), 16), Floats({1, 2, 3, 4}));
+  EXPECT_EQ(std::string(reinterpret_cast<const char*>((*tensors)[0].view.data), 16),
+            Floats({1, 2, 3, 4}));
   EXPECT_EQ((*tensors)[1].name, "a");
   EXPECT_TRUE((*tensors)[1].view.shape.empty());
   EXPECT_EQ((*tensors)[1].view.num_bytes, 8u);
@@ -51,25 +53,27 @@ TEST(SafetensorsTest, AcceptsMetadataPaddingAndNoTensors) {
 }
 
 TEST(SafetensorsTest, ReadsEveryType) {
-  for (const auto& [name, type] : std::vector<std::pair<std::string, DataType>>{{"F64", DataType::kF64},
-                                                                                {"F32", DataType::kF32},
-                                                                                {"F16", DataType::kF16},
-                                                                                {"BF16", DataType::kBF16},
-                                                                                {"I64", DataType::kI64},
-                                                                                {"I32", DataType::kI32},
-                                                                                {"I16", DataType::kI16},
-                                                                                {"I8", DataType::kI8},
-                                                                                {"U8", DataType::kU8},
-                                                                                {"BOOL", DataType::kBool}}) {
-    const auto tensors = Parse(SafetensorsFile({{"x", name, "[3]", std::string(3 * ByteSize(type), '\0')}}));
+  for (const auto& [name, type] :
+       std::vector<std::pair<std::string, DataType>>{{"F64", DataType::kF64},
+                                                     {"F32", DataType::kF32},
+                                                     {"F16", DataType::kF16},
+                                                     {"BF16", DataType::kBF16},
+                                                     {"I64", DataType::kI64},
+                                                     {"I32", DataType::kI32},
+                                                     {"I16", DataType::kI16},
+                                                     {"I8", DataType::kI8},
+                                                     {"U8", DataType::kU8},
+                                                     {"BOOL", DataType::kBool}}) {
+    const auto tensors =
+        Parse(SafetensorsFile({{"x", name, "[3]", std::string(3 * ByteSize(type), '\0')}}));
     ASSERT_TRUE(tensors.ok()) << name << tensors.status();
     EXPECT_EQ((*tensors)[0].view.type, type);
   }
 }
 
 TEST(SafetensorsTest, EveryTruncationIsCorrupt) {
-  const std::string file =
-      SafetensorsFile({{"a", "F32", "[2]", Floats({1, 2})}, {"b", "F16", "[1, 3]", std::string(6, 'x')}});
+  const std::string file = SafetensorsFile(
+      {{"a", "F32", "[2]", Floats({1, 2})}, {"b", "F16", "[1, 3]", std::string(6, 'x')}});
   ASSERT_TRUE(Parse(file).ok());
   for (size_t size = 0; size < file.size(); ++size) {
     EXPECT_THAT(Describe(Parse(file.substr(0, size)).status()),
@@ -80,16 +84,19 @@ TEST(SafetensorsTest, EveryTruncationIsCorrupt) {
 }
 
 TEST(SafetensorsTest, HeaderSizesThatLie) {
-  for (uint64_t size : {uint64_t{0}, uint64_t{1}, uint64_t{3}, uint64_t{100000001}, uint64_t{1} << 32,
-                        uint64_t{INT64_MAX}, UINT64_MAX, UINT64_MAX - 7, UINT64_MAX - 8}) {
-    EXPECT_EQ(Describe(Parse(LittleEndian(size, 8) + "{}").status()), "DATA_LOSS CHECKPOINT_CORRUPT m.safetensors")
+  for (uint64_t size :
+       {uint64_t{0}, uint64_t{1}, uint64_t{3}, uint64_t{100000001}, uint64_t{1} << 32,
+        uint64_t{INT64_MAX}, UINT64_MAX, UINT64_MAX - 7, UINT64_MAX - 8}) {
+    EXPECT_EQ(Describe(Parse(LittleEndian(size, 8) + "{}").status()),
+              "DATA_LOSS CHECKPOINT_CORRUPT m.safetensors")
         << size;
   }
 }
 
 TEST(SafetensorsTest, HeadersThatAreNoHeader) {
-  for (const char* header : {"", "[]", "null", "7", " {}", "{\"a\":1}", "{\"a\":null}", "{\"a\":[]}", "{\"a\":{}}",
-                             "{\"__metadata__\":7}", "{\"a\":{\"dtype\":NaN}}", "\xff\xff", "{}{}"}) {
+  for (const char* header :
+       {"", "[]", "null", "7", " {}", "{\"a\":1}", "{\"a\":null}", "{\"a\":[]}", "{\"a\":{}}",
+        "{\"__metadata__\":7}", "{\"a\":{\"dtype\":NaN}}", "\xff\xff", "{}{}"}) {
     const auto tensors = Parse(SafetensorsFile(header, ""));
     EXPECT_EQ(tensors.status().code(), absl::StatusCode::kDataLoss) << header;
   }
@@ -102,48 +109,58 @@ TEST(SafetensorsTest, ErrorsNameFileTensorExpectedAndFound) {
   const auto tensors = Parse(SafetensorsFile(Entry("w", "[3]", "[0, 8]"), std::string(8, '\0')));
   EXPECT_EQ(Describe(tensors.status()), "DATA_LOSS CHECKPOINT_CORRUPT m.safetensors w");
   EXPECT_EQ(std::string(tensors.status().message()),
-            "m.safetensors: tensor 'w': shape [3] of F32 does not take the 8 bytes of data_offsets [0, 8]");
+            "m.safetensors: tensor 'w': shape [3] of F32 does not take the 8 bytes of data_offsets "
+            "[0, 8]");
 }
 
 TEST(SafetensorsTest, DimensionsThatLie) {
   for (const char* shape :
        {"[-1]", "[-2, -1]", "[1]", "[3]", "[2.0]", "[\"2\"]", "2", "null", "{}", "[null]", "[[2]]",
-        "[4611686018427387904, 4]", "[4611686018427387904, 2, 2]", "[9223372036854775807, 9223372036854775807]",
-        "[4294967296, 4294967296]", "[18446744073709551615]", "[1073741825, 4]", "[0, 4611686018427387904, 8]",
+        "[4611686018427387904, 4]", "[4611686018427387904, 2, 2]",
+        "[9223372036854775807, 9223372036854775807]", "[4294967296, 4294967296]",
+        "[18446744073709551615]", "[1073741825, 4]", "[0, 4611686018427387904, 8]",
         "[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,2]"}) {
     const auto tensors = Parse(SafetensorsFile(Entry("w", shape, "[0, 8]"), std::string(8, '\0')));
     EXPECT_EQ(Describe(tensors.status()), "DATA_LOSS CHECKPOINT_CORRUPT m.safetensors w") << shape;
   }
   // A product that overflows is refused even where a zero makes it nothing.
-  EXPECT_FALSE(Parse(SafetensorsFile(Entry("w", "[4611686018427387904, 8, 0]", "[0, 0]"), "")).ok());
+  EXPECT_FALSE(
+      Parse(SafetensorsFile(Entry("w", "[4611686018427387904, 8, 0]", "[0, 0]"), "")).ok());
 }
 
 TEST(SafetensorsTest, OffsetsThatLie) {
-  for (const char* offsets : {"[0, 9]", "[8, 0]", "[-8, 0]", "[0]", "[0, 8, 8]", "[]", "8", "null", "[0, 1e3]",
-                              "[0.0, 8.0]", "[4, 12]", "[9223372036854775800, 9223372036854775807]",
-                              "[0, 18446744073709551615]"}) {
+  for (const char* offsets :
+       {"[0, 9]", "[8, 0]", "[-8, 0]", "[0]", "[0, 8, 8]", "[]", "8", "null", "[0, 1e3]",
+        "[0.0, 8.0]", "[4, 12]", "[9223372036854775800, 9223372036854775807]",
+        "[0, 18446744073709551615]"}) {
     const auto tensors = Parse(SafetensorsFile(Entry("w", "[2]", offsets), std::string(8, '\0')));
-    EXPECT_EQ(Describe(tensors.status()), "DATA_LOSS CHECKPOINT_CORRUPT m.safetensors w") << offsets;
+    EXPECT_EQ(Describe(tensors.status()), "DATA_LOSS CHECKPOINT_CORRUPT m.safetensors w")
+        << offsets;
   }
 }
 
 TEST(SafetensorsTest, OverlapsAndGapsAreCorrupt) {
   const auto two = [](const char* first, const char* second) {
-    return SafetensorsFile(absl::StrCat("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":", first,
-                                        "},\"b\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":", second, "}}"),
-                           std::string(16, '\0'));
+    return SafetensorsFile(
+        absl::StrCat("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":", first,
+                     "},\"b\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":", second, "}}"),
+        std::string(16, '\0'));
   };
   EXPECT_TRUE(Parse(two("[0, 8]", "[8, 16]")).ok());
   EXPECT_TRUE(Parse(two("[8, 16]", "[0, 8]")).ok());
-  EXPECT_THAT(std::string(Parse(two("[0, 8]", "[4, 12]")).status().message()), HasSubstr("overlaps"));
-  EXPECT_THAT(std::string(Parse(two("[0, 8]", "[0, 8]")).status().message()), HasSubstr("overlaps"));
-  EXPECT_EQ(Parse(SafetensorsFile(Entry("w", "[1]", "[4, 8]"), std::string(8, '\0'))).status().code(),
-            absl::StatusCode::kDataLoss);
+  EXPECT_THAT(std::string(Parse(two("[0, 8]", "[4, 12]")).status().message()),
+              HasSubstr("overlaps"));
+  EXPECT_THAT(std::string(Parse(two("[0, 8]", "[0, 8]")).status().message()),
+              HasSubstr("overlaps"));
+  EXPECT_EQ(
+      Parse(SafetensorsFile(Entry("w", "[1]", "[4, 8]"), std::string(8, '\0'))).status().code(),
+      absl::StatusCode::kDataLoss);
 }
 
 TEST(SafetensorsTest, RepeatedTensorIsCorrupt) {
-  const auto tensors = Parse(SafetensorsFile(
-      {{"w", "F32", "[1]", Floats({1})}, {"v", "F32", "[1]", Floats({2})}, {"w", "F32", "[1]", Floats({3})}}));
+  const auto tensors = Parse(SafetensorsFile({{"w", "F32", "[1]", Floats({1})},
+                                              {"v", "F32", "[1]", Floats({2})},
+                                              {"w", "F32", "[1]", Floats({3})}}));
   EXPECT_EQ(tensors.status().code(), absl::StatusCode::kDataLoss);
   EXPECT_THAT(std::string(tensors.status().message()), HasSubstr("'w' occurs twice"));
 }

@@ -53,23 +53,29 @@ TEST(WeightReaderTest, ReadsShapes) {
   const auto matrix = reader.Read("m", {2, 3});
   EXPECT_EQ(matrix->row(1)[2], 6.0f);
   LoadReport report;
-  EXPECT_THAT(Message(reader.Finish(&report)), HasSubstr("1 stored tensors do not belong to this model: odd"));
+  EXPECT_THAT(Message(reader.Finish(&report)),
+              HasSubstr("1 stored tensors do not belong to this model: odd"));
 }
 
 TEST(WeightReaderTest, ConvertsEveryHalf) {
   std::string all;
   for (uint32_t bits = 0; bits < 0x10000; ++bits) all += LittleEndian(bits, 2);
-  const auto checkpoint = Stored({{"f16", "F16", "[65536]", all}, {"bf16", "BF16", "[65536]", all}});
+  const auto checkpoint =
+      Stored({{"f16", "F16", "[65536]", all}, {"bf16", "BF16", "[65536]", all}});
   WeightReader reader(*checkpoint);
   const Matrix f16 = *reader.Read("f16", {65536});
   const Matrix bf16 = *reader.Read("bf16", {65536});
   for (uint32_t bits = 0; bits < 0x10000; ++bits) {
     // From the definitions: (-1)^s * 2^(e - bias) * 1.m, subnormals 0.m.
     const double sign = (bits & 0x8000) != 0 ? -1 : 1;
-    const int half_exponent = static_cast<int>(bits >> 10 & 31), half_mantissa = static_cast<int>(bits & 1023);
-    const int brain_exponent = static_cast<int>(bits >> 7 & 255), brain_mantissa = static_cast<int>(bits & 127);
-    const auto value = [sign](int exponent, int mantissa, int mantissa_bits, int bias, int highest) {
-      if (exponent == highest) return mantissa == 0 ? sign * std::numeric_limits<double>::infinity() : std::nan("");
+    const int half_exponent = static_cast<int>(bits >> 10 & 31),
+              half_mantissa = static_cast<int>(bits & 1023);
+    const int brain_exponent = static_cast<int>(bits >> 7 & 255),
+              brain_mantissa = static_cast<int>(bits & 127);
+    const auto value = [sign](int exponent, int mantissa, int mantissa_bits, int bias,
+                              int highest) {
+      if (exponent == highest)
+        return mantissa == 0 ? sign * std::numeric_limits<double>::infinity() : std::nan("");
       if (exponent == 0) return sign * std::ldexp(mantissa, 1 - bias - mantissa_bits);
       return sign * std::ldexp(mantissa + (1 << mantissa_bits), exponent - bias - mantissa_bits);
     };
@@ -92,16 +98,20 @@ TEST(WeightReaderTest, ConvertsDoubles) {
   const auto checkpoint = Stored({{"d", "F64", "[5]", bytes}});
   const Matrix matrix = *WeightReader(*checkpoint).Read("d", {5});
   const float inf = std::numeric_limits<float>::infinity();
-  EXPECT_THAT(std::vector<float>(matrix.data(), matrix.data() + 5), ElementsAre(0.1f, -2.5f, inf, -inf, inf));
+  EXPECT_THAT(std::vector<float>(matrix.data(), matrix.data() + 5),
+              ElementsAre(0.1f, -2.5f, inf, -inf, inf));
 }
 
 TEST(WeightReaderTest, MismatchesNameFileTensorExpectedAndFound) {
-  const auto checkpoint = Stored({{"w", "F32", "[1, 2]", Floats({1, 2})}, {"ids", "I64", "[1]", std::string(8, '\0')}});
+  const auto checkpoint =
+      Stored({{"w", "F32", "[1, 2]", Floats({1, 2})}, {"ids", "I64", "[1]", std::string(8, '\0')}});
   WeightReader reader(*checkpoint);
   const auto shape = reader.Read("w", {2, 1});
   EXPECT_EQ(Describe(shape.status()), "FAILED_PRECONDITION MODEL_FAILED model.safetensors w");
-  EXPECT_EQ(Message(shape.status()), "model.safetensors: tensor 'w': expected shape [2, 1], found [1, 2]");
-  for (const Shape& wrong : {Shape{2}, Shape{1, 2, 1}, Shape{}, Shape{-1, -2}, Shape{INT64_MAX, INT64_MAX}}) {
+  EXPECT_EQ(Message(shape.status()),
+            "model.safetensors: tensor 'w': expected shape [2, 1], found [1, 2]");
+  for (const Shape& wrong :
+       {Shape{2}, Shape{1, 2, 1}, Shape{}, Shape{-1, -2}, Shape{INT64_MAX, INT64_MAX}}) {
     EXPECT_EQ(reader.Read("w", wrong).status().code(), absl::StatusCode::kFailedPrecondition);
   }
   EXPECT_EQ(Message(reader.Read("ids", {1}).status()),
@@ -114,7 +124,8 @@ TEST(WeightReaderTest, MismatchesNameFileTensorExpectedAndFound) {
 }
 
 TEST(WeightReaderTest, FirstAliasThatExistsAndAllAreUsed) {
-  const auto checkpoint = Stored({{"lm_head", "F32", "[1]", Floats({2})}, {"shared", "F32", "[1]", Floats({1})}});
+  const auto checkpoint =
+      Stored({{"lm_head", "F32", "[1]", Floats({2})}, {"shared", "F32", "[1]", Floats({1})}});
   WeightReader reader(*checkpoint);
   EXPECT_TRUE(reader.Has("shared"));
   EXPECT_FALSE(reader.Has("embed"));
@@ -147,7 +158,8 @@ TEST(WeightReaderTest, ReportsWhatWasLoaded) {
 
 TEST(WeightReaderTest, NamesAtMostTenLeftovers) {
   std::vector<TensorToWrite> tensors;
-  for (int i = 0; i < 12; ++i) tensors.push_back({absl::StrCat("t", 10 + i), "F32", "[1]", Floats({1})});
+  for (int i = 0; i < 12; ++i)
+    tensors.push_back({absl::StrCat("t", 10 + i), "F32", "[1]", Floats({1})});
   const auto checkpoint = Stored(tensors);
   WeightReader reader(*checkpoint);
   LoadReport report;

@@ -23,7 +23,8 @@ absl::StatusOr<std::vector<std::pair<std::string, std::string>>> Read(const std:
   const auto members = ReadZipArchive(bytes, "m.bin");
   if (!members.ok()) return members.status();
   std::vector<std::pair<std::string, std::string>> out;
-  for (const auto& [name, content] : *members) out.emplace_back(name, std::string(content.begin(), content.end()));
+  for (const auto& [name, content] : *members)
+    out.emplace_back(name, std::string(content.begin(), content.end()));
   return out;
 }
 
@@ -56,9 +57,11 @@ TEST(ZipArchiveTest, EveryTruncationIsCorrupt) {
     zip.is_zip64 = form == 1;
     zip.has_end64 = form == 2;
     const std::string bytes = WriteZip(zip).bytes;
-    for (size_t size = 0; size < bytes.size(); ++size) EXPECT_EQ(Outcome(bytes.substr(0, size)), kCorrupt) << size;
+    for (size_t size = 0; size < bytes.size(); ++size)
+      EXPECT_EQ(Outcome(bytes.substr(0, size)), kCorrupt) << size;
     // From the front, all offsets are wrong.
-    for (size_t cut = 1; cut < bytes.size(); ++cut) EXPECT_EQ(Outcome(bytes.substr(cut)), kCorrupt) << cut;
+    for (size_t cut = 1; cut < bytes.size(); ++cut)
+      EXPECT_EQ(Outcome(bytes.substr(cut)), kCorrupt) << cut;
   }
 }
 
@@ -71,7 +74,8 @@ TEST(ZipArchiveTest, NoSingleByteChangesWhatIsReadUnseen) {
       std::string changed = zip.bytes;
       changed[i] = static_cast<char>(changed[i] ^ (1 << bit));
       const auto members = Read(changed);
-      const bool is_content = i >= 35 && i < 48;  // of the first member: 30 bytes of header, 5 of name
+      const bool is_content =
+          i >= 35 && i < 48;  // of the first member: 30 bytes of header, 5 of name
       if (members.ok() && !is_content) {
         EXPECT_EQ(*members, *original) << "byte " << i << " bit " << bit;
       }
@@ -95,13 +99,14 @@ TEST(ZipArchiveTest, CompressedAndEncryptedAreUnsupported) {
 TEST(ZipArchiveTest, LocalHeaderMustAgree) {
   const ZipLayout zip = WriteZip(TwoMembers());
   EXPECT_EQ(Outcome(WithBytes(zip.bytes, 0, "QK")), kCorrupt);
-  EXPECT_EQ(Outcome(WithBytes(zip.bytes, 8, "\x08")), kCorrupt);                       // method
-  EXPECT_EQ(Outcome(WithBytes(zip.bytes, 6, "\x01")), kCorrupt);                       // flags
-  EXPECT_EQ(Outcome(WithBytes(zip.bytes, 18, LittleEndian(12, 4))), kCorrupt);         // stored size
-  EXPECT_EQ(Outcome(WithBytes(zip.bytes, 22, LittleEndian(0, 4))), kCorrupt);          // size
-  EXPECT_EQ(Outcome(WithBytes(zip.bytes, 26, LittleEndian(4, 2))), kCorrupt);          // length of the name
-  EXPECT_EQ(Outcome(WithBytes(zip.bytes, 28, LittleEndian(0xffff, 2))), kCorrupt);     // length of the extra field
-  EXPECT_EQ(Outcome(WithBytes(zip.bytes, 30, "y")), kCorrupt);                         // name
+  EXPECT_EQ(Outcome(WithBytes(zip.bytes, 8, "\x08")), kCorrupt);                // method
+  EXPECT_EQ(Outcome(WithBytes(zip.bytes, 6, "\x01")), kCorrupt);                // flags
+  EXPECT_EQ(Outcome(WithBytes(zip.bytes, 18, LittleEndian(12, 4))), kCorrupt);  // stored size
+  EXPECT_EQ(Outcome(WithBytes(zip.bytes, 22, LittleEndian(0, 4))), kCorrupt);   // size
+  EXPECT_EQ(Outcome(WithBytes(zip.bytes, 26, LittleEndian(4, 2))), kCorrupt);  // length of the name
+  EXPECT_EQ(Outcome(WithBytes(zip.bytes, 28, LittleEndian(0xffff, 2))),
+            kCorrupt);                                          // length of the extra field
+  EXPECT_EQ(Outcome(WithBytes(zip.bytes, 30, "y")), kCorrupt);  // name
 }
 
 TEST(ZipArchiveTest, SizesMayFollowTheBytes) {
@@ -116,26 +121,35 @@ TEST(ZipArchiveTest, DirectoryThatLies) {
   const ZipLayout zip = WriteZip(TwoMembers());
   const size_t d = zip.directory, e = zip.end;
   EXPECT_EQ(Outcome(WithBytes(zip.bytes, d, "QK")), kCorrupt);
-  for (uint64_t size : {uint64_t{0}, uint64_t{12}, uint64_t{14}, uint64_t{0x7fffffff}, uint64_t{0xfffffffe}, uint64_t{0xffffffff}}) {
+  for (uint64_t size : {uint64_t{0}, uint64_t{12}, uint64_t{14}, uint64_t{0x7fffffff},
+                        uint64_t{0xfffffffe}, uint64_t{0xffffffff}}) {
     EXPECT_EQ(Outcome(WithBytes(zip.bytes, d + 20, LittleEndian(size, 4))), kCorrupt) << size;
     EXPECT_EQ(Outcome(WithBytes(zip.bytes, d + 24, LittleEndian(size, 4))), kCorrupt) << size;
-    EXPECT_EQ(Outcome(WithBytes(zip.bytes, d + 20, LittleEndian(size, 4) + LittleEndian(size, 4))), kCorrupt) << size;
+    EXPECT_EQ(Outcome(WithBytes(zip.bytes, d + 20, LittleEndian(size, 4) + LittleEndian(size, 4))),
+              kCorrupt)
+        << size;
   }
-  for (uint64_t offset : {uint64_t{1}, uint64_t{zip.offsets[1]}, uint64_t{d}, uint64_t{d - 4}, uint64_t{e},
-                          uint64_t{0xfffffffe}, uint64_t{0xffffffff}}) {
-    EXPECT_EQ(Outcome(WithBytes(zip.bytes, d + 42, LittleEndian(offset, 4))), kCorrupt) << offset;  // of member 0
+  for (uint64_t offset : {uint64_t{1}, uint64_t{zip.offsets[1]}, uint64_t{d}, uint64_t{d - 4},
+                          uint64_t{e}, uint64_t{0xfffffffe}, uint64_t{0xffffffff}}) {
+    EXPECT_EQ(Outcome(WithBytes(zip.bytes, d + 42, LittleEndian(offset, 4))), kCorrupt)
+        << offset;      // of member 0
     if (offset != d) {  // of the directory
       EXPECT_EQ(Outcome(WithBytes(zip.bytes, e + 16, LittleEndian(offset, 4))), kCorrupt) << offset;
     }
-    EXPECT_EQ(Outcome(WithBytes(zip.bytes, e + 12, LittleEndian(offset, 4))), kCorrupt) << offset;  // its size
+    EXPECT_EQ(Outcome(WithBytes(zip.bytes, e + 12, LittleEndian(offset, 4))), kCorrupt)
+        << offset;  // its size
   }
   for (uint64_t count : {0, 1, 3, 1000, 0xffff}) {
-    EXPECT_EQ(Outcome(WithBytes(zip.bytes, e + 8, LittleEndian(count, 2) + LittleEndian(count, 2))), kCorrupt) << count;
+    EXPECT_EQ(Outcome(WithBytes(zip.bytes, e + 8, LittleEndian(count, 2) + LittleEndian(count, 2))),
+              kCorrupt)
+        << count;
   }
-  EXPECT_EQ(Outcome(WithBytes(zip.bytes, d + 28, LittleEndian(0xffff, 2))), kCorrupt);  // name beyond the directory
+  EXPECT_EQ(Outcome(WithBytes(zip.bytes, d + 28, LittleEndian(0xffff, 2))),
+            kCorrupt);  // name beyond the directory
   EXPECT_EQ(Outcome(WithBytes(zip.bytes, d + 30, LittleEndian(0xffff, 2))), kCorrupt);
   EXPECT_EQ(Outcome(WithBytes(zip.bytes, d + 32, LittleEndian(1, 2))), kCorrupt);
-  EXPECT_EQ(Outcome(WithBytes(zip.bytes, e + 4, LittleEndian(1, 2))), kUnsupported);  // several volumes
+  EXPECT_EQ(Outcome(WithBytes(zip.bytes, e + 4, LittleEndian(1, 2))),
+            kUnsupported);  // several volumes
   EXPECT_EQ(Outcome(WithBytes(zip.bytes, e + 8, LittleEndian(1, 2))), kUnsupported);
 }
 
@@ -146,33 +160,48 @@ TEST(ZipArchiveTest, Zip64RecordsThatLie) {
   const size_t locator = zip.end - 20, end64 = locator - 56;
   ASSERT_TRUE(Read(zip.bytes).ok());
   EXPECT_EQ(Outcome(WithBytes(zip.bytes, end64, "QK")), kCorrupt);
-  EXPECT_EQ(Outcome(WithBytes(zip.bytes, locator, "QK")), kCorrupt);  // the narrow record alone says nothing
-  for (uint64_t number : {uint64_t{1}, uint64_t{1000000}, uint64_t{INT64_MAX}, UINT64_MAX, UINT64_MAX - 45}) {
-    EXPECT_EQ(Outcome(WithBytes(zip.bytes, locator + 8, LittleEndian(number, 8))), kCorrupt) << number;
-    EXPECT_EQ(Outcome(WithBytes(zip.bytes, end64 + 24, LittleEndian(number, 8) + LittleEndian(number, 8))), kCorrupt);
-    EXPECT_EQ(Outcome(WithBytes(zip.bytes, end64 + 40, LittleEndian(number, 8))), kCorrupt) << number;
-    EXPECT_EQ(Outcome(WithBytes(zip.bytes, end64 + 48, LittleEndian(number, 8))), kCorrupt) << number;
-    // Size, stored size, and offset in the extra field of the first member: 46 + 5 bytes, then 6 + 4.
+  EXPECT_EQ(Outcome(WithBytes(zip.bytes, locator, "QK")),
+            kCorrupt);  // the narrow record alone says nothing
+  for (uint64_t number :
+       {uint64_t{1}, uint64_t{1000000}, uint64_t{INT64_MAX}, UINT64_MAX, UINT64_MAX - 45}) {
+    EXPECT_EQ(Outcome(WithBytes(zip.bytes, locator + 8, LittleEndian(number, 8))), kCorrupt)
+        << number;
+    EXPECT_EQ(Outcome(WithBytes(zip.bytes, end64 + 24,
+                                LittleEndian(number, 8) + LittleEndian(number, 8))),
+              kCorrupt);
+    EXPECT_EQ(Outcome(WithBytes(zip.bytes, end64 + 40, LittleEndian(number, 8))), kCorrupt)
+        << number;
+    EXPECT_EQ(Outcome(WithBytes(zip.bytes, end64 + 48, LittleEndian(number, 8))), kCorrupt)
+        << number;
+    // Size, stored size, and offset in the extra field of the first member: 46 + 5 bytes, then 6
+    // + 4.
     for (size_t field : {0, 8, 16}) {
-      EXPECT_EQ(Outcome(WithBytes(zip.bytes, zip.directory + 61 + field, LittleEndian(number, 8))), kCorrupt) << number;
+      EXPECT_EQ(Outcome(WithBytes(zip.bytes, zip.directory + 61 + field, LittleEndian(number, 8))),
+                kCorrupt)
+          << number;
     }
   }
-  EXPECT_EQ(Outcome(WithBytes(zip.bytes, zip.directory + 59, LittleEndian(16, 2))), kCorrupt);  // too short a field
-  EXPECT_EQ(Outcome(WithBytes(zip.bytes, zip.directory + 57, LittleEndian(2, 2))), kCorrupt);   // no such field
+  EXPECT_EQ(Outcome(WithBytes(zip.bytes, zip.directory + 59, LittleEndian(16, 2))),
+            kCorrupt);  // too short a field
+  EXPECT_EQ(Outcome(WithBytes(zip.bytes, zip.directory + 57, LittleEndian(2, 2))),
+            kCorrupt);  // no such field
   EXPECT_EQ(Outcome(WithBytes(zip.bytes, zip.directory + 53, LittleEndian(0xffff, 2))), kCorrupt);
   EXPECT_EQ(Outcome(WithBytes(zip.bytes, locator + 16, LittleEndian(2, 4))), kUnsupported);
 
   two.is_zip64 = false;
   two.has_end64 = true;
   const ZipLayout both = WriteZip(two);
-  EXPECT_THAT(std::string(Read(WithBytes(both.bytes, both.end + 10, LittleEndian(7, 2))).status().message()),
-              HasSubstr("differ"));
+  EXPECT_THAT(
+      std::string(
+          Read(WithBytes(both.bytes, both.end + 10, LittleEndian(7, 2))).status().message()),
+      HasSubstr("differ"));
 }
 
 TEST(ZipArchiveTest, MembersMayNotOverlapOrRepeat) {
   ZipToWrite twice = TwoMembers();
   twice.members[1].name = twice.members[0].name;
-  EXPECT_THAT(std::string(Read(WriteZip(twice).bytes).status().message()), HasSubstr("occurs twice"));
+  EXPECT_THAT(std::string(Read(WriteZip(twice).bytes).status().message()),
+              HasSubstr("occurs twice"));
 
   // A member whose content is itself a member that the directory also names.
   ZipToWrite inner;
@@ -183,7 +212,8 @@ TEST(ZipArchiveTest, MembersMayNotOverlapOrRepeat) {
   const ZipLayout layout = WriteZip(outer);
   ASSERT_TRUE(Read(layout.bytes).ok());
   const size_t second_entry = layout.directory + 46 + 1;
-  const std::string overlapping = WithBytes(layout.bytes, second_entry + 42, LittleEndian(layout.offsets[0] + 31, 4));
+  const std::string overlapping =
+      WithBytes(layout.bytes, second_entry + 42, LittleEndian(layout.offsets[0] + 31, 4));
   EXPECT_THAT(std::string(Read(overlapping).status().message()), HasSubstr("overlap"));
 }
 
