@@ -1,5 +1,6 @@
-// The lists. Each is short on purpose: a word earns its place when it is common in running text and its full stop is
-// commonly followed by a capital. (Before a lower-case word the splitter never cuts, list or no list.)
+// The lists. Each is short on purpose: a word earns its place when it is common in running text and
+// its full stop is commonly followed by a capital. (Before a lower-case word the splitter never
+// cuts, list or no list.)
 #include "engine/text/abbreviations.h"
 
 #include <algorithm>
@@ -12,45 +13,59 @@ namespace {
 
 using Words = absl::Span<const std::string_view>;
 
-// An entry in lower case matches any case; one with a capital matches only itself ("No. 5", but "She said no. 5 more").
+// An entry in lower case matches any case; one with a capital matches only itself ("No. 5", but
+// "She said no. 5 more").
 constexpr std::string_view kEnglishBeforeName[] = {
-    "mr",   "mrs",  "ms",   "mx",   "dr",    "prof", "rev",  "hon",  "sen",  "rep",   "gov",  "pres", "gen",
-    "col",  "lt",   "sgt",  "capt", "cmdr",  "adm",  "maj",  "cpl",  "pvt",  "supt",  "insp", "st",   "ste",
-    "mt",   "ft",   "Fr",   "Br",   "messrs", "mmes", "vs",  "v",    "e.g",  "eg",    "i.e",  "ie",   "viz",
-    "cf",   "al",   "ca",   "approx", "esp", "incl", "univ", "dept", "amb",  "atty",  "rt",   "Det"};
-constexpr std::string_view kEnglishBeforeNumber[] = {"No",  "Nos", "nos", "p",   "pp",  "vol", "vols", "ch",  "chap", "sec", "fig",
-                                        "figs", "eq", "art", "par", "para", "ed", "jan",  "feb", "mar",  "apr", "jun",
-                                        "jul", "aug", "sep", "sept", "oct", "nov", "dec", "tel", "ext", "est"};
-constexpr std::string_view kEnglishMayEnd[] = {"inc", "ltd", "co",  "corp", "bros", "jr",  "sr",  "esq", "ph.d", "m.d",
-                                  "b.a", "m.a", "b.c", "a.d",  "ave",  "blvd", "rd", "Mass", "Calif"};
+    "mr",   "mrs",  "ms",   "mx",  "dr",   "prof", "rev",  "hon", "sen",    "rep",    "gov",
+    "pres", "gen",  "col",  "lt",  "sgt",  "capt", "cmdr", "adm", "maj",    "cpl",    "pvt",
+    "supt", "insp", "st",   "ste", "mt",   "ft",   "Fr",   "Br",  "messrs", "mmes",   "vs",
+    "v",    "e.g",  "eg",   "i.e", "ie",   "viz",  "cf",   "al",  "ca",     "approx", "esp",
+    "incl", "univ", "dept", "amb", "atty", "rt",   "Det"};
+constexpr std::string_view kEnglishBeforeNumber[] = {
+    "No",   "Nos", "nos", "p",    "pp",   "vol", "vols", "ch",  "chap", "sec", "fig",
+    "figs", "eq",  "art", "par",  "para", "ed",  "jan",  "feb", "mar",  "apr", "jun",
+    "jul",  "aug", "sep", "sept", "oct",  "nov", "dec",  "tel", "ext",  "est"};
+constexpr std::string_view kEnglishMayEnd[] = {"inc", "ltd",  "co",  "corp", "bros", "jr",  "sr",
+                                               "esq", "ph.d", "m.d", "b.a",  "m.a",  "b.c", "a.d",
+                                               "ave", "blvd", "rd",  "Mass", "Calif"};
 constexpr std::string_view kEnglishStarters[] = {
-    "a",     "an",   "the",   "this",  "that", "these", "those", "i",    "you",  "he",    "she",    "it",
-    "we",    "they", "his",   "her",   "its",  "my",    "our",   "your", "their", "there", "here",  "and",
-    "but",   "or",   "so",    "if",    "when", "while", "as",    "in",   "on",   "at",    "for",    "to",
-    "from",  "with", "after", "before", "then", "now",  "no",    "yes",  "not",  "what",  "who",    "why",
-    "where", "how",  "is",    "are",   "was",  "were",  "do",    "does", "did",  "can",   "could",  "however",
-    "since", "some", "many",  "most",  "all",  "one",   "although", "because", "let", "please"};
+    "a",     "an",    "the",  "this", "that", "these", "those",    "i",       "you",   "he",
+    "she",   "it",    "we",   "they", "his",  "her",   "its",      "my",      "our",   "your",
+    "their", "there", "here", "and",  "but",  "or",    "so",       "if",      "when",  "while",
+    "as",    "in",    "on",   "at",   "for",  "to",    "from",     "with",    "after", "before",
+    "then",  "now",   "no",   "yes",  "not",  "what",  "who",      "why",     "where", "how",
+    "is",    "are",   "was",  "were", "do",   "does",  "did",      "can",     "could", "however",
+    "since", "some",  "many", "most", "all",  "one",   "although", "because", "let",   "please"};
 
-constexpr std::string_view kFrenchBeforeName[] = {"m",   "MM",  "mme", "mmes", "mlle", "mlles", "mgr",  "dr",   "pr",  "prof", "Me",
-                                     "st",  "ste", "sts", "gén",  "col",  "cdt",  "lt",   "av",  "bd",   "boul",
-                                     "pl",  "cf",  "p.ex", "c.-à-d", "i.e", "ex",  "env",  "vs",   "hab", "dép",  "éd",
-                                     "éds", "coll", "resp", "adj", "al",  "dir",  "trad"};
-constexpr std::string_view kFrenchBeforeNumber[] = {"p",    "pp",  "vol", "art",  "al",   "chap", "fig",  "no",  "nos", "n",
-                                       "janv", "févr", "fév", "avr", "juil", "sept", "oct",  "nov", "déc", "tél",
-                                       "t",    "par", "§",   "art",  "r",    "l",    "d"};
-constexpr std::string_view kFrenchMayEnd[] = {"cie", "sté", "s.a", "s.a.r.l", "j.-c", "s.n.c.f", "ltée", "inc"};
+constexpr std::string_view kFrenchBeforeName[] = {
+    "m",    "MM", "mme", "mmes", "mlle",   "mlles", "mgr", "dr",  "pr",  "prof",
+    "Me",   "st", "ste", "sts",  "gén",    "col",   "cdt", "lt",  "av",  "bd",
+    "boul", "pl", "cf",  "p.ex", "c.-à-d", "i.e",   "ex",  "env", "vs",  "hab",
+    "dép",  "éd", "éds", "coll", "resp",   "adj",   "al",  "dir", "trad"};
+constexpr std::string_view kFrenchBeforeNumber[] = {
+    "p",   "pp",   "vol",  "art", "al",  "chap", "fig",  "no",  "nos",
+    "n",   "janv", "févr", "fév", "avr", "juil", "sept", "oct", "nov",
+    "déc", "tél",  "t",    "par", "§",   "art",  "r",    "l",   "d"};
+constexpr std::string_view kFrenchMayEnd[] = {"cie",  "sté",     "s.a",  "s.a.r.l",
+                                              "j.-c", "s.n.c.f", "ltée", "inc"};
 constexpr std::string_view kFrenchStarters[] = {
-    "le",    "la",    "les",   "l",      "un",    "une",   "des",   "du",    "de",    "ce",    "cet",   "cette",
-    "ces",   "c",     "je",    "j",      "tu",    "il",    "elle",  "on",    "nous",  "vous",  "ils",   "elles",
-    "mon",   "ma",    "mes",   "son",    "sa",    "ses",   "notre", "nos",   "votre", "vos",   "leur",  "leurs",
-    "et",    "mais",  "ou",    "où",     "donc",  "or",    "ni",    "car",   "si",    "quand", "comme", "dans",
-    "en",    "sur",   "à",     "au",     "aux",   "pour",  "par",   "avec",  "sans",  "après", "avant", "puis",
-    "alors", "oui",   "non",   "que",    "qui",   "quoi",  "quel",  "quelle", "pourquoi", "comment", "cela", "ça",
-    "tout",  "tous",  "toutes", "depuis", "pendant", "lorsque", "cependant", "ainsi", "voici", "voilà", "d", "s"};
+    "le",    "la",    "les",    "l",      "un",      "une",      "des",       "du",    "de",
+    "ce",    "cet",   "cette",  "ces",    "c",       "je",       "j",         "tu",    "il",
+    "elle",  "on",    "nous",   "vous",   "ils",     "elles",    "mon",       "ma",    "mes",
+    "son",   "sa",    "ses",    "notre",  "nos",     "votre",    "vos",       "leur",  "leurs",
+    "et",    "mais",  "ou",     "où",     "donc",    "or",       "ni",        "car",   "si",
+    "quand", "comme", "dans",   "en",     "sur",     "à",        "au",        "aux",   "pour",
+    "par",   "avec",  "sans",   "après",  "avant",   "puis",     "alors",     "oui",   "non",
+    "que",   "qui",   "quoi",   "quel",   "quelle",  "pourquoi", "comment",   "cela",  "ça",
+    "tout",  "tous",  "toutes", "depuis", "pendant", "lorsque",  "cependant", "ainsi", "voici",
+    "voilà", "d",     "s"};
 
-bool Contains(Words list, std::string_view word) { return std::find(list.begin(), list.end(), word) != list.end(); }
+bool Contains(Words list, std::string_view word) {
+  return std::find(list.begin(), list.end(), word) != list.end();
+}
 
-// Folds ASCII and the Latin-1 capitals that French uses; what else there is matches no entry anyway.
+// Folds ASCII and the Latin-1 capitals that French uses; what else there is matches no entry
+// anyway.
 std::string Fold(std::string_view word) {
   std::string folded(word);
   for (size_t i = 0; i < folded.size(); ++i) {
@@ -58,7 +73,8 @@ std::string Fold(std::string_view word) {
     if (byte >= 'A' && byte <= 'Z') folded[i] = static_cast<char>(byte + 32);
     if (byte == 0xC3 && i + 1 < folded.size()) {
       const auto next = static_cast<unsigned char>(folded[i + 1]);
-      if (next >= 0x80 && next <= 0x9E && next != 0x97) folded[i + 1] = static_cast<char>(next + 0x20);
+      if (next >= 0x80 && next <= 0x9E && next != 0x97)
+        folded[i + 1] = static_cast<char>(next + 0x20);
       ++i;
     }
   }

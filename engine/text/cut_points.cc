@@ -1,5 +1,6 @@
-// Every character's end is offered, so that any text can be made to fit; the better places carry the lower ranks. Ends
-// inside what a reader sees as one character (accents, joined emoji) are left out, unless it is absurdly long.
+// Every character's end is offered, so that any text can be made to fit; the better places carry
+// the lower ranks. Ends inside what a reader sees as one character (accents, joined emoji) are left
+// out, unless it is absurdly long.
 #include "engine/text/sentence_splitter.h"
 #include "engine/text/unicode.h"
 
@@ -12,14 +13,14 @@ constexpr char32_t kZeroWidthJoiner = 0x200D;
 
 // Marks of clauses that a space or the end follows in Western texts...
 bool IsClauseMark(char32_t c) {
-  return c == ';' || c == ':' || c == ',' || c == 0x2013 || c == 0x2014 || c == 0x060C || c == 0x061B || c == '!' ||
-         c == '?' || c == 0x2026;
+  return c == ';' || c == ':' || c == ',' || c == 0x2013 || c == 0x2014 || c == 0x060C ||
+         c == 0x061B || c == '!' || c == '?' || c == 0x2026;
 }
 
 // ... and those that need none.
 bool IsWideClauseMark(char32_t c) {
-  return c == 0x3001 || c == 0xFF0C || c == 0xFF1B || c == 0xFF1A || c == 0x3002 || c == 0xFF01 || c == 0xFF1F ||
-         c == 0xFF64;
+  return c == 0x3001 || c == 0xFF0C || c == 0xFF1B || c == 0xFF1A || c == 0x3002 || c == 0xFF01 ||
+         c == 0xFF1F || c == 0xFF64;
 }
 
 bool IsRegionalIndicator(char32_t c) { return c >= 0x1F1E6 && c <= 0x1F1FF; }

@@ -1,5 +1,5 @@
-// Two tables, one from bytes to units and one back, filled in a single pass. ASCII text, the commonest, needs neither:
-// all three units agree there.
+// Two tables, one from bytes to units and one back, filled in a single pass. ASCII text, the
+// commonest, needs neither: all three units agree there.
 #include "engine/text/offset_map.h"
 
 #include <algorithm>
@@ -10,7 +10,8 @@ namespace attend {
 namespace {
 
 bool IsAscii(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) { return static_cast<uint8_t>(c) < 0x80; });
+  return std::all_of(text.begin(), text.end(),
+                     [](char c) { return static_cast<uint8_t>(c) < 0x80; });
 }
 
 }  // namespace
@@ -65,7 +66,8 @@ bool IsValidUtf8(std::string_view text) {
       ++at;
       continue;
     }
-    // Ranges of the second byte are what rules out overlong forms, surrogates and values past U+10FFFF.
+    // Ranges of the second byte are what rules out overlong forms, surrogates and values past
+    // U+10FFFF.
     size_t size = 0;
     uint8_t low = 0x80, high = 0xBF;
     if (lead >= 0xC2 && lead <= 0xDF) {

@@ -1,5 +1,5 @@
-// Byte offsets of a UTF-8 text in the unit that a caller counts in: bytes (C++, Go, Rust), UTF-16 code units (Java, C#,
-// JavaScript) or code points (Python), and back.
+// Byte offsets of a UTF-8 text in the unit that a caller counts in: bytes (C++, Go, Rust), UTF-16
+// code units (Java, C#, JavaScript) or code points (Python), and back.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,8 @@ class OffsetMap {
  public:
   OffsetMap(std::string_view text, OffsetUnit unit);
 
-  // REQUIRES: offset <= text size, on a character boundary (inside a character: the offset of that character).
+  // REQUIRES: offset <= text size, on a character boundary (inside a character: the offset of that
+  // character).
   uint32_t FromByte(uint32_t byte_offset) const;
   ByteSpan FromBytes(ByteSpan span) const { return {FromByte(span.begin), FromByte(span.end)}; }
   // nullopt when outside the text or inside a character (a UTF-16 surrogate pair counts as one).
@@ -27,12 +28,14 @@ class OffsetMap {
  private:
   OffsetUnit unit_;
   uint32_t size_;
-  std::vector<uint32_t> to_unit_;   // per byte; empty for kByte and for ASCII text
-  std::vector<int64_t> to_byte_;    // per unit, -1 inside a character; empty for kByte and for ASCII text
-  std::vector<bool> boundary_;      // per byte, kByte only; empty for ASCII text
+  std::vector<uint32_t> to_unit_;  // per byte; empty for kByte and for ASCII text
+  std::vector<int64_t>
+      to_byte_;  // per unit, -1 inside a character; empty for kByte and for ASCII text
+  std::vector<bool> boundary_;  // per byte, kByte only; empty for ASCII text
 };
 
-// Whether the bytes are well-formed UTF-8 (no overlong forms, no surrogates, nothing past U+10FFFF).
+// Whether the bytes are well-formed UTF-8 (no overlong forms, no surrogates, nothing past
+// U+10FFFF).
 bool IsValidUtf8(std::string_view text);
 
 }  // namespace attend

@@ -1,6 +1,7 @@
-// One pass over each line. At a run of terminators (". ! ? …" and their kin) with the quotes and brackets that close
-// after it, the words on both sides decide: abbreviations, initials and numbers before it, lower case after it keep the
-// sentence going. When in doubt it does not cut: half a sentence translates worse than two together.
+// One pass over each line. At a run of terminators (". ! ? …" and their kin) with the quotes and
+// brackets that close after it, the words on both sides decide: abbreviations, initials and numbers
+// before it, lower case after it keep the sentence going. When in doubt it does not cut: half a
+// sentence translates worse than two together.
 #include "engine/text/sentence_splitter.h"
 
 #include <string>
@@ -18,18 +19,35 @@ bool IsEllipsis(char32_t c) { return c == 0x2026 || c == 0x22EF; }
 
 // Ends a sentence without a space after it.
 bool IsWideTerminator(char32_t c) {
-  return c == 0x3002 || c == 0xFF01 || c == 0xFF1F || c == 0xFF61 || c == 0xFE12 || c == 0x0964 || c == 0x0965;
+  return c == 0x3002 || c == 0xFF01 || c == 0xFF1F || c == 0xFF61 || c == 0xFE12 || c == 0x0964 ||
+         c == 0x0965;
 }
 
 bool IsTerminator(char32_t c) {
   return c == '!' || c == '?' || IsFullStop(c) || IsEllipsis(c) || IsWideTerminator(c) ||
-         (c >= 0x203C && c <= 0x203D) || (c >= 0x2047 && c <= 0x2049) || c == 0x061F || c == 0x06D4 || c == 0x1362;
+         (c >= 0x203C && c <= 0x203D) || (c >= 0x2047 && c <= 0x2049) || c == 0x061F ||
+         c == 0x06D4 || c == 0x1362;
 }
 
 bool IsClosing(char32_t c) {
   switch (c) {
-    case '"': case '\'': case ')': case ']': case '}': case 0x2019: case 0x201D: case 0x00BB: case 0x203A:
-    case 0x300D: case 0x300F: case 0x3011: case 0x300B: case 0x3009: case 0xFF09: case 0xFF3D: case 0xFF02:
+    case '"':
+    case '\'':
+    case ')':
+    case ']':
+    case '}':
+    case 0x2019:
+    case 0x201D:
+    case 0x00BB:
+    case 0x203A:
+    case 0x300D:
+    case 0x300F:
+    case 0x3011:
+    case 0x300B:
+    case 0x3009:
+    case 0xFF09:
+    case 0xFF3D:
+    case 0xFF02:
       return true;
     default:
       return false;
@@ -38,9 +56,27 @@ bool IsClosing(char32_t c) {
 
 bool IsOpening(char32_t c) {
   switch (c) {
-    case '"': case '\'': case '(': case '[': case '{': case 0x2018: case 0x201C: case 0x201E: case 0x00AB:
-    case 0x2039: case 0x300C: case 0x300E: case 0x3010: case 0x300A: case 0x3008: case 0xFF08: case 0xFF3B:
-    case 0x00BF: case 0x00A1: case '*': case '_':
+    case '"':
+    case '\'':
+    case '(':
+    case '[':
+    case '{':
+    case 0x2018:
+    case 0x201C:
+    case 0x201E:
+    case 0x00AB:
+    case 0x2039:
+    case 0x300C:
+    case 0x300E:
+    case 0x3010:
+    case 0x300A:
+    case 0x3008:
+    case 0xFF08:
+    case 0xFF3B:
+    case 0x00BF:
+    case 0x00A1:
+    case '*':
+    case '_':
       return true;
     default:
       return false;
@@ -53,11 +89,11 @@ bool IsWordApostrophe(char32_t c) { return c == '\'' || c == 0x2019; }
 // What a run of terminators looked like, with the closing marks after it.
 struct Stop {
   uint32_t begin = 0;
-  uint32_t end = 0;           // behind closing marks
+  uint32_t end = 0;             // behind closing marks
   bool only_full_stop = false;  // exactly one "."
   bool wide = false;
-  bool ellipsis = false;      // "…" or two full stops and more
-  bool closed = false;        // closing marks follow
+  bool ellipsis = false;  // "…" or two full stops and more
+  bool closed = false;    // closing marks follow
 };
 
 class LineSplitter {
@@ -98,7 +134,10 @@ class LineSplitter {
     while (at < end_) {
       const CodePoint c = CodePointAt(text_, at);
       if (!IsTerminator(c.value)) break;
-      if (IsFullStop(c.value)) ++full_stops; else ++others;
+      if (IsFullStop(c.value))
+        ++full_stops;
+      else
+        ++others;
       stop.wide = stop.wide || IsWideTerminator(c.value);
       stop.ellipsis = stop.ellipsis || IsEllipsis(c.value) || full_stops > 1;
       at = c.end;
@@ -108,7 +147,8 @@ class LineSplitter {
     return stop;
   }
 
-  // Past closing marks, footnote references ("[12]") and the French quote that stands behind a space.
+  // Past closing marks, footnote references ("[12]") and the French quote that stands behind a
+  // space.
   uint32_t SkipClosing(uint32_t at, bool* closed) const {
     while (at < end_) {
       const CodePoint c = CodePointAt(text_, at);
@@ -121,7 +161,8 @@ class LineSplitter {
         at = after;
       } else if (IsWhiteSpace(c.value) && c.end < end_) {
         const CodePoint quote = CodePointAt(text_, c.end);
-        const bool standing_alone = quote.end >= end_ || !IsLetter(CodePointAt(text_, quote.end).value);
+        const bool standing_alone =
+            quote.end >= end_ || !IsLetter(CodePointAt(text_, quote.end).value);
         if (quote.value != 0x00BB || !standing_alone) return at;
         *closed = true;
         at = quote.end;
@@ -143,26 +184,31 @@ class LineSplitter {
     if (!has_word_) return false;        // "...", "1)" or a bullet in front of the sentence
     if (stop.end >= end_) return false;  // the line's end cuts anyway
     const CodePoint next = CodePointAt(text_, stop.end);
-    if (stop.begin > sentence_begin_ && IsOpening(CodePointBefore(text_, stop.begin).value) && stop.closed) {
+    if (stop.begin > sentence_begin_ && IsOpening(CodePointBefore(text_, stop.begin).value) &&
+        stop.closed) {
       return false;  // "(!)", "(...)"
     }
     if (stop.wide) return !IsHiragana(next.value) || !stop.closed;  // 「はい。」と言った
     if (!IsWhiteSpace(next.value)) {
       // No space: a decimal, a URL, an abbreviation, unless the text is one that has no spaces.
-      return stop.begin > sentence_begin_ && IsCjk(CodePointBefore(text_, stop.begin).value) && IsCjk(next.value);
+      return stop.begin > sentence_begin_ && IsCjk(CodePointBefore(text_, stop.begin).value) &&
+             IsCjk(next.value);
     }
     uint32_t at = stop.end;
     while (at < end_ && IsWhiteSpace(CodePointAt(text_, at).value)) at = CodePointAt(text_, at).end;
     if (at >= end_) return false;
     CodePoint follower = CodePointAt(text_, at);
-    while (IsOpening(follower.value) && follower.end < end_) follower = CodePointAt(text_, follower.end);
+    while (IsOpening(follower.value) && follower.end < end_)
+      follower = CodePointAt(text_, follower.end);
     if (IsLowercase(follower.value)) return false;
     if (follower.value == ',' || follower.value == ';' || follower.value == ':') return false;
-    if (IsTerminator(follower.value) && !IsOpening(CodePointAt(text_, at).value)) return false;  // "Oui ! ?"
+    if (IsTerminator(follower.value) && !IsOpening(CodePointAt(text_, at).value))
+      return false;  // "Oui ! ?"
     return !stop.only_full_stop || stop.closed || FullStopEnds(stop.begin, follower);
   }
 
-  // A single "." and then a word that begins at `follower` with something other than a lower-case letter.
+  // A single "." and then a word that begins at `follower` with something other than a lower-case
+  // letter.
   bool FullStopEnds(uint32_t stop, const CodePoint& follower) const {
     const uint32_t begin = WordBefore(stop);
     const std::string_view word = text_.substr(begin, stop - begin);
@@ -184,12 +230,15 @@ class LineSplitter {
     return !initial || !IsUppercase(follower.value) || IsSentenceStarter(next, language_);
   }
 
-  // Where the word that ends at `at` begins; inner full stops and hyphens count as the word's ("e.g", "c.-à-d").
+  // Where the word that ends at `at` begins; inner full stops and hyphens count as the word's
+  // ("e.g", "c.-à-d").
   uint32_t WordBefore(uint32_t at) const {
     uint32_t begin = at;
     while (begin > sentence_begin_ && at - begin < kMaxWordBytes) {
       const CodePoint c = CodePointBefore(text_, begin);
-      if (!IsLetter(c.value) && !IsDigit(c.value) && c.value != '.' && c.value != '-' && !IsCombining(c.value)) break;
+      if (!IsLetter(c.value) && !IsDigit(c.value) && c.value != '.' && c.value != '-' &&
+          !IsCombining(c.value))
+        break;
       begin = c.begin;
     }
     return begin;
@@ -241,9 +290,9 @@ class LineSplitter {
   const std::string_view text_;
   const std::string_view language_;
   std::vector<ByteSpan>* const sentences_;
-  uint32_t end_ = 0;             // of the line
+  uint32_t end_ = 0;  // of the line
   uint32_t sentence_begin_ = 0;
-  bool has_word_ = false;        // a letter or digit since sentence_begin_
+  bool has_word_ = false;  // a letter or digit since sentence_begin_
 };
 
 }  // namespace

@@ -1,6 +1,7 @@
-// Text → sentences, with everything between them kept, so that a translated document has the layout of the source.
-// Knows abbreviations, decimals, initials, ellipses, closing quotes and brackets, list bullets, headings without a full
-// stop, and CJK and French punctuation. Line breaks end a sentence. Linear in the text, any input, never fails.
+// Text → sentences, with everything between them kept, so that a translated document has the layout
+// of the source. Knows abbreviations, decimals, initials, ellipses, closing quotes and brackets,
+// list bullets, headings without a full stop, and CJK and French punctuation. Line breaks end a
+// sentence. Linear in the text, any input, never fails.
 #pragma once
 
 #include <string_view>
@@ -10,15 +11,18 @@
 
 namespace attend {
 
-// Spans of sentences, in order, not overlapping, trimmed of white space; together they cover every byte that is not
-// white space. `language` is a BCP-47 code that chooses the abbreviations ("" : the union of all lists).
+// Spans of sentences, in order, not overlapping, trimmed of white space; together they cover every
+// byte that is not white space. `language` is a BCP-47 code that chooses the abbreviations ("" :
+// the union of all lists).
 std::vector<ByteSpan> SplitSentences(std::string_view text, std::string_view language);
 
-// Where a sentence that is too long for a model may be cut: byte offsets after which a piece may end, in order, with a
-// rank. A caller takes the last offset of the lowest rank at which the piece still fits.
+// Where a sentence that is too long for a model may be cut: byte offsets after which a piece may
+// end, in order, with a rank. A caller takes the last offset of the lowest rank at which the piece
+// still fits.
 struct CutPoint {
   uint32_t offset;
-  int rank;  // 0 after a clause mark (; : , – and their CJK forms), 1 after a space, 2 after any character
+  int rank;  // 0 after a clause mark (; : , – and their CJK forms), 1 after a space, 2 after any
+             // character
 };
 std::vector<CutPoint> CutPoints(std::string_view text, ByteSpan sentence);
 

@@ -1,4 +1,5 @@
-// ICU's character properties behind plain functions, with the ASCII half answered without asking it.
+// ICU's character properties behind plain functions, with the ASCII half answered without asking
+// it.
 #include "engine/text/unicode.h"
 
 #include <unicode/uchar.h>
@@ -22,7 +23,8 @@ CodePoint CodePointAt(std::string_view text, uint32_t offset) {
 
 CodePoint CodePointBefore(std::string_view text, uint32_t offset) {
   const auto* bytes = reinterpret_cast<const uint8_t*>(text.data());
-  // The macro calls an ICU function that takes 32-bit positions, and never looks back further than this.
+  // The macro calls an ICU function that takes 32-bit positions, and never looks back further than
+  // this.
   const uint32_t window = offset > 8 ? offset - 8 : 0;
   int32_t position = static_cast<int32_t>(offset - window);
   UChar32 c;
@@ -77,8 +79,8 @@ bool IsInvisible(char32_t c) {
 
 bool IsCombining(char32_t c) {
   if (c < 0x300) return false;
-  return (U_GET_GC_MASK(ToUChar(c)) & U_GC_M_MASK) != 0 || c == 0x200D || (c >= 0x1F3FB && c <= 0x1F3FF) ||
-         (c >= 0xE0020 && c <= 0xE007F);
+  return (U_GET_GC_MASK(ToUChar(c)) & U_GC_M_MASK) != 0 || c == 0x200D ||
+         (c >= 0x1F3FB && c <= 0x1F3FF) || (c >= 0xE0020 && c <= 0xE007F);
 }
 
 bool IsCjk(char32_t c) {

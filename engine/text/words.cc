@@ -1,5 +1,6 @@
-// ICU walks the UTF-8 text itself (UText), so that its boundaries are our byte offsets; what it returns is then
-// stripped of white space and of invisible characters, and French elisions are cut off the front of words.
+// ICU walks the UTF-8 text itself (UText), so that its boundaries are our byte offsets; what it
+// returns is then stripped of white space and of invisible characters, and French elisions are cut
+// off the front of words.
 #include "engine/text/words.h"
 
 #include <unicode/brkiter.h>
@@ -17,12 +18,15 @@
 namespace attend {
 namespace {
 
-// Making an iterator reads and compiles its rules, so one is made for the whole process and cloned for each text.
+// Making an iterator reads and compiles its rules, so one is made for the whole process and cloned
+// for each text.
 std::unique_ptr<icu::BreakIterator> CloneWordIterator() {
   static const icu::BreakIterator* const prototype = [] {
     UErrorCode error = U_ZERO_ERROR;
-    const icu::BreakIterator* made = icu::BreakIterator::createWordInstance(icu::Locale::getRoot(), error);
-    ATTEND_CHECK(U_SUCCESS(error) && made != nullptr, "ICU has no word break rules: its data package is missing");
+    const icu::BreakIterator* made =
+        icu::BreakIterator::createWordInstance(icu::Locale::getRoot(), error);
+    ATTEND_CHECK(U_SUCCESS(error) && made != nullptr,
+                 "ICU has no word break rules: its data package is missing");
     return made;
   }();
   std::unique_ptr<icu::BreakIterator> clone(prototype->clone());
@@ -32,14 +36,16 @@ std::unique_ptr<icu::BreakIterator> CloneWordIterator() {
 
 bool IsApostrophe(char32_t c) { return c == '\'' || c == 0x2019 || c == 0x02BC || c == 0xFF07; }
 
-// What French elides, without the apostrophe. aujourd'hui, quelqu'un, presqu'île, entr'acte and prud'homme are words.
+// What French elides, without the apostrophe. aujourd'hui, quelqu'un, presqu'île, entr'acte and
+// prud'homme are words.
 bool IsElision(std::string_view lower) {
   static constexpr std::array<std::string_view, 14> kElisions = {
       "l", "d", "j", "m", "t", "s", "c", "n", "qu", "jusqu", "lorsqu", "puisqu", "quoiqu", "qqu"};
   return std::find(kElisions.begin(), kElisions.end(), lower) != kElisions.end();
 }
 
-// Length in bytes of the elided word, apostrophe included, that `word` begins with; 0 for none or when nothing follows.
+// Length in bytes of the elided word, apostrophe included, that `word` begins with; 0 for none or
+// when nothing follows.
 uint32_t ElisionSize(std::string_view word) {
   std::string prefix;
   uint32_t at = 0;
@@ -120,10 +126,11 @@ std::vector<int> AssignWords(absl::Span<const ByteSpan> token_spans, absl::Span<
   for (const ByteSpan token : token_spans) {
     int best = -1;
     uint32_t best_overlap = 0;
-    const auto first =
-        std::partition_point(words.begin(), words.end(), [&](const Word& w) { return w.span.end <= token.begin; });
+    const auto first = std::partition_point(
+        words.begin(), words.end(), [&](const Word& w) { return w.span.end <= token.begin; });
     for (auto word = first; word != words.end() && word->span.begin < token.end; ++word) {
-      const uint32_t overlap = std::min(token.end, word->span.end) - std::max(token.begin, word->span.begin);
+      const uint32_t overlap =
+          std::min(token.end, word->span.end) - std::max(token.begin, word->span.begin);
       if (token.empty() || overlap <= best_overlap) continue;
       best = static_cast<int>(word - words.begin());
       best_overlap = overlap;

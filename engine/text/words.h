@@ -1,6 +1,7 @@
-// What a reader sees as words. Boundaries are Unicode's (UAX #29, through ICU), so Chinese, Japanese and Thai are cut by
-// dictionary; French elisions (l', d', qu', aujourd'hui excepted) are split off, because they are words of their own in
-// every aligned corpus; punctuation marks are words of one character. White space is in no word.
+// What a reader sees as words. Boundaries are Unicode's (UAX #29, through ICU), so Chinese,
+// Japanese and Thai are cut by dictionary; French elisions (l', d', qu', aujourd'hui excepted) are
+// split off, because they are words of their own in every aligned corpus; punctuation marks are
+// words of one character. White space is in no word.
 #pragma once
 
 #include <string_view>

@@ -1,5 +1,5 @@
-// Built breadth first from the sorted keys: the keys under a node are a range of the list, and the children of a node
-// are then created together, so that they lie beside one another.
+// Built breadth first from the sorted keys: the keys under a node are a range of the list, and the
+// children of a node are then created together, so that they lie beside one another.
 #include "engine/tokenizers/byte_trie.h"
 
 #include <algorithm>
@@ -42,8 +42,10 @@ uint32_t ByteTrie::Child(uint32_t node, uint8_t byte) const {
   const Node& parent = nodes_[node];
   const auto begin = nodes_.begin() + parent.first_child;
   const auto end = begin + parent.num_children;
-  const auto child = std::lower_bound(begin, end, byte, [](const Node& n, uint8_t b) { return n.byte < b; });
-  return child != end && child->byte == byte ? static_cast<uint32_t>(child - nodes_.begin()) : kNone;
+  const auto child =
+      std::lower_bound(begin, end, byte, [](const Node& n, uint8_t b) { return n.byte < b; });
+  return child != end && child->byte == byte ? static_cast<uint32_t>(child - nodes_.begin())
+                                             : kNone;
 }
 
 int32_t ByteTrie::Find(std::string_view key) const {

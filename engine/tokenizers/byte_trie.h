@@ -1,5 +1,5 @@
-// Byte strings with a number each, and the walk down from the root that finds every one that a text begins with.
-// Immutable after Build.
+// Byte strings with a number each, and the walk down from the root that finds every one that a text
+// begins with. Immutable after Build.
 #pragma once
 
 #include <array>
@@ -17,7 +17,8 @@ class ByteTrie {
 
   ByteTrie() { Build({}); }
 
-  // Sorts `entries`. REQUIRES: keys not empty, not repeated; values >= 0. Borrows nothing afterwards.
+  // Sorts `entries`. REQUIRES: keys not empty, not repeated; values >= 0. Borrows nothing
+  // afterwards.
   void Build(std::vector<std::pair<std::string_view, int32_t>> entries);
 
   bool empty() const { return nodes_.size() <= 1; }
@@ -34,7 +35,7 @@ class ByteTrie {
   struct Node {
     uint32_t first_child = 0;  // children are neighbours, in the order of their bytes
     uint16_t num_children = 0;
-    uint8_t byte = 0;          // by which the parent leads here
+    uint8_t byte = 0;  // by which the parent leads here
     int32_t value = -1;
   };
   std::vector<Node> nodes_;

@@ -1,5 +1,5 @@
-// Tokens never go back from one byte to the next, so each token's bytes lie together, and the spans put end to end are
-// the text.
+// Tokens never go back from one byte to the next, so each token's bytes lie together, and the spans
+// put end to end are the text.
 #include "engine/tokenizers/decoded_text_builder.h"
 
 #include <utility>

@@ -1,4 +1,5 @@
-// A text under construction in which every byte knows the token that wrote it, through all later edits.
+// A text under construction in which every byte knows the token that wrote it, through all later
+// edits.
 #pragma once
 
 #include <cstddef>
@@ -15,12 +16,13 @@ class DecodedTextBuilder {
  public:
   // REQUIRES: tokens do not go back.
   void Append(std::string_view bytes, uint32_t token);
-  // Replaces every `from`, left to right. `to` is either a part of `from`, whose bytes keep their tokens, or belongs to
-  // the token of the first byte replaced.
+  // Replaces every `from`, left to right. `to` is either a part of `from`, whose bytes keep their
+  // tokens, or belongs to the token of the first byte replaced.
   void ReplaceAll(std::string_view from, std::string_view to);
   // Takes white space off both ends, as Python's str.strip does.
   void Strip();
-  // One span for each of `num_tokens` tokens; of those that wrote nothing, an empty one where it would be.
+  // One span for each of `num_tokens` tokens; of those that wrote nothing, an empty one where it
+  // would be.
   DecodedText Build(size_t num_tokens) &&;
 
  private:

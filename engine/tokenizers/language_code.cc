@@ -1,5 +1,6 @@
-// Two letters are ISO 639-1 and stay; three letters are ISO 639-3, and BCP-47 wants the two-letter code where there is
-// one. Codes of language groups (ISO 639-5), which multilingual checkpoints are named after, name no language.
+// Two letters are ISO 639-1 and stay; three letters are ISO 639-3, and BCP-47 wants the two-letter
+// code where there is one. Codes of language groups (ISO 639-5), which multilingual checkpoints are
+// named after, name no language.
 #include "engine/tokenizers/language_code.h"
 
 #include <algorithm>
@@ -11,26 +12,29 @@ namespace {
 
 using Pair = std::pair<std::string_view, std::string_view>;
 constexpr std::array<Pair, 96> kTwoLetterCodes = {{
-    {"afr", "af"}, {"amh", "am"}, {"ara", "ar"}, {"aze", "az"}, {"bel", "be"}, {"ben", "bn"}, {"bos", "bs"},
-    {"bre", "br"}, {"bul", "bg"}, {"cat", "ca"}, {"ces", "cs"}, {"chi", "zh"}, {"cmn", "zh"}, {"cym", "cy"},
-    {"cze", "cs"}, {"dan", "da"}, {"deu", "de"}, {"dut", "nl"}, {"ell", "el"}, {"eng", "en"}, {"epo", "eo"},
-    {"est", "et"}, {"eus", "eu"}, {"fao", "fo"}, {"fas", "fa"}, {"fin", "fi"}, {"fra", "fr"}, {"fre", "fr"},
-    {"ger", "de"}, {"gla", "gd"}, {"gle", "ga"}, {"glg", "gl"}, {"gre", "el"}, {"guj", "gu"}, {"hau", "ha"},
-    {"heb", "he"}, {"hin", "hi"}, {"hrv", "hr"}, {"hun", "hu"}, {"hye", "hy"}, {"ibo", "ig"}, {"ind", "id"},
-    {"isl", "is"}, {"ita", "it"}, {"jav", "jv"}, {"jpn", "ja"}, {"kan", "kn"}, {"kat", "ka"}, {"kaz", "kk"},
-    {"khm", "km"}, {"kir", "ky"}, {"kor", "ko"}, {"lao", "lo"}, {"lat", "la"}, {"lav", "lv"}, {"lit", "lt"},
-    {"ltz", "lb"}, {"mal", "ml"}, {"mar", "mr"}, {"mkd", "mk"}, {"mlt", "mt"}, {"mon", "mn"}, {"msa", "ms"},
-    {"mya", "my"}, {"nep", "ne"}, {"nld", "nl"}, {"nno", "nn"}, {"nob", "nb"}, {"nor", "no"}, {"oci", "oc"},
-    {"pan", "pa"}, {"per", "fa"}, {"pol", "pl"}, {"por", "pt"}, {"pus", "ps"}, {"ron", "ro"}, {"rum", "ro"},
-    {"rus", "ru"}, {"sin", "si"}, {"slk", "sk"}, {"slv", "sl"}, {"som", "so"}, {"spa", "es"}, {"sqi", "sq"},
-    {"srp", "sr"}, {"swa", "sw"}, {"swe", "sv"}, {"tam", "ta"}, {"tel", "te"}, {"tgl", "tl"}, {"tha", "th"},
-    {"tur", "tr"}, {"ukr", "uk"}, {"urd", "ur"}, {"vie", "vi"}, {"zho", "zh"},
+    {"afr", "af"}, {"amh", "am"}, {"ara", "ar"}, {"aze", "az"}, {"bel", "be"}, {"ben", "bn"},
+    {"bos", "bs"}, {"bre", "br"}, {"bul", "bg"}, {"cat", "ca"}, {"ces", "cs"}, {"chi", "zh"},
+    {"cmn", "zh"}, {"cym", "cy"}, {"cze", "cs"}, {"dan", "da"}, {"deu", "de"}, {"dut", "nl"},
+    {"ell", "el"}, {"eng", "en"}, {"epo", "eo"}, {"est", "et"}, {"eus", "eu"}, {"fao", "fo"},
+    {"fas", "fa"}, {"fin", "fi"}, {"fra", "fr"}, {"fre", "fr"}, {"ger", "de"}, {"gla", "gd"},
+    {"gle", "ga"}, {"glg", "gl"}, {"gre", "el"}, {"guj", "gu"}, {"hau", "ha"}, {"heb", "he"},
+    {"hin", "hi"}, {"hrv", "hr"}, {"hun", "hu"}, {"hye", "hy"}, {"ibo", "ig"}, {"ind", "id"},
+    {"isl", "is"}, {"ita", "it"}, {"jav", "jv"}, {"jpn", "ja"}, {"kan", "kn"}, {"kat", "ka"},
+    {"kaz", "kk"}, {"khm", "km"}, {"kir", "ky"}, {"kor", "ko"}, {"lao", "lo"}, {"lat", "la"},
+    {"lav", "lv"}, {"lit", "lt"}, {"ltz", "lb"}, {"mal", "ml"}, {"mar", "mr"}, {"mkd", "mk"},
+    {"mlt", "mt"}, {"mon", "mn"}, {"msa", "ms"}, {"mya", "my"}, {"nep", "ne"}, {"nld", "nl"},
+    {"nno", "nn"}, {"nob", "nb"}, {"nor", "no"}, {"oci", "oc"}, {"pan", "pa"}, {"per", "fa"},
+    {"pol", "pl"}, {"por", "pt"}, {"pus", "ps"}, {"ron", "ro"}, {"rum", "ro"}, {"rus", "ru"},
+    {"sin", "si"}, {"slk", "sk"}, {"slv", "sl"}, {"som", "so"}, {"spa", "es"}, {"sqi", "sq"},
+    {"srp", "sr"}, {"swa", "sw"}, {"swe", "sv"}, {"tam", "ta"}, {"tel", "te"}, {"tgl", "tl"},
+    {"tha", "th"}, {"tur", "tr"}, {"ukr", "uk"}, {"urd", "ur"}, {"vie", "vi"}, {"zho", "zh"},
 }};
 
 constexpr std::array<std::string_view, 44> kGroups = {
-    "aav", "afa", "alv", "art", "bat", "bnt", "cau", "ccs", "cel", "cpf", "cpp", "crp", "cus", "dra", "euq",
-    "fiu", "gem", "gmq", "gmw", "iir", "inc", "ine", "ira", "itc", "map", "mkh", "mul", "nic", "paa", "phi",
-    "poz", "pqe", "roa", "sal", "sem", "sit", "sla", "taw", "trk", "tut", "urj", "zle", "zls", "zlw"};
+    "aav", "afa", "alv", "art", "bat", "bnt", "cau", "ccs", "cel", "cpf", "cpp",
+    "crp", "cus", "dra", "euq", "fiu", "gem", "gmq", "gmw", "iir", "inc", "ine",
+    "ira", "itc", "map", "mkh", "mul", "nic", "paa", "phi", "poz", "pqe", "roa",
+    "sal", "sem", "sit", "sla", "taw", "trk", "tut", "urj", "zle", "zls", "zlw"};
 
 bool IsLower(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c >= 'a' && c <= 'z'; });

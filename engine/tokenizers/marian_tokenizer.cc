@@ -1,6 +1,7 @@
-// Encoding goes outside in: special tokens that the text spells out part it into segments, the language code is taken
-// off each segment, the SentencePiece model cuts what is left, and the vocabulary numbers it. Spans are carried back out
-// through the same steps. Decoding joins pieces between special tokens with the model's own rules.
+// Encoding goes outside in: special tokens that the text spells out part it into segments, the
+// language code is taken off each segment, the SentencePiece model cuts what is left, and the
+// vocabulary numbers it. Spans are carried back out through the same steps. Decoding joins pieces
+// between special tokens with the model's own rules.
 #include "engine/tokenizers/marian_tokenizer.h"
 
 #include <algorithm>
@@ -19,7 +20,7 @@ namespace attend {
 namespace {
 
 constexpr char kConfigFile[] = "tokenizer_config.json";
-constexpr int64_t kDefaultMaxLength = 512;    // of transformers' MarianTokenizer
+constexpr int64_t kDefaultMaxLength = 512;      // of transformers' MarianTokenizer
 constexpr int64_t kMaxVocabulary = 10'000'000;  // where config.json names no size
 
 // Errors of Json say which key of which file; here they mean that the file is bad.
@@ -65,7 +66,8 @@ struct StrippedText {
   }
 };
 
-// Takes out what the greedy pattern ">>.+<<" matches, on each line: from the first ">>" to the last "<<" behind it.
+// Takes out what the greedy pattern ">>.+<<" matches, on each line: from the first ">>" to the last
+// "<<" behind it.
 StrippedText StripLanguageCodes(std::string_view text, ByteSpan segment) {
   StrippedText stripped;
   stripped.text.reserve(segment.size());
@@ -82,7 +84,8 @@ StrippedText StripLanguageCodes(std::string_view text, ByteSpan segment) {
     if (open == std::string_view::npos || close == std::string_view::npos || close < open + 3) {
       keep(line, line_end);
     } else {
-      const auto begin = static_cast<uint32_t>(line + open), end = static_cast<uint32_t>(line + close + 2);
+      const auto begin = static_cast<uint32_t>(line + open),
+                 end = static_cast<uint32_t>(line + close + 2);
       if (begin == segment.begin) stripped.language_code = text.substr(begin, end - begin);
       if (begin > line) keep(line, begin);
       keep(end, line_end);
@@ -121,14 +124,16 @@ struct MarianTokenizer::Config {
   int64_t max_length = kDefaultMaxLength;
 };
 
-absl::StatusOr<MarianTokenizer::Config> MarianTokenizer::ReadConfig(const ModelDirectory& directory) {
+absl::StatusOr<MarianTokenizer::Config> MarianTokenizer::ReadConfig(
+    const ModelDirectory& directory) {
   Config config;
   if (!directory.Has(kConfigFile)) return config;
   ATTEND_ASSIGN_OR_RETURN(const Json json, AsCorrupt(directory.ReadJson(kConfigFile), kConfigFile));
   if (!json.IsObject()) return CorruptCheckpoint({kConfigFile, {}}, "expected an object");
   const auto read = [&config, &json]() -> absl::Status {
-    const std::pair<const char*, std::string*> tokens[] = {
-        {"eos_token", &config.eos_token}, {"unk_token", &config.unk_token}, {"pad_token", &config.pad_token}};
+    const std::pair<const char*, std::string*> tokens[] = {{"eos_token", &config.eos_token},
+                                                           {"unk_token", &config.unk_token},
+                                                           {"pad_token", &config.pad_token}};
     for (const auto& [key, text] : tokens) {
       if (!json.Has(key)) continue;
       ATTEND_ASSIGN_OR_RETURN(const Json token, json.Get(key));
@@ -141,32 +146,42 @@ absl::StatusOr<MarianTokenizer::Config> MarianTokenizer::ReadConfig(const ModelD
       }
     }
     ATTEND_ASSIGN_OR_RETURN(config.separate_vocabularies, json.GetBoolOr("separate_vocabs", false));
-    ATTEND_ASSIGN_OR_RETURN(config.clean_up_spaces, json.GetBoolOr("clean_up_tokenization_spaces", false));
+    ATTEND_ASSIGN_OR_RETURN(config.clean_up_spaces,
+                            json.GetBoolOr("clean_up_tokenization_spaces", false));
     ATTEND_ASSIGN_OR_RETURN(const std::string source, json.GetStringOr("source_lang", ""));
     ATTEND_ASSIGN_OR_RETURN(const std::string target, json.GetStringOr("target_lang", ""));
     config.source_language = ToLanguageCode(source);
     config.target_language = ToLanguageCode(target);
-    ATTEND_ASSIGN_OR_RETURN(const double max_length, json.GetNumberOr("model_max_length", kDefaultMaxLength));
-    if (!(max_length >= 1)) return CorruptCheckpoint({kConfigFile, {}}, "key 'model_max_length': must be at least 1");
-    config.max_length = max_length < static_cast<double>(kUnlimited) ? static_cast<int64_t>(max_length) : kUnlimited;
+    ATTEND_ASSIGN_OR_RETURN(const double max_length,
+                            json.GetNumberOr("model_max_length", kDefaultMaxLength));
+    if (!(max_length >= 1))
+      return CorruptCheckpoint({kConfigFile, {}}, "key 'model_max_length': must be at least 1");
+    config.max_length = max_length < static_cast<double>(kUnlimited)
+                            ? static_cast<int64_t>(max_length)
+                            : kUnlimited;
     if (!json.Has("added_tokens_decoder")) return absl::OkStatus();
     ATTEND_ASSIGN_OR_RETURN(const Json added, json.Get("added_tokens_decoder"));
     for (const std::string& key : added.Keys()) {
       ATTEND_ASSIGN_OR_RETURN(const Json token, added.Get(key));
       Config::AddedToken read_token;
-      const bool is_number = !key.empty() && key.size() <= 9 && key.find_first_not_of("0123456789") == std::string::npos;
-      if (!is_number) return CorruptCheckpoint({kConfigFile, {}}, "key 'added_tokens_decoder': its keys must be ids");
+      const bool is_number = !key.empty() && key.size() <= 9 &&
+                             key.find_first_not_of("0123456789") == std::string::npos;
+      if (!is_number)
+        return CorruptCheckpoint({kConfigFile, {}},
+                                 "key 'added_tokens_decoder': its keys must be ids");
       read_token.id = std::stol(key);
       ATTEND_ASSIGN_OR_RETURN(read_token.text, token.GetString("content"));
       for (const char* flag : {"lstrip", "rstrip", "single_word"}) {
         ATTEND_ASSIGN_OR_RETURN(const bool is_set, token.GetBoolOr(flag, false));
         if (!is_set) continue;
-        return UnsupportedCheckpoint({kConfigFile, {}}, absl::StrCat(token.origin(), ": '", flag, "' is not supported"));
+        return UnsupportedCheckpoint(
+            {kConfigFile, {}}, absl::StrCat(token.origin(), ": '", flag, "' is not supported"));
       }
       ATTEND_ASSIGN_OR_RETURN(const bool is_special, token.GetBoolOr("special", false));
       if (!is_special) {
-        return UnsupportedCheckpoint({kConfigFile, {}},
-                                     absl::StrCat(token.origin(), ": added tokens that are not special are not supported"));
+        return UnsupportedCheckpoint(
+            {kConfigFile, {}},
+            absl::StrCat(token.origin(), ": added tokens that are not special are not supported"));
       }
       config.further_special_tokens.push_back(read_token.text);
       config.added_tokens.push_back(std::move(read_token));
@@ -177,22 +192,26 @@ absl::StatusOr<MarianTokenizer::Config> MarianTokenizer::ReadConfig(const ModelD
   return config;
 }
 
-absl::Status MarianTokenizer::MarkSpecialTokens(const Config& config, std::string_view file, Side* side) {
+absl::Status MarianTokenizer::MarkSpecialTokens(const Config& config, std::string_view file,
+                                                Side* side) {
   const auto require = [&](const std::string& token) -> absl::StatusOr<int32_t> {
     const auto id = side->vocabulary.Find(token);
     if (id) return *id;
-    return CorruptCheckpoint({file, {}}, absl::StrCat("key '", Printable(token), "': missing, but a special token"));
+    return CorruptCheckpoint(
+        {file, {}}, absl::StrCat("key '", Printable(token), "': missing, but a special token"));
   };
   ATTEND_ASSIGN_OR_RETURN(side->eos_id, require(config.eos_token));
   ATTEND_ASSIGN_OR_RETURN(side->unk_id, require(config.unk_token));
   const auto size = static_cast<size_t>(side->vocabulary.size());
   side->special.assign(size, false);
   side->language.assign(size, false);
-  side->special[static_cast<size_t>(side->eos_id)] = side->special[static_cast<size_t>(side->unk_id)] = true;
+  side->special[static_cast<size_t>(side->eos_id)] =
+      side->special[static_cast<size_t>(side->unk_id)] = true;
   std::vector<std::string> optional = config.further_special_tokens;
   optional.push_back(config.pad_token);
   for (const std::string& token : optional) {
-    if (const auto id = side->vocabulary.Find(token)) side->special[static_cast<size_t>(*id)] = true;
+    if (const auto id = side->vocabulary.Find(token))
+      side->special[static_cast<size_t>(*id)] = true;
   }
   for (size_t id = 0; id < size; ++id) {
     side->language[id] = IsLanguageToken(side->vocabulary.Piece(static_cast<int32_t>(id)));
@@ -200,19 +219,23 @@ absl::Status MarianTokenizer::MarkSpecialTokens(const Config& config, std::strin
   return absl::OkStatus();
 }
 
-absl::Status MarianTokenizer::ReadVocabularies(const ModelDirectory& directory, const Config& config) {
+absl::Status MarianTokenizer::ReadVocabularies(const ModelDirectory& directory,
+                                               const Config& config) {
   const Json& model_config = directory.config();
-  ATTEND_ASSIGN_OR_RETURN(const int64_t vocab_size,
-                          AsCorrupt(model_config.GetIntOr("vocab_size", kMaxVocabulary), "config.json"));
-  ATTEND_ASSIGN_OR_RETURN(const int64_t decoder_vocab_size,
-                          AsCorrupt(model_config.GetIntOr("decoder_vocab_size", vocab_size), "config.json"));
+  ATTEND_ASSIGN_OR_RETURN(
+      const int64_t vocab_size,
+      AsCorrupt(model_config.GetIntOr("vocab_size", kMaxVocabulary), "config.json"));
+  ATTEND_ASSIGN_OR_RETURN(
+      const int64_t decoder_vocab_size,
+      AsCorrupt(model_config.GetIntOr("decoder_vocab_size", vocab_size), "config.json"));
   for (int i = 0; i < 2; ++i) {
     const bool is_own_target = i == 1 && config.separate_vocabularies;
     const char* file = is_own_target ? "target_vocab.json" : "vocab.json";
     const int64_t limit = std::min(is_own_target ? decoder_vocab_size : vocab_size, kMaxVocabulary);
     ATTEND_ASSIGN_OR_RETURN(const Json json, AsCorrupt(directory.ReadJson(file), file));
     ATTEND_ASSIGN_OR_RETURN(sides_[i].vocabulary, Vocabulary::FromJson(json, file, limit));
-    // With two vocabularies the added tokens are those of the first; transformers cannot say otherwise either.
+    // With two vocabularies the added tokens are those of the first; transformers cannot say
+    // otherwise either.
     for (const Config::AddedToken& token : config.added_tokens) {
       if (is_own_target) break;
       ATTEND_RETURN_IF_ERROR(sides_[i].vocabulary.Add(token.text, token.id, kConfigFile, limit));
@@ -225,8 +248,10 @@ absl::Status MarianTokenizer::ReadVocabularies(const ModelDirectory& directory, 
 absl::StatusOr<std::unique_ptr<Tokenizer>> MarianTokenizer::Load(const ModelDirectory& directory) {
   std::unique_ptr<MarianTokenizer> tokenizer(new MarianTokenizer());
   ATTEND_ASSIGN_OR_RETURN(const Config config, ReadConfig(directory));
-  ATTEND_ASSIGN_OR_RETURN(tokenizer->sides_[0].model, SentencePieceModel::Load(directory.PathOf("source.spm")));
-  ATTEND_ASSIGN_OR_RETURN(tokenizer->sides_[1].model, SentencePieceModel::Load(directory.PathOf("target.spm")));
+  ATTEND_ASSIGN_OR_RETURN(tokenizer->sides_[0].model,
+                          SentencePieceModel::Load(directory.PathOf("source.spm")));
+  ATTEND_ASSIGN_OR_RETURN(tokenizer->sides_[1].model,
+                          SentencePieceModel::Load(directory.PathOf("target.spm")));
   ATTEND_RETURN_IF_ERROR(tokenizer->ReadVocabularies(directory, config));
 
   std::vector<std::string> special = config.further_special_tokens;
@@ -274,7 +299,8 @@ void MarianTokenizer::EncodeSegment(std::string_view text, ByteSpan segment, con
   const StrippedText stripped = StripLanguageCodes(text, segment);
   if (!stripped.language_code.empty()) {
     const int32_t id = side.vocabulary.Find(stripped.language_code).value_or(side.unk_id);
-    tokens->push_back({id, std::string(side.vocabulary.Piece(id)), {segment.begin, segment.begin}, true});
+    tokens->push_back(
+        {id, std::string(side.vocabulary.Piece(id)), {segment.begin, segment.begin}, true});
   }
   if (stripped.text.empty()) return;
   for (const SentencePiece& piece : side.model->Encode(stripped.text)) {
@@ -284,7 +310,8 @@ void MarianTokenizer::EncodeSegment(std::string_view text, ByteSpan segment, con
   }
 }
 
-DecodedText MarianTokenizer::Decode(absl::Span<const int32_t> ids, TextSide text_side, bool keep_special) const {
+DecodedText MarianTokenizer::Decode(absl::Span<const int32_t> ids, TextSide text_side,
+                                    bool keep_special) const {
   const Side& side = SideOf(text_side);
   DecodedTextBuilder builder;
   std::vector<std::string_view> pieces;  // since the last special token
@@ -311,9 +338,11 @@ DecodedText MarianTokenizer::Decode(absl::Span<const int32_t> ids, TextSide text
   builder.Strip();
   if (clean_up_spaces_) {
     // transformers' clean_up_tokenization, in its order.
-    for (const std::string_view from : {" .", " ?", " !", " ,"}) builder.ReplaceAll(from, from.substr(1));
+    for (const std::string_view from : {" .", " ?", " !", " ,"})
+      builder.ReplaceAll(from, from.substr(1));
     builder.ReplaceAll(" ' ", "'");
-    for (const std::string_view from : {" n't", " 'm", " 's", " 've", " 're"}) builder.ReplaceAll(from, from.substr(1));
+    for (const std::string_view from : {" n't", " 'm", " 's", " 've", " 're"})
+      builder.ReplaceAll(from, from.substr(1));
   }
   return std::move(builder).Build(ids.size());
 }
@@ -324,7 +353,8 @@ std::string MarianTokenizer::Piece(int32_t id, TextSide side) const {
 
 bool MarianTokenizer::IsSpecial(int32_t id) const {
   const Side& side = target();
-  return side.vocabulary.Has(id) && (side.special[static_cast<size_t>(id)] || side.language[static_cast<size_t>(id)]);
+  return side.vocabulary.Has(id) &&
+         (side.special[static_cast<size_t>(id)] || side.language[static_cast<size_t>(id)]);
 }
 
 int64_t MarianTokenizer::vocab_size() const {

@@ -1,7 +1,8 @@
-// The tokenizer of Marian checkpoints (opus-mt): source.spm and target.spm cut text into pieces, vocab.json numbers the
-// pieces of both, or vocab.json and target_vocab.json those of one side each. Gives what transformers' MarianTokenizer
-// gives (4.48), quirks included: special tokens written out in a text become special tokens, and ">>fra<<" at its start
-// is the language to translate into.
+// The tokenizer of Marian checkpoints (opus-mt): source.spm and target.spm cut text into pieces,
+// vocab.json numbers the pieces of both, or vocab.json and target_vocab.json those of one side
+// each. Gives what transformers' MarianTokenizer gives (4.48), quirks included: special tokens
+// written out in a text become special tokens, and ">>fra<<" at its start is the language to
+// translate into.
 #pragma once
 
 #include <memory>
@@ -27,7 +28,8 @@ class MarianTokenizer : public Tokenizer {
   static absl::StatusOr<std::unique_ptr<Tokenizer>> Load(const ModelDirectory& directory);
 
   EncodedText Encode(std::string_view text, TextSide side) const override;
-  DecodedText Decode(absl::Span<const int32_t> ids, TextSide side, bool keep_special) const override;
+  DecodedText Decode(absl::Span<const int32_t> ids, TextSide side,
+                     bool keep_special) const override;
   std::string Piece(int32_t id, TextSide side) const override;
   // With separate vocabularies: of the target's, which is the one that a model writes.
   bool IsSpecial(int32_t id) const override;
@@ -55,11 +57,14 @@ class MarianTokenizer : public Tokenizer {
   static absl::StatusOr<Config> ReadConfig(const ModelDirectory& directory);
   absl::Status ReadVocabularies(const ModelDirectory& directory, const Config& config);
   static absl::Status MarkSpecialTokens(const Config& config, std::string_view file, Side* side);
-  void EncodeSegment(std::string_view text, ByteSpan segment, const Side& side, std::vector<EncodedToken>* tokens) const;
+  void EncodeSegment(std::string_view text, ByteSpan segment, const Side& side,
+                     std::vector<EncodedToken>* tokens) const;
 
   const Side& source() const { return sides_[0]; }
   const Side& target() const { return sides_[1]; }
-  const Side& SideOf(TextSide side) const { return side == TextSide::kSource ? source() : target(); }
+  const Side& SideOf(TextSide side) const {
+    return side == TextSide::kSource ? source() : target();
+  }
 
   Side sides_[2];
   ByteTrie special_tokens_;  // spelt-out special tokens

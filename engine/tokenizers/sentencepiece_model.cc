@@ -1,6 +1,7 @@
-// Reading a model: field by field, nothing believed. Encoding: the unigram model's best segmentation by dynamic
-// programming over byte positions (Kudo 2018). Sums are kept in single precision and compared in the order that
-// libsentencepiece uses, because ties between segmentations are common and the last bit decides them.
+// Reading a model: field by field, nothing believed. Encoding: the unigram model's best
+// segmentation by dynamic programming over byte positions (Kudo 2018). Sums are kept in single
+// precision and compared in the order that libsentencepiece uses, because ties between
+// segmentations are common and the last bit decides them.
 #include "engine/tokenizers/sentencepiece_model.h"
 
 #include <algorithm>
@@ -24,7 +25,9 @@ constexpr size_t kMaxPieces = 4'000'000;
 constexpr size_t kMaxPieceBytes = 1024;  // also bounds the work for each byte of a text
 constexpr float kUnknownPenalty = 10.0f;
 
-absl::Status Corrupt(std::string_view origin, std::string_view what) { return CorruptCheckpoint({origin, {}}, what); }
+absl::Status Corrupt(std::string_view origin, std::string_view what) {
+  return CorruptCheckpoint({origin, {}}, what);
+}
 
 // Bytes of a character by its first byte; a stray continuation byte counts as one.
 size_t SizeByLead(char lead) {
@@ -43,9 +46,12 @@ int ByteOfPiece(std::string_view piece) {
   if (piece.size() != 6 || piece.substr(0, 3) != "<0x" || piece[5] != '>') return -1;
   int byte = 0;
   for (const char c : piece.substr(3, 2)) {
-    if (c >= '0' && c <= '9') byte = byte * 16 + (c - '0');
-    else if (c >= 'A' && c <= 'F') byte = byte * 16 + (c - 'A' + 10);
-    else return -1;
+    if (c >= '0' && c <= '9')
+      byte = byte * 16 + (c - '0');
+    else if (c >= 'A' && c <= 'F')
+      byte = byte * 16 + (c - 'A' + 10);
+    else
+      return -1;
   }
   return byte;
 }
@@ -62,15 +68,16 @@ void ReplaceSpaceSymbols(std::string_view piece, std::string* out) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<SentencePieceModel>> SentencePieceModel::Load(const std::string& path) {
+absl::StatusOr<std::unique_ptr<SentencePieceModel>> SentencePieceModel::Load(
+    const std::string& path) {
   ATTEND_ASSIGN_OR_RETURN(const std::unique_ptr<MappedFile> file, MappedFile::Open(path));
   const auto bytes = file->bytes();
   const std::string name = path.substr(path.rfind('/') + 1);
   return Parse({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, name);
 }
 
-absl::StatusOr<std::unique_ptr<SentencePieceModel>> SentencePieceModel::Parse(std::string_view bytes,
-                                                                              std::string_view origin) {
+absl::StatusOr<std::unique_ptr<SentencePieceModel>> SentencePieceModel::Parse(
+    std::string_view bytes, std::string_view origin) {
   std::unique_ptr<SentencePieceModel> model(new SentencePieceModel());
   ATTEND_RETURN_IF_ERROR(model->ReadModel(bytes, origin));
   return model;
@@ -84,17 +91,21 @@ absl::Status SentencePieceModel::ReadModel(std::string_view bytes, std::string_v
     if (field.kind != WireField::Kind::kBytes) return Corrupt(origin, "not a SentencePiece model");
     if (field.number == 1) ATTEND_RETURN_IF_ERROR(ReadPiece(field.bytes, origin));
     if (field.number == 2) ATTEND_RETURN_IF_ERROR(ReadTrainerSpec(field.bytes, origin));
-    if (field.number == 3) ATTEND_RETURN_IF_ERROR(ReadNormalizerSpec(field.bytes, origin, &normalizer_spec));
-    if (field.number == 5) ATTEND_RETURN_IF_ERROR(ReadNormalizerSpec(field.bytes, origin, &denormalizer_spec));
+    if (field.number == 3)
+      ATTEND_RETURN_IF_ERROR(ReadNormalizerSpec(field.bytes, origin, &normalizer_spec));
+    if (field.number == 5)
+      ATTEND_RETURN_IF_ERROR(ReadNormalizerSpec(field.bytes, origin, &denormalizer_spec));
   }
   if (!reader.ok()) return Corrupt(origin, "not a SentencePiece model, or cut short");
   if (pieces_.empty()) return Corrupt(origin, "holds no pieces");
   if (model_type_ != 1) {
-    return UnsupportedCheckpoint({origin, {}}, absl::StrCat("trainer_spec.model_type: expected 1 (unigram), found ",
-                                                            model_type_));
+    return UnsupportedCheckpoint(
+        {origin, {}},
+        absl::StrCat("trainer_spec.model_type: expected 1 (unigram), found ", model_type_));
   }
   if (!denormalizer_spec.precompiled_charsmap.empty()) {
-    return UnsupportedCheckpoint({origin, {}}, "denormalizer_spec: models that rewrite their output are not supported");
+    return UnsupportedCheckpoint(
+        {origin, {}}, "denormalizer_spec: models that rewrite their output are not supported");
   }
   return BuildTries(std::move(normalizer_spec), origin);
 }
@@ -103,7 +114,8 @@ absl::Status SentencePieceModel::ReadPiece(std::string_view message, std::string
   const auto corrupt = [&](std::string_view what) {
     return Corrupt(origin, absl::StrCat("piece ", pieces_.size(), ": ", std::string(what)));
   };
-  if (pieces_.size() >= kMaxPieces) return corrupt(absl::StrCat("more than ", kMaxPieces, " pieces"));
+  if (pieces_.size() >= kMaxPieces)
+    return corrupt(absl::StrCat("more than ", kMaxPieces, " pieces"));
   Piece piece;
   WireReader reader(message);
   for (WireField field; reader.Next(&field);) {
@@ -112,7 +124,8 @@ absl::Status SentencePieceModel::ReadPiece(std::string_view message, std::string
     } else if (field.number == 2 && field.kind == WireField::Kind::kFixed32) {
       piece.score = field.AsFloat();
     } else if (field.number == 3 && field.kind == WireField::Kind::kVarint) {
-      if (field.integer < 1 || field.integer > 6) return corrupt(absl::StrCat("unknown type ", field.integer));
+      if (field.integer < 1 || field.integer > 6)
+        return corrupt(absl::StrCat("unknown type ", field.integer));
       piece.type = static_cast<PieceType>(field.integer);
     } else if (field.number <= 3) {
       return corrupt("a field has the wrong type");
@@ -120,18 +133,21 @@ absl::Status SentencePieceModel::ReadPiece(std::string_view message, std::string
   }
   if (!reader.ok()) return corrupt("malformed");
   if (piece.text.empty()) return corrupt("empty");
-  if (piece.text.size() > kMaxPieceBytes) return corrupt(absl::StrCat("longer than ", kMaxPieceBytes, " bytes"));
+  if (piece.text.size() > kMaxPieceBytes)
+    return corrupt(absl::StrCat("longer than ", kMaxPieceBytes, " bytes"));
   if (!IsValidUtf8(piece.text)) return corrupt("not UTF-8");
   if (!std::isfinite(piece.score)) return corrupt("its score is not a finite number");
   pieces_.push_back(std::move(piece));
   return absl::OkStatus();
 }
 
-absl::Status SentencePieceModel::ReadTrainerSpec(std::string_view message, std::string_view origin) {
+absl::Status SentencePieceModel::ReadTrainerSpec(std::string_view message,
+                                                 std::string_view origin) {
   WireReader reader(message);
   for (WireField field; reader.Next(&field);) {
     const bool is_integer = field.kind == WireField::Kind::kVarint;
-    if (field.number == 3 && is_integer) model_type_ = static_cast<int64_t>(field.integer & 0x7FFFFFFF);
+    if (field.number == 3 && is_integer)
+      model_type_ = static_cast<int64_t>(field.integer & 0x7FFFFFFF);
     if (field.number == 24 && is_integer) whitespace_as_suffix_ = field.AsBool();
     if (field.number == 35 && is_integer) byte_fallback_ = field.AsBool();
     if (field.number == 44 && field.kind == WireField::Kind::kBytes) {
@@ -144,8 +160,8 @@ absl::Status SentencePieceModel::ReadTrainerSpec(std::string_view message, std::
   return reader.ok() ? absl::OkStatus() : Corrupt(origin, "trainer_spec is malformed");
 }
 
-absl::Status SentencePieceModel::ReadNormalizerSpec(std::string_view message, std::string_view origin,
-                                                    NormalizerSpec* spec) {
+absl::Status SentencePieceModel::ReadNormalizerSpec(std::string_view message,
+                                                    std::string_view origin, NormalizerSpec* spec) {
   WireReader reader(message);
   for (WireField field; reader.Next(&field);) {
     const bool is_integer = field.kind == WireField::Kind::kVarint;
@@ -162,7 +178,8 @@ absl::Status SentencePieceModel::ReadNormalizerSpec(std::string_view message, st
 absl::Status SentencePieceModel::BuildTries(NormalizerSpec spec, std::string_view origin) {
   std::vector<std::pair<std::string_view, int32_t>> matched, reserved, user_defined;
   std::array<bool, 256> bytes_found{};
-  // FLT_MIN is the smallest positive number, not the lowest: libsentencepiece starts its maximum there too.
+  // FLT_MIN is the smallest positive number, not the lowest: libsentencepiece starts its maximum
+  // there too.
   float lowest = FLT_MAX, highest = FLT_MIN;
   for (size_t i = 0; i < pieces_.size(); ++i) {
     const Piece& piece = pieces_[i];
@@ -181,12 +198,14 @@ absl::Status SentencePieceModel::BuildTries(NormalizerSpec spec, std::string_vie
         matched.emplace_back(piece.text, id);
         continue;
       case PieceType::kUnknown:
-        if (unknown_id_ >= 0) return Corrupt(origin, absl::StrCat("piece ", i, ": a second unknown piece"));
+        if (unknown_id_ >= 0)
+          return Corrupt(origin, absl::StrCat("piece ", i, ": a second unknown piece"));
         unknown_id_ = id;
         break;
       case PieceType::kByte: {
         const int byte = ByteOfPiece(piece.text);
-        if (byte < 0 || !byte_fallback_) return Corrupt(origin, absl::StrCat("piece ", i, ": not a byte piece"));
+        if (byte < 0 || !byte_fallback_)
+          return Corrupt(origin, absl::StrCat("piece ", i, ": not a byte piece"));
         bytes_found[static_cast<size_t>(byte)] = true;
         break;
       }
@@ -205,7 +224,8 @@ absl::Status SentencePieceModel::BuildTries(NormalizerSpec spec, std::string_vie
     const auto same = [](const auto& a, const auto& b) { return a.first == b.first; };
     const auto twice = std::adjacent_find(list->begin(), list->end(), same);
     if (twice != list->end()) {
-      return Corrupt(origin, absl::StrCat("pieces ", twice->second, " and ", (twice + 1)->second, " are the same"));
+      return Corrupt(origin, absl::StrCat("pieces ", twice->second, " and ", (twice + 1)->second,
+                                          " are the same"));
     }
   }
   matched_.Build(std::move(matched));
@@ -226,12 +246,14 @@ struct SentencePieceModel::Step {
   uint32_t end = 0;
 };
 
-std::vector<SentencePieceModel::Step> SentencePieceModel::FindBestSteps(std::string_view normalized) const {
+std::vector<SentencePieceModel::Step> SentencePieceModel::FindBestSteps(
+    std::string_view normalized) const {
   const auto size = static_cast<uint32_t>(normalized.size());
   std::vector<Step> best(size + 1);  // by end position
   for (uint32_t begin = 0; begin < size;) {
     const float score_here = best[begin].score;
-    const auto character = static_cast<uint32_t>(std::min<size_t>(SizeByLead(normalized[begin]), size - begin));
+    const auto character =
+        static_cast<uint32_t>(std::min<size_t>(SizeByLead(normalized[begin]), size - begin));
     bool is_covered = false;  // some piece is this one character
     uint32_t node = ByteTrie::kRoot;
     for (uint32_t end = begin; end < size;) {
@@ -252,7 +274,8 @@ std::vector<SentencePieceModel::Step> SentencePieceModel::FindBestSteps(std::str
     const uint32_t end = begin + character;
     if (!is_covered) {
       const float score = unknown_score_ + score_here;
-      if (best[end].begin == UINT32_MAX || score > best[end].score) best[end] = {score, unknown_id_, begin, end};
+      if (best[end].begin == UINT32_MAX || score > best[end].score)
+        best[end] = {score, unknown_id_, begin, end};
     }
     begin = end;
   }
@@ -286,7 +309,8 @@ std::vector<SentencePiece> SentencePieceModel::Encode(std::string_view text) con
 
 void SentencePieceModel::AppendBytePieces(std::string_view character, ByteSpan span,
                                           std::vector<SentencePiece>* pieces) const {
-  for (const char byte : character) pieces->push_back({BytePiece(static_cast<uint8_t>(byte)), span});
+  for (const char byte : character)
+    pieces->push_back({BytePiece(static_cast<uint8_t>(byte)), span});
 }
 
 int32_t SentencePieceModel::FindPiece(std::string_view piece) const {
@@ -306,7 +330,8 @@ bool SentencePieceModel::AppendControlOrUnknown(int32_t id, std::string_view pie
   return true;
 }
 
-std::vector<std::string> SentencePieceModel::Decode(absl::Span<const std::string_view> pieces) const {
+std::vector<std::string> SentencePieceModel::Decode(
+    absl::Span<const std::string_view> pieces) const {
   constexpr char kReplacementCharacter[] = "\xEF\xBF\xBD";
   std::vector<std::string> written;
   written.reserve(pieces.size());

@@ -1,6 +1,6 @@
-// A SentencePiece unigram model (.spm, .model): text → pieces with the bytes behind each, and pieces → text. Gives what
-// libsentencepiece gives, float for float (a test holds the two against each other), in time linear in the text.
-// Immutable after load and safe from any thread.
+// A SentencePiece unigram model (.spm, .model): text → pieces with the bytes behind each, and
+// pieces → text. Gives what libsentencepiece gives, float for float (a test holds the two against
+// each other), in time linear in the text. Immutable after load and safe from any thread.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,8 @@
 namespace attend {
 
 struct SentencePiece {
-  std::string piece;  // normalised; of unknown characters the characters themselves, a run of them in one piece
+  std::string piece;  // normalised; of unknown characters the characters themselves, a run of them
+                      // in one piece
   ByteSpan span;      // in the text given; pieces that one character became share its bytes
 };
 
@@ -26,20 +27,29 @@ class SentencePieceModel {
  public:
   // NOT_FOUND when there is no such file; otherwise as Parse.
   static absl::StatusOr<std::unique_ptr<SentencePieceModel>> Load(const std::string& path);
-  // DATA_LOSS when `bytes` are no sound model, UNIMPLEMENTED for other algorithms than unigram and for models that
-  // rewrite their output (denormalizer_spec). `origin` names the file in errors.
-  static absl::StatusOr<std::unique_ptr<SentencePieceModel>> Parse(std::string_view bytes, std::string_view origin);
+  // DATA_LOSS when `bytes` are no sound model, UNIMPLEMENTED for other algorithms than unigram and
+  // for models that rewrite their output (denormalizer_spec). `origin` names the file in errors.
+  static absl::StatusOr<std::unique_ptr<SentencePieceModel>> Parse(std::string_view bytes,
+                                                                   std::string_view origin);
 
   // Ill-formed UTF-8 becomes U+FFFD.
   std::vector<SentencePiece> Encode(std::string_view text) const;
 
-  // What each piece writes; put together they are the text. Pieces that the model lacks stand for themselves.
+  // What each piece writes; put together they are the text. Pieces that the model lacks stand for
+  // themselves.
   std::vector<std::string> Decode(absl::Span<const std::string_view> pieces) const;
 
   int32_t num_pieces() const { return static_cast<int32_t>(pieces_.size()); }
 
  private:
-  enum class PieceType { kNormal = 1, kUnknown = 2, kControl = 3, kUserDefined = 4, kUnused = 5, kByte = 6 };
+  enum class PieceType {
+    kNormal = 1,
+    kUnknown = 2,
+    kControl = 3,
+    kUserDefined = 4,
+    kUnused = 5,
+    kByte = 6
+  };
   struct Piece {
     std::string text;
     float score = 0;
@@ -51,12 +61,15 @@ class SentencePieceModel {
   absl::Status ReadModel(std::string_view bytes, std::string_view origin);
   absl::Status ReadPiece(std::string_view message, std::string_view origin);
   absl::Status ReadTrainerSpec(std::string_view message, std::string_view origin);
-  static absl::Status ReadNormalizerSpec(std::string_view message, std::string_view origin, NormalizerSpec* spec);
+  static absl::Status ReadNormalizerSpec(std::string_view message, std::string_view origin,
+                                         NormalizerSpec* spec);
   absl::Status BuildTries(NormalizerSpec spec, std::string_view origin);
   std::vector<Step> FindBestSteps(std::string_view normalized) const;
-  void AppendBytePieces(std::string_view character, ByteSpan span, std::vector<SentencePiece>* pieces) const;
+  void AppendBytePieces(std::string_view character, ByteSpan span,
+                        std::vector<SentencePiece>* pieces) const;
   int32_t FindPiece(std::string_view piece) const;
-  bool AppendControlOrUnknown(int32_t id, std::string_view piece, std::vector<std::string>* written) const;
+  bool AppendControlOrUnknown(int32_t id, std::string_view piece,
+                              std::vector<std::string>* written) const;
 
   std::vector<Piece> pieces_;
   ByteTrie matched_;   // pieces found in texts: normal, user-defined and unused ones

@@ -1,5 +1,6 @@
-// The table is a double array (darts-clone's layout) of the strings to rewrite, followed by the replacements, each ended
-// by a NUL. It comes out of a file and is walked with every index checked, so a broken one rewrites nonsense, no more.
+// The table is a double array (darts-clone's layout) of the strings to rewrite, followed by the
+// replacements, each ended by a NUL. It comes out of a file and is walked with every index checked,
+// so a broken one rewrites nonsense, no more.
 #include "engine/tokenizers/sentencepiece_normalizer.h"
 
 #include <algorithm>
@@ -11,7 +12,7 @@
 namespace attend {
 namespace {
 
-constexpr uint32_t kMaxRuleBytes = 256;         // of a string to rewrite; real tables stay below 40
+constexpr uint32_t kMaxRuleBytes = 256;  // of a string to rewrite; real tables stay below 40
 constexpr uint32_t kMaxReplacementBytes = 256;
 
 constexpr std::string_view kReplacementCharacter = "\xEF\xBF\xBD";
@@ -24,7 +25,8 @@ uint32_t Offset(uint32_t unit) { return (unit >> 10) << ((unit & (1u << 9)) >> 6
 
 uint32_t ReadLittleEndian(std::string_view bytes, size_t at) {
   uint32_t value = 0;
-  for (int i = 0; i < 4; ++i) value |= static_cast<uint32_t>(static_cast<uint8_t>(bytes[at + i])) << (8 * i);
+  for (int i = 0; i < 4; ++i)
+    value |= static_cast<uint32_t>(static_cast<uint8_t>(bytes[at + i])) << (8 * i);
   return value;
 }
 
@@ -38,7 +40,8 @@ uint32_t CharacterSize(std::string_view text) {
 
 }  // namespace
 
-absl::Status SentencePieceNormalizer::Init(NormalizerSpec spec, ByteTrie verbatim, std::string_view origin) {
+absl::Status SentencePieceNormalizer::Init(NormalizerSpec spec, ByteTrie verbatim,
+                                           std::string_view origin) {
   spec_ = std::move(spec);
   verbatim_ = std::move(verbatim);
   units_ = replacements_ = {};
@@ -46,12 +49,14 @@ absl::Status SentencePieceNormalizer::Init(NormalizerSpec spec, ByteTrie verbati
   if (table.empty()) return absl::OkStatus();
   const uint32_t size = table.size() < 4 ? 0 : ReadLittleEndian(table, 0);
   if (size < 4 || size % 4 != 0 || size > table.size() - 4) {
-    return CorruptCheckpoint({origin, {}}, "normalizer_spec.precompiled_charsmap is cut short or no table");
+    return CorruptCheckpoint({origin, {}},
+                             "normalizer_spec.precompiled_charsmap is cut short or no table");
   }
   units_ = table.substr(4, size);
   replacements_ = table.substr(4 + size);
   if (replacements_.empty() || replacements_.back() != '\0') {
-    return CorruptCheckpoint({origin, {}}, "normalizer_spec.precompiled_charsmap does not end with a NUL");
+    return CorruptCheckpoint({origin, {}},
+                             "normalizer_spec.precompiled_charsmap does not end with a NUL");
   }
   return absl::OkStatus();
 }
@@ -62,7 +67,8 @@ uint32_t SentencePieceNormalizer::Unit(uint32_t index) const {
   return ReadLittleEndian(units_, size_t{index} * 4);
 }
 
-SentencePieceNormalizer::Rewritten SentencePieceNormalizer::LookUpPrefix(std::string_view text) const {
+SentencePieceNormalizer::Rewritten SentencePieceNormalizer::LookUpPrefix(
+    std::string_view text) const {
   Rewritten longest = {{}, 0};
   if (units_.empty()) return longest;
   uint32_t node = Offset(Unit(0));
@@ -76,14 +82,16 @@ SentencePieceNormalizer::Rewritten SentencePieceNormalizer::LookUpPrefix(std::st
     if (!HasLeaf(unit)) continue;
     const uint32_t value = LeafValue(Unit(node));
     if (value >= replacements_.size()) continue;
-    const std::string_view replacement = replacements_.substr(value, replacements_.find('\0', value) - value);
+    const std::string_view replacement =
+        replacements_.substr(value, replacements_.find('\0', value) - value);
     if (replacement.size() > kMaxReplacementBytes || !IsValidUtf8(replacement)) continue;
     longest = {replacement, i + 1};
   }
   return longest;
 }
 
-SentencePieceNormalizer::Rewritten SentencePieceNormalizer::RewritePrefix(std::string_view text) const {
+SentencePieceNormalizer::Rewritten SentencePieceNormalizer::RewritePrefix(
+    std::string_view text) const {
   if (const uint32_t verbatim = verbatim_.LongestPrefix(text); verbatim > 0) {
     return {text.substr(0, verbatim), verbatim};
   }
@@ -116,15 +124,18 @@ NormalizedText SentencePieceNormalizer::Normalize(std::string_view text) const {
   while (at < size) {
     Rewritten next = RewritePrefix(text.substr(at));
     const uint32_t end = at + next.consumed;
-    while (after_space && !next.text.empty() && next.text.front() == ' ') next.text.remove_prefix(1);
-    for (const char& byte : next.text) append(byte == ' ' ? space : std::string_view(&byte, 1), at, end);
+    while (after_space && !next.text.empty() && next.text.front() == ' ')
+      next.text.remove_prefix(1);
+    for (const char& byte : next.text)
+      append(byte == ' ' ? space : std::string_view(&byte, 1), at, end);
     if (!next.text.empty()) after_space = spec_.remove_extra_whitespaces && next.text.back() == ' ';
     at = end;
   }
   uint32_t last = size;
   if (spec_.remove_extra_whitespaces) {
     size_t kept = out.text.size();
-    while (kept >= space.size() && out.text.compare(kept - space.size(), space.size(), space) == 0) {
+    while (kept >= space.size() &&
+           out.text.compare(kept - space.size(), space.size(), space) == 0) {
       kept -= space.size();
       last = out.begins[kept];
     }

@@ -1,5 +1,6 @@
-// A SentencePiece model's normalisation: Unicode rewriting by the table that the model carries, white space folded and
-// shown as "▁". Remembers for every byte it writes which bytes of the text it came from.
+// A SentencePiece model's normalisation: Unicode rewriting by the table that the model carries,
+// white space folded and shown as "▁". Remembers for every byte it writes which bytes of the text
+// it came from.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +26,8 @@ struct NormalizerSpec {
 
 struct NormalizedText {
   std::string text;
-  // For each byte of `text` the range of the original characters that were rewritten together; empty for "▁" put in.
+  // For each byte of `text` the range of the original characters that were rewritten together;
+  // empty for "▁" put in.
   std::vector<uint32_t> begins, ends;
 };
 
@@ -50,7 +52,7 @@ class SentencePieceNormalizer {
 
   NormalizerSpec spec_;
   ByteTrie verbatim_;
-  std::string_view units_;         // both lie in spec_.precompiled_charsmap
+  std::string_view units_;  // both lie in spec_.precompiled_charsmap
   std::string_view replacements_;
 };
 

@@ -1,4 +1,5 @@
-// Text ↔ token ids, with the byte range of the text behind each token. Immutable after load and safe from any thread.
+// Text ↔ token ids, with the byte range of the text behind each token. Immutable after load and
+// safe from any thread.
 #pragma once
 
 #include <cstdint>
@@ -12,14 +13,16 @@
 
 namespace attend {
 
-// Which side of a translation model a text is on; encoder-only and decoder-only models have just kSource.
+// Which side of a translation model a text is on; encoder-only and decoder-only models have just
+// kSource.
 enum class TextSide { kSource, kTarget };
 
 struct EncodedToken {
   int32_t id = 0;
-  std::string piece;        // as the vocabulary spells it, for example "▁cat"
-  ByteSpan span;            // in the text given to Encode, white space at its ends left out; empty for special tokens
-  bool special = false;     // end of sentence, language tokens, padding
+  std::string piece;     // as the vocabulary spells it, for example "▁cat"
+  ByteSpan span;         // in the text given to Encode, white space at its ends left out; empty for
+                         // special tokens
+  bool special = false;  // end of sentence, language tokens, padding
 };
 
 struct EncodedText {
@@ -32,7 +35,8 @@ struct EncodedText {
   }
 };
 
-// Decoded text and, for each id given, the bytes of it that the id wrote (empty for skipped special tokens).
+// Decoded text and, for each id given, the bytes of it that the id wrote (empty for skipped special
+// tokens).
 struct DecodedText {
   std::string text;
   std::vector<ByteSpan> spans;  // same length as the ids
@@ -42,13 +46,16 @@ class Tokenizer {
  public:
   virtual ~Tokenizer() = default;
 
-  // Encodes valid UTF-8, special tokens included, exactly as the checkpoint's own tokenizer does. Never fails: every
-  // text has a tokenisation. Spans are in order; those of ordinary tokens together cover every byte that is not white
-  // space or stripped by normalisation, and may be shared where one character became several tokens.
+  // Encodes valid UTF-8, special tokens included, exactly as the checkpoint's own tokenizer does.
+  // Never fails: every text has a tokenisation. Spans are in order; those of ordinary tokens
+  // together cover every byte that is not white space or stripped by normalisation, and may be
+  // shared where one character became several tokens.
   virtual EncodedText Encode(std::string_view text, TextSide side) const = 0;
 
-  // Ids → text. Ids outside the vocabulary decode to nothing. With `keep_special` the special tokens are spelt out.
-  virtual DecodedText Decode(absl::Span<const int32_t> ids, TextSide side, bool keep_special) const = 0;
+  // Ids → text. Ids outside the vocabulary decode to nothing. With `keep_special` the special
+  // tokens are spelt out.
+  virtual DecodedText Decode(absl::Span<const int32_t> ids, TextSide side,
+                             bool keep_special) const = 0;
 
   // As the vocabulary spells it; empty when out of range.
   virtual std::string Piece(int32_t id, TextSide side) const = 0;
@@ -59,12 +66,14 @@ class Tokenizer {
   // Languages of a bilingual model as BCP-47 codes, empty when the checkpoint does not say.
   virtual std::string source_language() const = 0;
   virtual std::string target_language() const = 0;
-  // Longest input, special tokens included, that the tokenizer declares (model_max_length), or a very large number.
+  // Longest input, special tokens included, that the tokenizer declares (model_max_length), or a
+  // very large number.
   virtual int64_t max_length() const = 0;
 };
 
-// Cuts a text down to `max_tokens` as transformers does: ordinary tokens go, from the end, and the end-of-sentence token
-// stays last. Does nothing when it is short enough; `max_tokens` below 1 leaves nothing.
+// Cuts a text down to `max_tokens` as transformers does: ordinary tokens go, from the end, and the
+// end-of-sentence token stays last. Does nothing when it is short enough; `max_tokens` below 1
+// leaves nothing.
 void TruncateKeepingEnd(EncodedText* text, int64_t max_tokens);
 
 }  // namespace attend

@@ -24,14 +24,16 @@ constexpr Kind kKinds[] = {
 
 absl::StatusOr<std::unique_ptr<Tokenizer>> LoadTokenizer(const ModelDirectory& directory) {
   const auto model_type = directory.config().GetString("model_type");
-  if (!model_type.ok()) return CorruptCheckpoint({"config.json", {}}, "key 'model_type': missing or not a string");
+  if (!model_type.ok())
+    return CorruptCheckpoint({"config.json", {}}, "key 'model_type': missing or not a string");
   std::string known;
   for (const Kind& kind : kKinds) {
     if (kind.model_type == *model_type) return kind.load(directory);
     absl::StrAppend(&known, known.empty() ? "" : ", ", std::string(kind.model_type));
   }
-  return UnsupportedCheckpoint({"config.json", {}}, absl::StrCat("key 'model_type': no tokenizer is known for '",
-                                                                 Printable(*model_type), "' (known: ", known, ")"));
+  return UnsupportedCheckpoint({"config.json", {}},
+                               absl::StrCat("key 'model_type': no tokenizer is known for '",
+                                            Printable(*model_type), "' (known: ", known, ")"));
 }
 
 }  // namespace attend

@@ -1,4 +1,5 @@
-// Model folder → its Tokenizer. The one table of tokenizer kinds, keyed by config.json's model_type.
+// Model folder → its Tokenizer. The one table of tokenizer kinds, keyed by config.json's
+// model_type.
 #pragma once
 
 #include <memory>
@@ -9,8 +10,8 @@
 
 namespace attend {
 
-// NOT_FOUND when a file of the kind is missing, DATA_LOSS when one is malformed (both name it), UNIMPLEMENTED for a
-// model_type that no tokenizer is known for.
+// NOT_FOUND when a file of the kind is missing, DATA_LOSS when one is malformed (both name it),
+// UNIMPLEMENTED for a model_type that no tokenizer is known for.
 absl::StatusOr<std::unique_ptr<Tokenizer>> LoadTokenizer(const ModelDirectory& directory);
 
 }  // namespace attend

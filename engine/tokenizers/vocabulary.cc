@@ -1,5 +1,5 @@
-// The upper limit on ids comes from config.json: an id that the model's embedding lacks is caught here, at load, and a
-// hostile one cannot make the table large.
+// The upper limit on ids comes from config.json: an id that the model's embedding lacks is caught
+// here, at load, and a hostile one cannot make the table large.
 #include "engine/tokenizers/vocabulary.h"
 
 #include "absl/strings/str_cat.h"
@@ -16,7 +16,8 @@ absl::Status Corrupt(std::string_view file, std::string_view piece, const std::s
 
 }  // namespace
 
-absl::StatusOr<Vocabulary> Vocabulary::FromJson(const Json& json, std::string_view file, int64_t max_size) {
+absl::StatusOr<Vocabulary> Vocabulary::FromJson(const Json& json, std::string_view file,
+                                                int64_t max_size) {
   const auto entries = json.AsIntMap();
   if (!entries.ok()) return CorruptCheckpoint({file, {}}, std::string(entries.status().message()));
   Vocabulary vocabulary;
@@ -28,18 +29,25 @@ absl::StatusOr<Vocabulary> Vocabulary::FromJson(const Json& json, std::string_vi
   return vocabulary;
 }
 
-absl::Status Vocabulary::Add(std::string_view piece, int64_t id, std::string_view file, int64_t max_size) {
+absl::Status Vocabulary::Add(std::string_view piece, int64_t id, std::string_view file,
+                             int64_t max_size) {
   if (id < 0 || id >= max_size) {
-    return Corrupt(file, piece, absl::StrCat("id ", id, " is not in [0, ", max_size, ") (vocab_size of config.json)"));
+    return Corrupt(
+        file, piece,
+        absl::StrCat("id ", id, " is not in [0, ", max_size, ") (vocab_size of config.json)"));
   }
   if (!IsValidUtf8(piece)) return Corrupt(file, piece, "not UTF-8");
   const auto same_piece = ids_.find(std::string(piece));
   if (same_piece != ids_.end()) {
     if (same_piece->second == id) return absl::OkStatus();
-    return Corrupt(file, piece, absl::StrCat("has id ", id, " here and ", same_piece->second, " in the vocabulary"));
+    return Corrupt(
+        file, piece,
+        absl::StrCat("has id ", id, " here and ", same_piece->second, " in the vocabulary"));
   }
   if (Has(static_cast<int32_t>(id))) {
-    return Corrupt(file, piece, absl::StrCat("id ", id, " is also that of '", Printable(Piece(static_cast<int32_t>(id))), "'"));
+    return Corrupt(file, piece,
+                   absl::StrCat("id ", id, " is also that of '",
+                                Printable(Piece(static_cast<int32_t>(id))), "'"));
   }
   if (id >= size()) pieces_.resize(static_cast<size_t>(id) + 1);
   pieces_[static_cast<size_t>(id)] = {std::string(piece), true};
@@ -52,7 +60,9 @@ std::optional<int32_t> Vocabulary::Find(std::string_view piece) const {
   return found == ids_.end() ? std::nullopt : std::optional<int32_t>(found->second);
 }
 
-bool Vocabulary::Has(int32_t id) const { return id >= 0 && id < size() && pieces_[static_cast<size_t>(id)].is_used; }
+bool Vocabulary::Has(int32_t id) const {
+  return id >= 0 && id < size() && pieces_[static_cast<size_t>(id)].is_used;
+}
 
 std::string_view Vocabulary::Piece(int32_t id) const {
   return Has(id) ? std::string_view(pieces_[static_cast<size_t>(id)].piece) : std::string_view();

@@ -15,8 +15,10 @@ namespace attend {
 
 class Vocabulary {
  public:
-  // An object of piece → id, ids unique and in [0, max_size). Holes are allowed. DATA_LOSS naming `file` and piece.
-  static absl::StatusOr<Vocabulary> FromJson(const Json& json, std::string_view file, int64_t max_size);
+  // An object of piece → id, ids unique and in [0, max_size). Holes are allowed. DATA_LOSS naming
+  // `file` and piece.
+  static absl::StatusOr<Vocabulary> FromJson(const Json& json, std::string_view file,
+                                             int64_t max_size);
 
   // Adds a piece under an id of its own; a piece that is there already must have that id.
   absl::Status Add(std::string_view piece, int64_t id, std::string_view file, int64_t max_size);

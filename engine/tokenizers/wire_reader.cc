@@ -1,4 +1,5 @@
-// Groups (wire types 3 and 4) are refused: no SentencePiece model has them, and they are the one recursive part.
+// Groups (wire types 3 and 4) are refused: no SentencePiece model has them, and they are the one
+// recursive part.
 #include "engine/tokenizers/wire_reader.h"
 
 #include <cstring>
@@ -27,7 +28,8 @@ bool WireReader::ReadVarint(uint64_t* value) {
 bool WireReader::ReadFixed(int bytes, uint64_t* value) {
   if (rest_.size() < static_cast<size_t>(bytes)) return false;
   *value = 0;
-  for (int i = 0; i < bytes; ++i) *value |= static_cast<uint64_t>(static_cast<uint8_t>(rest_[i])) << (8 * i);
+  for (int i = 0; i < bytes; ++i)
+    *value |= static_cast<uint64_t>(static_cast<uint8_t>(rest_[i])) << (8 * i);
   rest_.remove_prefix(static_cast<size_t>(bytes));
   return true;
 }

@@ -1,5 +1,6 @@
-// Just enough of the protocol buffer wire format to read a SentencePiece model: fields one after another, every length
-// checked. (libsentencepiece carries and exports a protobuf of its own, which aborts in a process that has gRPC's.)
+// Just enough of the protocol buffer wire format to read a SentencePiece model: fields one after
+// another, every length checked. (libsentencepiece carries and exports a protobuf of its own, which
+// aborts in a process that has gRPC's.)
 #pragma once
 
 #include <cstdint>
@@ -12,11 +13,11 @@ struct WireField {
   enum class Kind { kVarint, kFixed32, kFixed64, kBytes };
   uint32_t number = 0;
   Kind kind = Kind::kVarint;
-  uint64_t integer = 0;     // kVarint, kFixed32, kFixed64
-  std::string_view bytes;   // kBytes; borrows from the message
+  uint64_t integer = 0;    // kVarint, kFixed32, kFixed64
+  std::string_view bytes;  // kBytes; borrows from the message
 
   bool AsBool() const { return integer != 0; }
-  float AsFloat() const;    // of a kFixed32
+  float AsFloat() const;  // of a kFixed32
 };
 
 // Iterates over the fields of a serialized message.

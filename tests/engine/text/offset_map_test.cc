@@ -69,7 +69,8 @@ TEST(OffsetMap, GoesThereAndBackOnAnyText) {
         EXPECT_EQ(map.ToByte(map.FromByte(at)), at);
         if (at == text.size()) break;
         const uint32_t end = CodePointAt(text, at).end;
-        for (uint32_t inside = at + 1; inside < end; ++inside) EXPECT_EQ(map.FromByte(inside), map.FromByte(at));
+        for (uint32_t inside = at + 1; inside < end; ++inside)
+          EXPECT_EQ(map.FromByte(inside), map.FromByte(at));
         at = end;
       }
       EXPECT_EQ(map.ToByte(map.FromByte(at) + 1), std::nullopt);
@@ -90,9 +91,10 @@ TEST(IsValidUtf8, AcceptsWellFormedText) {
 }
 
 TEST(IsValidUtf8, RefusesIllFormedText) {
-  for (const char* text : {"\x80", "\xBF", "\xC0\x80", "\xC1\xBF", "\xC3", "\xC3(", "\xE0\x80\x80", "\xE0\x9F\xBF",
-                           "\xED\xA0\x80", "\xED\xBF\xBF", "\xE4\xB8", "\xF0\x80\x80\x80", "\xF0\x8F\xBF\xBF",
-                           "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xFF", "ok then \xF0\x9F\x98"}) {
+  for (const char* text :
+       {"\x80", "\xBF", "\xC0\x80", "\xC1\xBF", "\xC3", "\xC3(", "\xE0\x80\x80", "\xE0\x9F\xBF",
+        "\xED\xA0\x80", "\xED\xBF\xBF", "\xE4\xB8", "\xF0\x80\x80\x80", "\xF0\x8F\xBF\xBF",
+        "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xFF", "ok then \xF0\x9F\x98"}) {
     EXPECT_FALSE(IsValidUtf8(text));
   }
 }

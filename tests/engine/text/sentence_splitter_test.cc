@@ -18,7 +18,8 @@ using ::testing::ElementsAreArray;
 
 std::vector<std::string> Split(const std::string& text, const std::string& language) {
   std::vector<std::string> sentences;
-  for (const ByteSpan span : SplitSentences(text, language)) sentences.push_back(text.substr(span.begin, span.size()));
+  for (const ByteSpan span : SplitSentences(text, language))
+    sentences.push_back(text.substr(span.begin, span.size()));
   return sentences;
 }
 
@@ -33,7 +34,8 @@ void ExpectFoundAgain(const std::vector<Row>& rows) {
     std::string text;
     for (const std::string& sentence : row.sentences) text += (text.empty() ? "" : " ") + sentence;
     for (const std::string language : {row.language, ""}) {
-      EXPECT_THAT(Split(text, language), ElementsAreArray(row.sentences)) << "language '" << language << "': " << text;
+      EXPECT_THAT(Split(text, language), ElementsAreArray(row.sentences))
+          << "language '" << language << "': " << text;
     }
   }
 }
@@ -91,28 +93,40 @@ TEST(SplitSentences, French) {
 }
 
 TEST(SplitSentences, ChineseAndJapaneseNeedNoSpaces) {
-  EXPECT_THAT(Split("\u4F60\u597D\u3002\u4F60\u597D\u5417\uFF1F\u6211\u5F88\u597D\uFF01", "zh"),
-              ElementsAre("\u4F60\u597D\u3002", "\u4F60\u597D\u5417\uFF1F", "\u6211\u5F88\u597D\uFF01"));
-  EXPECT_THAT(Split("\u4ED6\u8BF4\uFF1A\u201C\u4F60\u597D\u3002\u201D\u6211\u8D70\u4E86\u3002", "zh"),
-              ElementsAre("\u4ED6\u8BF4\uFF1A\u201C\u4F60\u597D\u3002\u201D", "\u6211\u8D70\u4E86\u3002"));
+  EXPECT_THAT(
+      Split("\u4F60\u597D\u3002\u4F60\u597D\u5417\uFF1F\u6211\u5F88\u597D\uFF01", "zh"),
+      ElementsAre("\u4F60\u597D\u3002", "\u4F60\u597D\u5417\uFF1F", "\u6211\u5F88\u597D\uFF01"));
+  EXPECT_THAT(
+      Split("\u4ED6\u8BF4\uFF1A\u201C\u4F60\u597D\u3002\u201D\u6211\u8D70\u4E86\u3002", "zh"),
+      ElementsAre("\u4ED6\u8BF4\uFF1A\u201C\u4F60\u597D\u3002\u201D", "\u6211\u8D70\u4E86\u3002"));
   EXPECT_THAT(Split("\u4F60\u597D\u5417?\u6211\u5F88\u597D!\u518D\u89C1.", "zh"),
               ElementsAre("\u4F60\u597D\u5417?", "\u6211\u5F88\u597D!", "\u518D\u89C1."));
   EXPECT_THAT(Split("\u5706\u5468\u7387\u662F3.14\u3002\u5BF9\u3002", "zh"),
               ElementsAre("\u5706\u5468\u7387\u662F3.14\u3002", "\u5BF9\u3002"));
-  EXPECT_THAT(Split("\u300C\u306F\u3044\u3002\u300D\u3068\u8A00\u3063\u305F\u3002\u7D42\u308F\u308A\u3002", "ja"),
-              ElementsAre("\u300C\u306F\u3044\u3002\u300D\u3068\u8A00\u3063\u305F\u3002", "\u7D42\u308F\u308A\u3002"));
-  EXPECT_THAT(Split("\u300C\u306F\u3044\u3002\u300D\n\u300C\u3044\u3044\u3048\u3002\u300D", "ja"),
-              ElementsAre("\u300C\u306F\u3044\u3002\u300D", "\u300C\u3044\u3044\u3048\u3002\u300D"));
-  EXPECT_THAT(Split("\u3053\u308C\u306F\u672C\u3067\u3059\u3002\u305D\u308C\u306F\u9EBA\u3067\u3059\u3002", "ja"),
-              ElementsAre("\u3053\u308C\u306F\u672C\u3067\u3059\u3002", "\u305D\u308C\u306F\u9EBA\u3067\u3059\u3002"));
+  EXPECT_THAT(
+      Split("\u300C\u306F\u3044\u3002\u300D\u3068\u8A00\u3063\u305F\u3002\u7D42\u308F\u308A\u3002",
+            "ja"),
+      ElementsAre("\u300C\u306F\u3044\u3002\u300D\u3068\u8A00\u3063\u305F\u3002",
+                  "\u7D42\u308F\u308A\u3002"));
+  EXPECT_THAT(
+      Split("\u300C\u306F\u3044\u3002\u300D\n\u300C\u3044\u3044\u3048\u3002\u300D", "ja"),
+      ElementsAre("\u300C\u306F\u3044\u3002\u300D", "\u300C\u3044\u3044\u3048\u3002\u300D"));
+  EXPECT_THAT(
+      Split("\u3053\u308C\u306F\u672C\u3067\u3059\u3002\u305D\u308C\u306F\u9EBA\u3067\u3059\u3002",
+            "ja"),
+      ElementsAre("\u3053\u308C\u306F\u672C\u3067\u3059\u3002",
+                  "\u305D\u308C\u306F\u9EBA\u3067\u3059\u3002"));
 }
 
 TEST(SplitSentences, LineBreaksEndSentences) {
   EXPECT_THAT(Split("A Heading\n\nThe text. More\r\ntext\r\n\r\n- an item\n- another\n", "en"),
               ElementsAre("A Heading", "The text.", "More", "text", "- an item", "- another"));
   EXPECT_THAT(Split("1. First item\n2) Second. And more\na. Third\niv. Fourth\n2.1. Fifth", "en"),
-              ElementsAre("1. First item", "2) Second.", "And more", "a. Third", "iv. Fourth", "2.1. Fifth"));
-  EXPECT_THAT(Split("\u2022 One. Two\u2028Three\u2029Four\u0085" "Five", "en"),
+              ElementsAre("1. First item", "2) Second.", "And more", "a. Third", "iv. Fourth",
+                          "2.1. Fifth"));
+  EXPECT_THAT(Split("\u2022 One. Two\u2028Three\u2029Four\u0085"
+                    "Five",
+                    "en"),
               ElementsAre("\u2022 One.", "Two", "Three", "Four", "Five"));
   EXPECT_THAT(Split("...\n***\nText", "en"), ElementsAre("...", "***", "Text"));
 }
@@ -157,8 +171,10 @@ TEST(CutPoints, RanksClausesThenSpacesThenCharacters) {
   EXPECT_THAT(CutsOfRank("a, b 1,5 c", 0), ElementsAre("a,"));
   EXPECT_THAT(CutsOfRank("a, b  cd", 1), ElementsAre("a, ", "a, b  "));
   EXPECT_THAT(CutsOfRank("ab", 2), ElementsAre("a"));
-  EXPECT_THAT(CutsOfRank("x \u2013 y ; z : w", 0), ElementsAre("x \u2013", "x \u2013 y ;", "x \u2013 y ; z :"));
-  EXPECT_THAT(CutsOfRank("\u4F60\uFF0C\u597D\u3001\u5417", 0), ElementsAre("\u4F60\uFF0C", "\u4F60\uFF0C\u597D\u3001"));
+  EXPECT_THAT(CutsOfRank("x \u2013 y ; z : w", 0),
+              ElementsAre("x \u2013", "x \u2013 y ;", "x \u2013 y ; z :"));
+  EXPECT_THAT(CutsOfRank("\u4F60\uFF0C\u597D\u3001\u5417", 0),
+              ElementsAre("\u4F60\uFF0C", "\u4F60\uFF0C\u597D\u3001"));
 }
 
 TEST(CutPoints, KeepsWhatBelongsTogether) {

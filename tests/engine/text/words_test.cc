@@ -17,24 +17,29 @@ using ::testing::IsEmpty;
 
 std::vector<std::string> Texts(const std::string& text) {
   std::vector<std::string> words;
-  for (const Word& word : SplitWords(text)) words.push_back(text.substr(word.span.begin, word.span.size()));
+  for (const Word& word : SplitWords(text))
+    words.push_back(text.substr(word.span.begin, word.span.size()));
   return words;
 }
 
 TEST(SplitWords, CutsEnglish) {
   EXPECT_THAT(Texts("The cat, it seems, can't sleep."),
               ElementsAre("The", "cat", ",", "it", "seems", ",", "can't", "sleep", "."));
-  EXPECT_THAT(Texts("  3.14 or 1,000 (50%)  "), ElementsAre("3.14", "or", "1,000", "(", "50", "%", ")"));
+  EXPECT_THAT(Texts("  3.14 or 1,000 (50%)  "),
+              ElementsAre("3.14", "or", "1,000", "(", "50", "%", ")"));
   EXPECT_THAT(Texts("mother-in-law"), ElementsAre("mother", "-", "in", "-", "law"));
   EXPECT_THAT(Texts("\u201CGo!\u201D"), ElementsAre("\u201C", "Go", "!", "\u201D"));
 }
 
 TEST(SplitWords, SplitsFrenchElisions) {
-  EXPECT_THAT(Texts("L'homme qu'elle aime n'est pas d'ici."),
-              ElementsAre("L'", "homme", "qu'", "elle", "aime", "n'", "est", "pas", "d'", "ici", "."));
-  EXPECT_THAT(Texts("l\u2019\u00E9t\u00E9 jusqu\u2019au soir"), ElementsAre("l\u2019", "\u00E9t\u00E9", "jusqu\u2019", "au", "soir"));
+  EXPECT_THAT(
+      Texts("L'homme qu'elle aime n'est pas d'ici."),
+      ElementsAre("L'", "homme", "qu'", "elle", "aime", "n'", "est", "pas", "d'", "ici", "."));
+  EXPECT_THAT(Texts("l\u2019\u00E9t\u00E9 jusqu\u2019au soir"),
+              ElementsAre("l\u2019", "\u00E9t\u00E9", "jusqu\u2019", "au", "soir"));
   EXPECT_THAT(Texts("j't'aime"), ElementsAre("j'", "t'", "aime"));
-  EXPECT_THAT(Texts("aujourd'hui quelqu'un prud'homme"), ElementsAre("aujourd'hui", "quelqu'un", "prud'homme"));
+  EXPECT_THAT(Texts("aujourd'hui quelqu'un prud'homme"),
+              ElementsAre("aujourd'hui", "quelqu'un", "prud'homme"));
   EXPECT_THAT(Texts("\u00AB Viens ! \u00BB dit-il."),
               ElementsAre("\u00AB", "Viens", "!", "\u00BB", "dit", "-", "il", "."));
 }
@@ -45,10 +50,12 @@ TEST(SplitWords, LeavesEnglishApostrophesAlone) {
 }
 
 TEST(SplitWords, CutsChineseJapaneseAndThaiByDictionary) {
-  EXPECT_THAT(Texts("\u4F60\u597D\uFF0C\u4E16\u754C\u3002"), ElementsAre("\u4F60\u597D", "\uFF0C", "\u4E16\u754C", "\u3002"));
+  EXPECT_THAT(Texts("\u4F60\u597D\uFF0C\u4E16\u754C\u3002"),
+              ElementsAre("\u4F60\u597D", "\uFF0C", "\u4E16\u754C", "\u3002"));
   EXPECT_THAT(Texts("\u65E5\u672C\u8A9E\u3092\u52C9\u5F37\u3057\u307E\u3059"),
               ::testing::Contains("\u65E5\u672C\u8A9E"));
-  EXPECT_GT(Texts("\u0E2A\u0E27\u0E31\u0E2A\u0E14\u0E35\u0E0A\u0E32\u0E27\u0E42\u0E25\u0E01").size(), 1u);
+  EXPECT_GT(
+      Texts("\u0E2A\u0E27\u0E31\u0E2A\u0E14\u0E35\u0E0A\u0E32\u0E27\u0E42\u0E25\u0E01").size(), 1u);
 }
 
 TEST(SplitWords, KnowsPunctuation) {
@@ -83,7 +90,8 @@ TEST(SplitWords, HoldsItsPropertiesOnAnyText) {
       EXPECT_FALSE(IsWhiteSpace(CodePointBefore(text, word.span.end).value));
       for (uint32_t at = last; at < word.span.begin;) {
         const CodePoint c = CodePointAt(text, at);
-        EXPECT_TRUE(IsWhiteSpace(c.value) || IsInvisible(c.value)) << std::hex << static_cast<uint32_t>(c.value);
+        EXPECT_TRUE(IsWhiteSpace(c.value) || IsInvisible(c.value))
+            << std::hex << static_cast<uint32_t>(c.value);
         at = c.end;
       }
       last = word.span.end;
@@ -93,7 +101,8 @@ TEST(SplitWords, HoldsItsPropertiesOnAnyText) {
 
 TEST(AssignWords, TakesTheLargestOverlap) {
   const std::vector<Word> words = {{{0, 3}}, {{4, 8}}, {{8, 9}, true}};
-  const std::vector<ByteSpan> tokens = {{0, 2}, {2, 3}, {2, 7}, {3, 4}, {7, 9}, {9, 9}, {0, 0}, {9, 12}};
+  const std::vector<ByteSpan> tokens = {{0, 2}, {2, 3}, {2, 7}, {3, 4},
+                                        {7, 9}, {9, 9}, {0, 0}, {9, 12}};
   EXPECT_THAT(AssignWords(tokens, words), ElementsAre(0, 0, 1, -1, 1, -1, -1, -1));
   EXPECT_THAT(AssignWords({}, words), IsEmpty());
   EXPECT_THAT(AssignWords(tokens, {}), ElementsAre(-1, -1, -1, -1, -1, -1, -1, -1));

@@ -13,7 +13,8 @@ using ::testing::ElementsAre;
 
 std::vector<std::string> Slices(const DecodedText& decoded) {
   std::vector<std::string> slices;
-  for (const ByteSpan span : decoded.spans) slices.push_back(decoded.text.substr(span.begin, span.size()));
+  for (const ByteSpan span : decoded.spans)
+    slices.push_back(decoded.text.substr(span.begin, span.size()));
   return slices;
 }
 

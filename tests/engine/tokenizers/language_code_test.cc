@@ -9,10 +9,29 @@ TEST(ToLanguageCode, KnowsWhatCheckpointsWrite) {
   const struct {
     const char* name;
     const char* code;
-  } cases[] = {{"en", "en"},    {"fr", "fr"},      {"eng", "en"},     {"fra", "fr"},     {"fre", "fr"},   {"zho", "zh"},
-               {"gaa", "gaa"},  {"pt_BR", "pt-BR"}, {"zh-Hans", "zh-Hans"}, {"eng_Latn", "en-Latn"}, {"es-419", "es-419"},
-               {"ROMANCE", ""}, {"NORTH_EU", ""},  {"gem", ""},       {"mul", ""},       {"zlw", ""},     {"", ""},
-               {"e", ""},       {"engl", ""},      {"de+en", ""},     {"fr_", ""},       {"fr-!", ""},    {"\u00E9n", ""}};
+  } cases[] = {{"en", "en"},
+               {"fr", "fr"},
+               {"eng", "en"},
+               {"fra", "fr"},
+               {"fre", "fr"},
+               {"zho", "zh"},
+               {"gaa", "gaa"},
+               {"pt_BR", "pt-BR"},
+               {"zh-Hans", "zh-Hans"},
+               {"eng_Latn", "en-Latn"},
+               {"es-419", "es-419"},
+               {"ROMANCE", ""},
+               {"NORTH_EU", ""},
+               {"gem", ""},
+               {"mul", ""},
+               {"zlw", ""},
+               {"", ""},
+               {"e", ""},
+               {"engl", ""},
+               {"de+en", ""},
+               {"fr_", ""},
+               {"fr-!", ""},
+               {"\u00E9n", ""}};
   for (const auto& c : cases) EXPECT_EQ(ToLanguageCode(c.name), c.code) << c.name;
 }
 

@@ -65,7 +65,8 @@ TEST(MarianTokenizerGolden, EncodesAndDecodesSources) {
     EXPECT_THAT(encoded.ids(), ElementsAreArray(ids));
     std::vector<std::string> pieces, expected_pieces;
     for (const EncodedToken& token : encoded.tokens) pieces.push_back(token.piece);
-    for (const Json& token : c.Get("tokens")->Elements()) expected_pieces.push_back(*token.AsString());
+    for (const Json& token : c.Get("tokens")->Elements())
+      expected_pieces.push_back(*token.AsString());
     EXPECT_THAT(pieces, ElementsAreArray(expected_pieces));
     EXPECT_EQ(Decoded(ids, TextSide::kTarget, false), *c.GetString("decoded"));
     EXPECT_EQ(Decoded(ids, TextSide::kTarget, true), *c.GetString("decoded_with_special"));
@@ -79,7 +80,8 @@ TEST(MarianTokenizerGolden, EncodesAndDecodesTargets) {
   for (const Json& c : cases) {
     SCOPED_TRACE(*c.GetString("text"));
     const std::vector<int32_t> ids = Ids(*c.Get("ids"));
-    EXPECT_THAT(GoldenTokenizer().Encode(*c.GetString("text"), TextSide::kTarget).ids(), ElementsAreArray(ids));
+    EXPECT_THAT(GoldenTokenizer().Encode(*c.GetString("text"), TextSide::kTarget).ids(),
+                ElementsAreArray(ids));
     EXPECT_EQ(Decoded(ids, TextSide::kTarget, false), *c.GetString("decoded"));
   }
 }
@@ -158,7 +160,8 @@ TEST(MarianTokenizerSpans, HoldWhatThePieceSpells) {
     for (const EncodedToken& token : GoldenTokenizer().Encode(text, TextSide::kSource).tokens) {
       if (token.special || token.piece == "<unk>") continue;
       std::string spelt = token.piece;
-      if (spelt.compare(0, kSpaceSymbol.size(), kSpaceSymbol) == 0) spelt.erase(0, kSpaceSymbol.size());
+      if (spelt.compare(0, kSpaceSymbol.size(), kSpaceSymbol) == 0)
+        spelt.erase(0, kSpaceSymbol.size());
       if (spelt.empty()) continue;
       EXPECT_EQ(text.substr(token.span.begin, token.span.size()), spelt);
     }
@@ -168,13 +171,16 @@ TEST(MarianTokenizerSpans, HoldWhatThePieceSpells) {
 TEST(MarianTokenizerSpans, LeadThroughNormalisationAndLanguageCodes) {
   const std::string text = ">>fra<< The \uFB01x >>no<< \uFF26.\nA";
   std::vector<std::pair<std::string, std::string>> tokens;
-  for (const EncodedToken& token : GoldenTokenizer().Encode("\n" + text, TextSide::kSource).tokens) {
+  for (const EncodedToken& token :
+       GoldenTokenizer().Encode("\n" + text, TextSide::kSource).tokens) {
     tokens.emplace_back(token.piece, ("\n" + text).substr(token.span.begin, token.span.size()));
   }
-  // The line break stands in front, so the first code is no token; the greedy pattern reaches the last "<<".
+  // The line break stands in front, so the first code is no token; the greedy pattern reaches the
+  // last "<<".
   ASSERT_GE(tokens.size(), 5u);
-  EXPECT_THAT(tokens, ElementsAre(std::pair("\u2581", ""), std::pair("F", "\uFF26"), std::pair(".", "."),
-                                  std::pair("\u2581", "\n"), std::pair("A", "A"), std::pair("</s>", "")));
+  EXPECT_THAT(tokens,
+              ElementsAre(std::pair("\u2581", ""), std::pair("F", "\uFF26"), std::pair(".", "."),
+                          std::pair("\u2581", "\n"), std::pair("A", "A"), std::pair("</s>", "")));
   const EncodedText coded = GoldenTokenizer().Encode(">>fra<< The", TextSide::kSource);
   ASSERT_THAT(coded.ids(), ElementsAre(317, 7, 0));
   EXPECT_TRUE(coded.tokens[0].special);
@@ -184,8 +190,10 @@ TEST(MarianTokenizerSpans, LeadThroughNormalisationAndLanguageCodes) {
 
 TEST(MarianTokenizerSpans, DecodedSpansPutTogetherAreTheText) {
   std::vector<std::vector<int32_t>> sequences;
-  for (const std::string& text : AllTexts()) sequences.push_back(GoldenTokenizer().Encode(text, TextSide::kTarget).ids());
-  for (const Json& c : Golden().Get("decode_cases")->Elements()) sequences.push_back(Ids(*c.Get("ids")));
+  for (const std::string& text : AllTexts())
+    sequences.push_back(GoldenTokenizer().Encode(text, TextSide::kTarget).ids());
+  for (const Json& c : Golden().Get("decode_cases")->Elements())
+    sequences.push_back(Ids(*c.Get("ids")));
   sequences.push_back({-1, 320, 1 << 30, 7, INT32_MIN, 7});
   for (const std::vector<int32_t>& ids : sequences) {
     for (const bool keep_special : {false, true}) {
@@ -235,10 +243,13 @@ class Folder {
  public:
   explicit Folder(std::map<std::string, std::string> replaced) {
     static int count = 0;
-    path_ = ::testing::TempDir() + "marian_tokenizer_test_" + std::to_string(::getpid()) + "_" + std::to_string(count++);
+    path_ = ::testing::TempDir() + "marian_tokenizer_test_" + std::to_string(::getpid()) + "_" +
+            std::to_string(count++);
     std::filesystem::create_directories(path_);
-    for (const char* name : {"config.json", "tokenizer_config.json", "vocab.json", "source.spm", "target.spm"}) {
-      if (replaced.count(name) == 0) std::filesystem::copy_file(kGolden + "/model/" + name, path_ + "/" + name);
+    for (const char* name :
+         {"config.json", "tokenizer_config.json", "vocab.json", "source.spm", "target.spm"}) {
+      if (replaced.count(name) == 0)
+        std::filesystem::copy_file(kGolden + "/model/" + name, path_ + "/" + name);
     }
     for (const auto& [name, content] : replaced) {
       if (content != "-") std::ofstream(path_ + "/" + name, std::ios::binary) << content;
@@ -270,13 +281,16 @@ TEST(MarianTokenizerConfig, HasTransformersDefaults) {
     ASSERT_TRUE(tokenizer.ok()) << tokenizer.status();
     EXPECT_EQ((*tokenizer)->max_length(), 512);
     EXPECT_EQ((*tokenizer)->source_language(), "");
-    EXPECT_THAT((*tokenizer)->Encode("a<pad>b", TextSide::kSource).ids(), ElementsAre(8, 319, 22, 0));
+    EXPECT_THAT((*tokenizer)->Encode("a<pad>b", TextSide::kSource).ids(),
+                ElementsAre(8, 319, 22, 0));
   }
 }
 
 TEST(MarianTokenizerConfig, ReadsLimitsAndLanguages) {
   EXPECT_EQ(LoadWithConfig(R"({"model_max_length": 100})")->max_length(), 100);
-  EXPECT_EQ(LoadWithConfig(R"({"model_max_length": 1000000000000000019884624838656})")->max_length(), MarianTokenizer::kUnlimited);
+  EXPECT_EQ(
+      LoadWithConfig(R"({"model_max_length": 1000000000000000019884624838656})")->max_length(),
+      MarianTokenizer::kUnlimited);
   const auto tokenizer = LoadWithConfig(R"({"source_lang": "eng", "target_lang": "ROMANCE"})");
   EXPECT_EQ(tokenizer->source_language(), "en");
   EXPECT_EQ(tokenizer->target_language(), "");
@@ -292,7 +306,8 @@ TEST(MarianTokenizerConfig, TakesTokensAsObjectsAndAddedOnes) {
 TEST(MarianTokenizerConfig, CleansUpSpacesWhenTold) {
   const std::vector<int32_t> ids = {2, 174, 2, 3, 8, 2, 63};  // "▁" "O" "▁" "." "▁a" "▁" "?"
   const auto plain = LoadWithConfig("{}")->Decode(ids, TextSide::kTarget, false);
-  const auto cleaned = LoadWithConfig(R"({"clean_up_tokenization_spaces": true})")->Decode(ids, TextSide::kTarget, false);
+  const auto cleaned = LoadWithConfig(R"({"clean_up_tokenization_spaces": true})")
+                           ->Decode(ids, TextSide::kTarget, false);
   EXPECT_EQ(plain.text, "O . a ?");
   EXPECT_EQ(cleaned.text, "O. a?");
   EXPECT_EQ(cleaned.spans[3], (ByteSpan{1, 2}));
@@ -300,9 +315,10 @@ TEST(MarianTokenizerConfig, CleansUpSpacesWhenTold) {
 }
 
 TEST(MarianTokenizerConfig, KeepsSeparateVocabulariesApart) {
-  const Folder folder({{"tokenizer_config.json", R"({"separate_vocabs": true})"},
-                       {"vocab.json", R"({"</s>": 0, "<unk>": 1, "\u2581a": 2, "<pad>": 3})"},
-                       {"target_vocab.json", R"({"\u2581": 0, "a": 1, "\u2581a": 5, "<unk>": 3, "</s>": 4})"}});
+  const Folder folder(
+      {{"tokenizer_config.json", R"({"separate_vocabs": true})"},
+       {"vocab.json", R"({"</s>": 0, "<unk>": 1, "\u2581a": 2, "<pad>": 3})"},
+       {"target_vocab.json", R"({"\u2581": 0, "a": 1, "\u2581a": 5, "<unk>": 3, "</s>": 4})"}});
   const auto loaded = folder.Load();
   ASSERT_TRUE(loaded.ok()) << loaded.status();
   const Tokenizer& tokenizer = **loaded;
@@ -325,32 +341,60 @@ TEST(MarianTokenizerConfig, NamesWhatIsWrong) {
       {{{"source.spm", "-"}}, absl::StatusCode::kNotFound, {"source.spm"}},
       {{{"target.spm", "-"}}, absl::StatusCode::kNotFound, {"target.spm"}},
       {{{"vocab.json", "-"}}, absl::StatusCode::kNotFound, {"vocab.json"}},
-      {{{"tokenizer_config.json", R"({"separate_vocabs": true})"}}, absl::StatusCode::kNotFound, {"target_vocab.json"}},
+      {{{"tokenizer_config.json", R"({"separate_vocabs": true})"}},
+       absl::StatusCode::kNotFound,
+       {"target_vocab.json"}},
       {{{"source.spm", "not a model"}}, absl::StatusCode::kDataLoss, {"source.spm"}},
       {{{"vocab.json", "{"}}, absl::StatusCode::kDataLoss, {"vocab.json"}},
-      {{{"vocab.json", R"({"</s>": 0})"}, {"tokenizer_config.json", "{}"}}, absl::StatusCode::kDataLoss, {"vocab.json", "<unk>"}},
-      {{{"vocab.json", R"({"<unk>": 0})"}, {"tokenizer_config.json", "{}"}}, absl::StatusCode::kDataLoss, {"vocab.json", "</s>"}},
-      {{{"vocab.json", R"({"</s>": 0, "<unk>": 320})"}, {"tokenizer_config.json", "{}"}}, absl::StatusCode::kDataLoss, {"vocab.json", "<unk>", "320"}},
-      {{{"vocab.json", R"({"</s>": 0, "<unk>": 0})"}, {"tokenizer_config.json", "{}"}}, absl::StatusCode::kDataLoss, {"vocab.json", "<unk>"}},
+      {{{"vocab.json", R"({"</s>": 0})"}, {"tokenizer_config.json", "{}"}},
+       absl::StatusCode::kDataLoss,
+       {"vocab.json", "<unk>"}},
+      {{{"vocab.json", R"({"<unk>": 0})"}, {"tokenizer_config.json", "{}"}},
+       absl::StatusCode::kDataLoss,
+       {"vocab.json", "</s>"}},
+      {{{"vocab.json", R"({"</s>": 0, "<unk>": 320})"}, {"tokenizer_config.json", "{}"}},
+       absl::StatusCode::kDataLoss,
+       {"vocab.json", "<unk>", "320"}},
+      {{{"vocab.json", R"({"</s>": 0, "<unk>": 0})"}, {"tokenizer_config.json", "{}"}},
+       absl::StatusCode::kDataLoss,
+       {"vocab.json", "<unk>"}},
       {{{"tokenizer_config.json", "[]"}}, absl::StatusCode::kDataLoss, {"tokenizer_config.json"}},
-      {{{"tokenizer_config.json", R"({"eos_token": 3})"}}, absl::StatusCode::kDataLoss, {"tokenizer_config.json", "eos_token"}},
-      {{{"tokenizer_config.json", R"({"model_max_length": 0})"}}, absl::StatusCode::kDataLoss, {"model_max_length"}},
-      {{{"tokenizer_config.json", R"({"source_lang": 3})"}}, absl::StatusCode::kDataLoss, {"source_lang"}},
-      {{{"tokenizer_config.json", R"({"added_tokens_decoder": {"x": {}}})"}}, absl::StatusCode::kDataLoss, {"added_tokens_decoder"}},
-      {{{"tokenizer_config.json", R"({"added_tokens_decoder": {"7": {"content": "<x>", "special": true}}})"}},
-       absl::StatusCode::kDataLoss, {"tokenizer_config.json", "<x>", "7"}},
-      {{{"tokenizer_config.json", R"({"added_tokens_decoder": {"0": {"content": "</s>", "special": true, "lstrip": true}}})"}},
-       absl::StatusCode::kUnimplemented, {"lstrip"}},
+      {{{"tokenizer_config.json", R"({"eos_token": 3})"}},
+       absl::StatusCode::kDataLoss,
+       {"tokenizer_config.json", "eos_token"}},
+      {{{"tokenizer_config.json", R"({"model_max_length": 0})"}},
+       absl::StatusCode::kDataLoss,
+       {"model_max_length"}},
+      {{{"tokenizer_config.json", R"({"source_lang": 3})"}},
+       absl::StatusCode::kDataLoss,
+       {"source_lang"}},
+      {{{"tokenizer_config.json", R"({"added_tokens_decoder": {"x": {}}})"}},
+       absl::StatusCode::kDataLoss,
+       {"added_tokens_decoder"}},
+      {{{"tokenizer_config.json",
+         R"({"added_tokens_decoder": {"7": {"content": "<x>", "special": true}}})"}},
+       absl::StatusCode::kDataLoss,
+       {"tokenizer_config.json", "<x>", "7"}},
+      {{{"tokenizer_config.json",
+         R"({"added_tokens_decoder": {"0": {"content": "</s>", "special": true, "lstrip": true}}})"}},
+       absl::StatusCode::kUnimplemented,
+       {"lstrip"}},
       {{{"tokenizer_config.json", R"({"added_tokens_decoder": {"0": {"content": "</s>"}}})"}},
-       absl::StatusCode::kUnimplemented, {"special"}},
-      {{{"config.json", R"({"model_type": "t5"})"}}, absl::StatusCode::kUnimplemented, {"t5", "marian"}},
+       absl::StatusCode::kUnimplemented,
+       {"special"}},
+      {{{"config.json", R"({"model_type": "t5"})"}},
+       absl::StatusCode::kUnimplemented,
+       {"t5", "marian"}},
       {{{"config.json", "{}"}}, absl::StatusCode::kDataLoss, {"config.json", "model_type"}},
-      {{{"config.json", R"({"model_type": "marian", "vocab_size": "x"})"}}, absl::StatusCode::kDataLoss, {"config.json", "vocab_size"}},
+      {{{"config.json", R"({"model_type": "marian", "vocab_size": "x"})"}},
+       absl::StatusCode::kDataLoss,
+       {"config.json", "vocab_size"}},
   };
   for (const auto& c : cases) {
     const absl::Status status = Folder(c.replaced).Load().status();
     EXPECT_EQ(status.code(), c.code) << c.words[0] << ": " << status;
-    for (const std::string& word : c.words) EXPECT_THAT(std::string(status.message()), HasSubstr(word));
+    for (const std::string& word : c.words)
+      EXPECT_THAT(std::string(status.message()), HasSubstr(word));
   }
 }
 

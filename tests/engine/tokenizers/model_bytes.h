@@ -26,7 +26,9 @@ inline std::string BytesField(uint32_t number, std::string_view bytes) {
   return Varint(number << 3 | 2) + Varint(bytes.size()) + std::string(bytes);
 }
 
-inline std::string IntField(uint32_t number, uint64_t value) { return Varint(number << 3) + Varint(value); }
+inline std::string IntField(uint32_t number, uint64_t value) {
+  return Varint(number << 3) + Varint(value);
+}
 
 inline std::string FloatField(uint32_t number, float value) {
   std::string bits(4, '\0');
@@ -36,7 +38,8 @@ inline std::string FloatField(uint32_t number, float value) {
 
 // Types: 1 normal, 2 unknown, 3 control, 4 user-defined, 5 unused, 6 byte.
 inline std::string PieceField(std::string_view piece, float score, int type = 1) {
-  return BytesField(1, BytesField(1, piece) + FloatField(2, score) + IntField(3, static_cast<uint64_t>(type)));
+  return BytesField(
+      1, BytesField(1, piece) + FloatField(2, score) + IntField(3, static_cast<uint64_t>(type)));
 }
 
 }  // namespace attend

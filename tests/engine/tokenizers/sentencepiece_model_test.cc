@@ -49,15 +49,19 @@ std::vector<std::string> Texts(const std::vector<SentencePiece>& pieces) {
 // Texts put together at random from what is hard.
 std::vector<std::string> RandomTexts(int count) {
   const std::vector<std::string> parts = {
-      " ", "  ", "\n", "\t", "a", "b", "the ", "un ", "tion", "\u00E9", "e\u0301", "\u0301", "\uFB01", "\uFF21",
-      "\u4E2D", "\u3002", "\U0001F600", "\u200B", "\u200D", "\uFEFF", "\u00A0", "\u3000", "\u2581", "<", ">", "</s>",
-      "<unk>", std::string(1, '\0'), "\x07", "\u00DF", "\u00BD", "\uFDFA", "\uD55C", "\u1112", "\u1161", "'", "\u2019", ".",
-      ",", "\u2026", "\uFFFD", "\u2028", "\u0085", "\u00AD", "1", "23"};
+      " ",      "  ",     "\n",         "\t",      "a",      "b",      "the ",
+      "un ",    "tion",   "\u00E9",     "e\u0301", "\u0301", "\uFB01", "\uFF21",
+      "\u4E2D", "\u3002", "\U0001F600", "\u200B",  "\u200D", "\uFEFF", "\u00A0",
+      "\u3000", "\u2581", "<",          ">",       "</s>",   "<unk>",  std::string(1, '\0'),
+      "\x07",   "\u00DF", "\u00BD",     "\uFDFA",  "\uD55C", "\u1112", "\u1161",
+      "'",      "\u2019", ".",          ",",       "\u2026", "\uFFFD", "\u2028",
+      "\u0085", "\u00AD", "1",          "23"};
   std::mt19937 random(7);
   std::vector<std::string> texts;
   for (int i = 0; i < count; ++i) {
     std::string text;
-    for (int n = static_cast<int>(random() % 24); n >= 0; --n) text += parts[random() % parts.size()];
+    for (int n = static_cast<int>(random() % 24); n >= 0; --n)
+      text += parts[random() % parts.size()];
     texts.push_back(text);
   }
   return texts;
@@ -76,7 +80,8 @@ void ExpectSameAsOracle(const std::string& bytes, const std::vector<std::string>
     std::vector<std::string> pieces;
     for (size_t i = 0; i < ours.size(); ++i) {
       EXPECT_EQ(ours[i].piece, theirs[i].piece);
-      // Their ends are where the next piece begins; ours leave out characters that normalisation drops in between.
+      // Their ends are where the next piece begins; ours leave out characters that normalisation
+      // drops in between.
       EXPECT_EQ(ours[i].span.begin, theirs[i].begin);
       pieces.push_back(ours[i].piece);
     }
@@ -96,11 +101,14 @@ TEST(SentencePieceModel, GivesWhatLibsentencepieceGives) {
 }
 
 // A model with every type of piece and switch; ties between segmentations on purpose.
-std::string OddModel(bool add_dummy_prefix, bool remove_extra_whitespaces, bool whitespace_as_suffix, bool byte_fallback) {
-  std::string model = PieceField("<unk>", 0, 2) + PieceField("<s>", 0, 3) + PieceField("</s>", 0, 3) +
-                      PieceField("\u2581", -1) + PieceField("a", -2) + PieceField("b", -2) + PieceField("ab", -4) +
-                      PieceField("ba", -4) + PieceField("aba", -6) + PieceField("\u2581a", -3) + PieceField("a\u2581", -3) +
-                      PieceField("bb", -1, 5) + PieceField("the ", -1, 4) + PieceField("<x>", 0, 4) +
+std::string OddModel(bool add_dummy_prefix, bool remove_extra_whitespaces,
+                     bool whitespace_as_suffix, bool byte_fallback) {
+  std::string model = PieceField("<unk>", 0, 2) + PieceField("<s>", 0, 3) +
+                      PieceField("</s>", 0, 3) + PieceField("\u2581", -1) + PieceField("a", -2) +
+                      PieceField("b", -2) + PieceField("ab", -4) + PieceField("ba", -4) +
+                      PieceField("aba", -6) + PieceField("\u2581a", -3) +
+                      PieceField("a\u2581", -3) + PieceField("bb", -1, 5) +
+                      PieceField("the ", -1, 4) + PieceField("<x>", 0, 4) +
                       PieceField("\u00E9", -3.25f) + PieceField("e", -3) + PieceField(" ", -5);
   if (byte_fallback) {
     for (int byte = 0; byte < 256; ++byte) {
@@ -109,14 +117,16 @@ std::string OddModel(bool add_dummy_prefix, bool remove_extra_whitespaces, bool 
       model += PieceField(name, 0, 6);
     }
   }
-  model += BytesField(2, IntField(24, whitespace_as_suffix) + IntField(35, byte_fallback) + BytesField(44, " ?? "));
+  model += BytesField(
+      2, IntField(24, whitespace_as_suffix) + IntField(35, byte_fallback) + BytesField(44, " ?? "));
   model += BytesField(3, IntField(3, add_dummy_prefix) + IntField(4, remove_extra_whitespaces));
   return model;
 }
 
 TEST(SentencePieceModel, GivesTheSameForEverySwitch) {
   std::vector<std::string> texts = RandomTexts(300);
-  for (const char* text : {"abababa", "bbabbb", "the <x>the x", "  a  b  ", "a b ", "\u00E9e\u4E2D\u4E2D", "<0xE9><s>", "aa\u2581\u2581"}) {
+  for (const char* text : {"abababa", "bbabbb", "the <x>the x", "  a  b  ", "a b ",
+                           "\u00E9e\u4E2D\u4E2D", "<0xE9><s>", "aa\u2581\u2581"}) {
     texts.push_back(text);
   }
   for (int switches = 0; switches < 16; ++switches) {
@@ -131,15 +141,23 @@ TEST(SentencePieceModel, DecodesByteRunsAsTheLibraryDoes) {
   const auto oracle = SentencePieceOracle::Parse(bytes);
   ASSERT_NE(oracle, nullptr);
   const std::vector<std::vector<std::string>> cases = {
-      {"<0xE4>", "<0xB8>", "<0xAD>"}, {"<0xE4>", "<0xB8>"},         {"<0xE4>", "a", "<0xAD>"}, {"<0xFF>", "<0x41>"},
-      {"<s>", "\u2581a", "</s>"},     {"<unk>", "\u2581a", "\u2581"}, {"\u2581", "\u2581", "a"}, {"<0xED>", "<0xA0>", "<0x80>"},
-      {"zzz", "\u2581zz"},            {"<0xF0>", "<0x9F>", "<0x98>", "<0x80>", "<0xC3>"}};
+      {"<0xE4>", "<0xB8>", "<0xAD>"},
+      {"<0xE4>", "<0xB8>"},
+      {"<0xE4>", "a", "<0xAD>"},
+      {"<0xFF>", "<0x41>"},
+      {"<s>", "\u2581a", "</s>"},
+      {"<unk>", "\u2581a", "\u2581"},
+      {"\u2581", "\u2581", "a"},
+      {"<0xED>", "<0xA0>", "<0x80>"},
+      {"zzz", "\u2581zz"},
+      {"<0xF0>", "<0x9F>", "<0x98>", "<0x80>", "<0xC3>"}};
   for (const auto& pieces : cases) EXPECT_EQ(Joined(*model, pieces), oracle->Decode(pieces));
 }
 
 TEST(SentencePieceModel, PiecesOfOneCharacterShareItsBytes) {
   const auto model = ParseOrFail(ReadBytes(kModels[0]));
-  const std::vector<SentencePiece> pieces = model->Encode("x \uFB01n");  // the ligature becomes "f" and "i"
+  const std::vector<SentencePiece> pieces =
+      model->Encode("x \uFB01n");  // the ligature becomes "f" and "i"
   ASSERT_THAT(Texts(pieces), ElementsAre("\u2581", "x", "\u2581f", "in"));
   EXPECT_EQ(pieces[1].span, (ByteSpan{0, 1}));
   EXPECT_EQ(pieces[2].span, (ByteSpan{1, 5}));
@@ -148,12 +166,16 @@ TEST(SentencePieceModel, PiecesOfOneCharacterShareItsBytes) {
 
 TEST(SentencePieceModel, IllFormedTextBecomesReplacementCharacters) {
   const auto model = ParseOrFail(OddModel(true, true, false, false));
-  EXPECT_THAT(Texts(model->Encode("a\xFF" "a")), ElementsAre("\u2581a", "\uFFFD", "a"));
+  EXPECT_THAT(Texts(model->Encode("a\xFF"
+                                  "a")),
+              ElementsAre("\u2581a", "\uFFFD", "a"));
   const std::string bytes = ReadBytes(kModels[0]);
   ExpectSameAsOracle(bytes, {"\xFF", "a\xE4\xB8", "\xC3(", "\xED\xA0\x80", "\xF0\x9F\x98 x"});
 }
 
-absl::Status ParseError(const std::string& bytes) { return SentencePieceModel::Parse(bytes, "bad.spm").status(); }
+absl::Status ParseError(const std::string& bytes) {
+  return SentencePieceModel::Parse(bytes, "bad.spm").status();
+}
 
 TEST(SentencePieceModel, RefusesBrokenModelsByName) {
   const std::string unk = PieceField("<unk>", 0, 2), a = PieceField("a", -1);
@@ -177,13 +199,16 @@ TEST(SentencePieceModel, RefusesBrokenModelsByName) {
       {unk + BytesField(1, IntField(1, 3)), "wrong type"},
       {unk + IntField(1, 3), "not a SentencePiece model"},
       {unk + a + PieceField("<0x41>", 0, 6), "piece 2: not a byte piece"},
-      {unk + a + PieceField("<0x41>", 0, 6) + BytesField(2, IntField(35, 1)), "not every byte has a piece"},
+      {unk + a + PieceField("<0x41>", 0, 6) + BytesField(2, IntField(35, 1)),
+       "not every byte has a piece"},
       {unk + a + BytesField(2, "\xFF"), "trainer_spec is malformed"},
       {unk + a + BytesField(2, BytesField(44, "\xFF")), "unk_surface"},
       {unk + a + BytesField(3, "\xFF"), "normalizer_spec is malformed"},
       {unk + a + BytesField(3, BytesField(2, "abc")), "precompiled_charsmap"},
-      {unk + a + BytesField(3, BytesField(2, std::string("\xFF\xFF\xFF\x7F", 4) + "abcd")), "precompiled_charsmap"},
-      {unk + a + BytesField(3, BytesField(2, std::string("\x04\0\0\0", 4) + "abcdx")), "does not end with a NUL"},
+      {unk + a + BytesField(3, BytesField(2, std::string("\xFF\xFF\xFF\x7F", 4) + "abcd")),
+       "precompiled_charsmap"},
+      {unk + a + BytesField(3, BytesField(2, std::string("\x04\0\0\0", 4) + "abcdx")),
+       "does not end with a NUL"},
   };
   for (const auto& c : cases) {
     const absl::Status status = ParseError(c.bytes);
@@ -210,10 +235,12 @@ TEST(SentencePieceModel, LoadsFilesAndMissesThem) {
 }
 
 TEST(SentencePieceModel, SurvivesEveryCutAndManyFlippedBytes) {
-  // The pieces of a real model with its normalisation table, but few enough to try it thousands of times.
+  // The pieces of a real model with its normalisation table, but few enough to try it thousands of
+  // times.
   const std::string whole = OddModel(true, true, false, false);
   for (size_t size = 0; size < whole.size(); ++size) {
-    if (auto model = SentencePieceModel::Parse(whole.substr(0, size), "cut.spm"); model.ok()) (*model)->Encode("aba the b");
+    if (auto model = SentencePieceModel::Parse(whole.substr(0, size), "cut.spm"); model.ok())
+      (*model)->Encode("aba the b");
   }
   const std::string real = ReadBytes(kModels[0]);
   std::mt19937 random(11);
@@ -233,7 +260,8 @@ TEST(SentencePieceModel, SurvivesEveryCutAndManyFlippedBytes) {
       }
     }
   }
-  EXPECT_GT(loaded, 20) << "most flips land in the normalisation table, which is not parsed at load";
+  EXPECT_GT(loaded, 20)
+      << "most flips land in the normalisation table, which is not parsed at load";
 }
 
 }  // namespace

@@ -12,12 +12,16 @@ class Oracle : public SentencePieceOracle {
 
   std::vector<OraclePiece> Encode(const std::string& text) const override {
     std::vector<OraclePiece> pieces;
-    const sentencepiece::ImmutableSentencePieceText encoded = processor_.EncodeAsImmutableProto(text);
-    for (const auto& piece : encoded.pieces()) pieces.push_back({piece.piece(), piece.begin(), piece.end()});
+    const sentencepiece::ImmutableSentencePieceText encoded =
+        processor_.EncodeAsImmutableProto(text);
+    for (const auto& piece : encoded.pieces())
+      pieces.push_back({piece.piece(), piece.begin(), piece.end()});
     return pieces;
   }
 
-  std::string Decode(const std::vector<std::string>& pieces) const override { return processor_.DecodePieces(pieces); }
+  std::string Decode(const std::vector<std::string>& pieces) const override {
+    return processor_.DecodePieces(pieces);
+  }
 
  private:
   sentencepiece::SentencePieceProcessor processor_;

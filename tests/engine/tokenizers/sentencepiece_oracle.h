@@ -1,5 +1,6 @@
-// libsentencepiece, to compare with. Its header redefines absl::string_view, so it stays in a file of its own; the
-// library exports a protobuf that clashes with gRPC's, so it stays out of every program but this test.
+// libsentencepiece, to compare with. Its header redefines absl::string_view, so it stays in a file
+// of its own; the library exports a protobuf that clashes with gRPC's, so it stays out of every
+// program but this test.
 #pragma once
 
 #include <cstdint>

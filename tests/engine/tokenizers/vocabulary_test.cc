@@ -32,9 +32,10 @@ TEST(Vocabulary, RefusesBadIdsByName) {
   const struct {
     const char* text;
     const char* message;
-  } cases[] = {{R"({"a": 0, "b": 0})", "is also that of"},  {R"({"a": -1})", "id -1 is not in [0, 10)"},
-               {R"({"a": 10})", "id 10 is not in [0, 10)"}, {R"({"a": "0"})", "expected an integer"},
-               {R"({"a": 0.5})", "expected an integer"},    {R"(["a"])", "expected an object"}};
+  } cases[] = {
+      {R"({"a": 0, "b": 0})", "is also that of"},  {R"({"a": -1})", "id -1 is not in [0, 10)"},
+      {R"({"a": 10})", "id 10 is not in [0, 10)"}, {R"({"a": "0"})", "expected an integer"},
+      {R"({"a": 0.5})", "expected an integer"},    {R"(["a"])", "expected an object"}};
   for (const auto& c : cases) {
     const absl::Status status = Parse(c.text).status();
     EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << status;

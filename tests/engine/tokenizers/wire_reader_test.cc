@@ -11,7 +11,8 @@ namespace {
 
 TEST(WireReader, ReadsEveryKindOfField) {
   const std::string message = IntField(1, 300) + FloatField(2, -1.5f) + BytesField(3, "abc") +
-                              Varint(4 << 3 | 1) + std::string("\x01\0\0\0\0\0\0\x80", 8) + IntField(5, UINT64_MAX);
+                              Varint(4 << 3 | 1) + std::string("\x01\0\0\0\0\0\0\x80", 8) +
+                              IntField(5, UINT64_MAX);
   WireReader reader(message);
   WireField field;
   ASSERT_TRUE(reader.Next(&field));
@@ -32,14 +33,15 @@ TEST(WireReader, ReadsEveryKindOfField) {
 
 TEST(WireReader, StopsAtMalformedFields) {
   for (const std::string& message : {
-           std::string("\x80"),                          // tag cut short
-           std::string("\x08"),                          // no value
+           std::string("\x80"),                                              // tag cut short
+           std::string("\x08"),                                              // no value
            std::string("\x08\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x01"),  // varint without end
-           std::string("\x12\x05" "abc"),                // longer than the rest
-           std::string("\x15\x01\x02"),                  // half a fixed32
-           std::string("\x0B\x0C"),                      // a group
-           std::string("\x0F"),                          // wire type 7
-           std::string(1, '\0'),                         // field 0
+           std::string("\x12\x05"
+                       "abc"),           // longer than the rest
+           std::string("\x15\x01\x02"),  // half a fixed32
+           std::string("\x0B\x0C"),      // a group
+           std::string("\x0F"),          // wire type 7
+           std::string(1, '\0'),         // field 0
        }) {
     WireReader reader(message);
     WireField field;
