@@ -11,7 +11,7 @@
 namespace attend::server {
 namespace {
 
-constexpr size_t kMaxMessageBytes = 1024;
+constexpr size_t kMaxMessageBytes = 512;
 constexpr size_t kMaxValueBytes = 256;
 constexpr size_t kMaxMetadataEntries = 8;
 

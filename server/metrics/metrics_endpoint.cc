@@ -3,8 +3,14 @@
 #include "server/metrics/metrics_endpoint.h"
 
 #include <CivetServer.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
+#include <atomic>
+#include <chrono>
 #include <exception>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -49,6 +55,17 @@ class ProbePage final : public CivetHandler {
   std::function<bool()> is_well_;
 };
 
+void Connect(int port) {
+  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return;
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<uint16_t>(port));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  ::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address));
+  ::close(fd);
+}
+
 }  // namespace
 
 struct MetricsEndpoint::State {
@@ -80,7 +97,20 @@ absl::StatusOr<std::unique_ptr<MetricsEndpoint>> MetricsEndpoint::Start(const st
 }
 
 MetricsEndpoint::MetricsEndpoint(std::unique_ptr<State> state) : state_(std::move(state)) {}
-MetricsEndpoint::~MetricsEndpoint() = default;
+
+// civetweb looks up only when somebody connects, or every two seconds; so somebody connects.
+MetricsEndpoint::~MetricsEndpoint() {
+  std::atomic<bool> stopped{false};
+  std::thread knock([&stopped, port = state_->port] {
+    for (int i = 0; i < 100 && !stopped; ++i) {
+      Connect(port);
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+  });
+  state_->server.reset();
+  stopped = true;
+  knock.join();
+}
 
 int MetricsEndpoint::port() const { return state_->port; }
 

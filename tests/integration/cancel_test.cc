@@ -1,0 +1,164 @@
+// What the server does when nobody waits for an answer any more: the engine must be idle soon after.
+#include <chrono>
+#include <thread>
+
+#include "gtest/gtest.h"
+#include "tests/integration/server_under_test.h"
+
+namespace attend::server {
+namespace {
+
+namespace v1 = attend::v1;
+
+// Work for many seconds: long outputs, all beams, many sentences.
+v1::TranslateRequest HeavyRequest() {
+  std::string text;
+  for (int i = 0; i < 150; ++i) text += "The cat sat on the mat and my brother reads the question to the children. ";
+  v1::TranslateRequest request = TranslateOf({text});
+  for (int i = 0; i < 15; ++i) request.add_texts(text);
+  v1::DecodingOptions& decoding = *request.mutable_config()->mutable_decoding();
+  decoding.set_beam_size(8);
+  decoding.set_min_output_tokens(60);
+  decoding.set_max_output_tokens(100);
+  return request;
+}
+
+v1::StreamTranslateRequest HeavyStream() {
+  v1::StreamTranslateRequest request;
+  *request.mutable_config() = HeavyRequest().config();
+  request.mutable_config()->mutable_decoding()->set_beam_size(1);
+  for (int i = 0; i < 10; ++i) request.mutable_text()->append(HeavyRequest().texts(0));
+  return request;
+}
+
+void ExpectIdle(const ServerUnderTest& server) {
+  EXPECT_TRUE(server.WaitForMetric("attend_active_sequences", {{"model", "tiny"}}, 0));
+  EXPECT_TRUE(server.WaitForMetric("attend_queue_items", {{"model", "tiny"}}, 0));
+  EXPECT_TRUE(server.WaitForMetric("attend_kv_cache_bytes", {{"model", "tiny"}}, 0));
+  EXPECT_TRUE(server.WaitForMetric("attend_requests_in_flight", {{"method", "Translate"}}, 0));
+  EXPECT_TRUE(server.WaitForMetric("attend_requests_in_flight", {{"method", "StreamTranslate"}}, 0));
+}
+
+double Cancelled(const ServerUnderTest& server, const std::string& cause) {
+  double sum = 0;
+  for (const char* stage : {"queued", "encode", "decode"}) {
+    sum += server.MetricValue("attend_cancelled_total", {{"model", "tiny"}, {"cause", cause}, {"stage", stage}});
+  }
+  return sum;
+}
+
+TEST(CancelTest, AClientThatGoesAwayMidStreamFreesTheEngine) {
+  ServerUnderTest server;
+  grpc::ClientContext context;
+  auto reader = server.translation->StreamTranslate(&context, HeavyStream());
+  v1::StreamTranslateResponse response;
+  ASSERT_TRUE(reader->Read(&response));
+  EXPECT_TRUE(response.has_delta());
+  context.TryCancel();
+  while (reader->Read(&response)) {
+  }
+  EXPECT_EQ(reader->Finish().error_code(), grpc::StatusCode::CANCELLED);
+  ExpectIdle(server);
+  EXPECT_GT(Cancelled(server, "client"), 0);
+  EXPECT_GT(server.MetricValue("attend_wasted_tokens_total", {{"model", "tiny"}, {"cause", "client"}}), 0) << server.server().MetricsText();
+}
+
+TEST(CancelTest, UnaryCallsToo) {
+  ServerUnderTest server;
+  grpc::ClientContext context;
+  std::thread caller([&] {
+    v1::TranslateResponse response;
+    EXPECT_EQ(server.translation->Translate(&context, HeavyRequest(), &response).error_code(),
+              grpc::StatusCode::CANCELLED);
+  });
+  EXPECT_TRUE(server.WaitForMetric("attend_requests_in_flight", {{"method", "Translate"}}, 1));
+  context.TryCancel();
+  caller.join();
+  ExpectIdle(server);
+}
+
+TEST(DeadlineTest, TheClientsDeadlineStopsTheEngine) {
+  ServerUnderTest server;
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + std::chrono::milliseconds(150));
+  v1::TranslateResponse response;
+  EXPECT_EQ(server.translation->Translate(&context, HeavyRequest(), &response).error_code(),
+            grpc::StatusCode::DEADLINE_EXCEEDED);
+  ExpectIdle(server);
+  EXPECT_GT(Cancelled(server, "deadline"), 0);
+}
+
+TEST(DeadlineTest, ACallWithoutOneGetsTheServers) {
+  ServerOptions options = TinyOptions();
+  options.rpc.default_deadline = absl::Milliseconds(100);
+  ServerUnderTest server(options);
+  grpc::ClientContext context;
+  v1::TranslateResponse response;
+  const CallError error = ErrorOf(server.translation->Translate(&context, HeavyRequest(), &response));
+  EXPECT_EQ(Summary(error), "DEADLINE_EXCEEDED DEADLINE_EXCEEDED");
+  ExpectIdle(server);
+}
+
+TEST(SlowReaderTest, AStreamThatIsNotReadIsCancelled) {
+  ServerOptions options = TinyOptions();
+  options.rpc.slow_reader_timeout = absl::Milliseconds(300);
+  ServerUnderTest server(options);
+  v1::StreamAttentionRequest request;
+  request.set_model("models/tiny");
+  for (int i = 0; i < 15; ++i) request.mutable_source()->append("cat sat mat ");
+  request.set_target(request.source());
+  for (const v1::AttentionKind kind :
+       {v1::ATTENTION_KIND_CROSS, v1::ATTENTION_KIND_ENCODER_SELF, v1::ATTENTION_KIND_DECODER_SELF}) {
+    request.mutable_selection()->add_kinds(kind);
+  }
+  request.mutable_selection()->set_reduction(v1::ATTENTION_REDUCTION_NONE);
+  // Small, fixed flow-control windows: what the client does not read stays with the server.
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+  arguments.SetInt(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, 65535);
+  auto stub = v1::AttentionService::NewStub(
+      grpc::CreateCustomChannel(server.address(), grpc::InsecureChannelCredentials(), arguments));
+  grpc::ClientContext context;
+  auto reader = stub->StreamAttention(&context, request);
+  EXPECT_TRUE(server.WaitForMetric("attend_slow_readers_total", {{"method", "StreamAttention"}}, 1));
+  EXPECT_TRUE(server.WaitForMetric("attend_requests_in_flight", {{"method", "StreamAttention"}}, 0));
+  v1::StreamAttentionResponse part;
+  bool complete = false;
+  while (reader->Read(&part)) complete = part.has_usage();
+  EXPECT_FALSE(complete);
+  EXPECT_FALSE(reader->Finish().ok());
+}
+
+TEST(QueueTest, AFullQueueSaysWhenToRetry) {
+  ServerOptions options = TinyOptions();
+  options.scheduler.queue_capacity_tokens = 64;
+  options.scheduler.max_batch_rows = 8;
+  ServerUnderTest server(options);
+  // One call keeps the rows and the queue busy.
+  grpc::ClientContext busy_context;
+  std::thread busy([&] {
+    v1::TranslateResponse response;
+    server.translation->Translate(&busy_context, HeavyRequest(), &response);
+  });
+  EXPECT_TRUE(server.WaitForMetric("attend_requests_in_flight", {{"method", "Translate"}}, 1));
+  bool refused = false;
+  for (int i = 0; i < 200 && !refused; ++i) {
+    grpc::ClientContext context;
+    v1::TranslateResponse response;
+    const grpc::Status status = server.translation->Translate(
+        &context, TranslateOf({"My brother reads the question to the children and to the cat on the mat."}), &response);
+    if (status.ok()) continue;
+    const CallError error = ErrorOf(status);
+    EXPECT_EQ(Summary(error), "RESOURCE_EXHAUSTED QUEUE_FULL");
+    EXPECT_TRUE(error.has_retry);
+    EXPECT_EQ(context.GetServerTrailingMetadata().count("grpc-retry-pushback-ms"), 1u);
+    refused = true;
+  }
+  EXPECT_TRUE(refused);
+  EXPECT_GT(server.MetricValue("attend_refused_total", {{"model", "tiny"}, {"reason", "queue_full"}}), 0);
+  busy_context.TryCancel();
+  busy.join();
+}
+
+}  // namespace
+}  // namespace attend::server

@@ -1,0 +1,186 @@
+// The real program as a service manager sees it: flags, port file, signals, exit codes.
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+#include <thread>
+
+#include "attend/v1/translation.grpc.pb.h"
+#include "gmock/gmock.h"
+#include "grpcpp/grpcpp.h"
+#include "gtest/gtest.h"
+
+namespace attend::server {
+namespace {
+
+namespace v1 = attend::v1;
+using ::testing::HasSubstr;
+
+constexpr char kModel[] = ATTEND_SOURCE_DIR "/tests/golden/marian_tiny/model";
+
+std::string ReadAll(const std::string& path) {
+  std::ifstream file(path);
+  std::stringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+// The program as a child; its output goes to a file in a folder of its own.
+class Program {
+ public:
+  explicit Program(std::vector<std::string> flags) {
+    char pattern[] = "/tmp/attend_process_test_XXXXXX";
+    folder_ = ::mkdtemp(pattern);
+    flags.insert(flags.begin(), ATTEND_BINARY_DIR "/bin/attend-server");
+    std::vector<char*> arguments;
+    for (std::string& flag : flags) arguments.push_back(flag.data());
+    arguments.push_back(nullptr);
+    const std::string output = folder_ + "/output", ports = folder_ + "/ports";
+    pid_ = ::fork();
+    if (pid_ == 0) {
+      const int fd = ::open(output.c_str(), O_CREAT | O_WRONLY | O_TRUNC, 0600);
+      ::dup2(fd, 1);
+      ::dup2(fd, 2);
+      ::setenv("ATTEND_PORT_FILE", ports.c_str(), 1);
+      ::execv(arguments[0], arguments.data());
+      ::_exit(127);
+    }
+  }
+  ~Program() {
+    if (pid_ > 0) {
+      ::kill(pid_, SIGKILL);
+      Wait();
+    }
+    ::unlink((folder_ + "/output").c_str());
+    ::unlink((folder_ + "/ports").c_str());
+    ::rmdir(folder_.c_str());
+  }
+
+  void Signal(int signal) const { ::kill(pid_, signal); }
+  // Exit code, or -signal; -1000 when it does not end within half a minute.
+  int Wait() {
+    for (int i = 0; i < 3000; ++i) {
+      int status = 0;
+      if (::waitpid(pid_, &status, WNOHANG) == pid_) {
+        pid_ = 0;
+        return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    return -1000;
+  }
+  std::string output() const { return ReadAll(folder_ + "/output"); }
+  // "127.0.0.1:PORT" once the port file is there.
+  std::string address() const {
+    for (int i = 0; i < 1000; ++i) {
+      const std::string ports = ReadAll(folder_ + "/ports");
+      if (ports.rfind("grpc=", 0) == 0) return "127.0.0.1:" + ports.substr(5, ports.find('\n') - 5);
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    return "";
+  }
+  std::unique_ptr<v1::TranslationService::Stub> Stub() const {
+    return v1::TranslationService::NewStub(grpc::CreateChannel(address(), grpc::InsecureChannelCredentials()));
+  }
+
+ private:
+  std::string folder_;
+  pid_t pid_ = 0;
+};
+
+std::vector<std::string> Flags(std::vector<std::string> more = {}) {
+  std::vector<std::string> flags = {"--listen", "127.0.0.1:0", "--metrics-address", "127.0.0.1:0"};
+  flags.insert(flags.end(), more.begin(), more.end());
+  return flags;
+}
+
+grpc::Status Translate(v1::TranslationService::Stub* stub, int sentences, v1::TranslateResponse* response) {
+  v1::TranslateRequest request;
+  request.add_texts();
+  for (int i = 0; i < sentences; ++i) request.mutable_texts(0)->append("The cat sat on the mat. ");
+  if (sentences > 1) {
+    request.mutable_config()->mutable_decoding()->set_beam_size(8);
+    request.mutable_config()->mutable_decoding()->set_min_output_tokens(60);
+  }
+  grpc::ClientContext context;
+  context.set_wait_for_ready(true);
+  context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(60));
+  return stub->Translate(&context, request, response);
+}
+
+// Until the model serves.
+void WaitUntilServing(v1::TranslationService::Stub* stub) {
+  v1::TranslateResponse response;
+  for (int i = 0; i < 1000; ++i) {
+    if (Translate(stub, 1, &response).ok()) return;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  FAIL() << "the server never served";
+}
+
+TEST(ProcessTest, SigtermLetsRunningCallsEndAndExitsWithZero) {
+  Program program(Flags({"--model", std::string("tiny=") + kModel, "--log-format", "json"}));
+  auto stub = program.Stub();
+  WaitUntilServing(stub.get());
+  std::thread caller([&] {
+    v1::TranslateResponse response;
+    const grpc::Status status = Translate(stub.get(), 100, &response);
+    EXPECT_TRUE(status.ok()) << status.error_message();
+  });
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  program.Signal(SIGTERM);
+  caller.join();
+  EXPECT_EQ(program.Wait(), 0);
+}
+
+TEST(ProcessTest, SigintWorksTheSameAndTheLogIsJson) {
+  Program program(Flags({"--model", std::string("tiny=") + kModel, "--log-format", "json"}));
+  auto stub = program.Stub();
+  WaitUntilServing(stub.get());
+  program.Signal(SIGINT);
+  EXPECT_EQ(program.Wait(), 0);
+}
+
+TEST(ProcessTest, ASecondSignalEndsAtOnce) {
+  Program program(Flags({"--model", std::string("tiny=") + kModel, "--drain-delay", "60s"}));
+  auto stub = program.Stub();
+  WaitUntilServing(stub.get());
+  program.Signal(SIGTERM);
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  program.Signal(SIGTERM);
+  EXPECT_EQ(program.Wait(), 1);
+}
+
+TEST(ProcessTest, OneGoodModelIsEnoughAndNoneIsNot) {
+  Program one(Flags({"--model", std::string("tiny=") + kModel, "--model", "broken=/nonexistent"}));
+  auto stub = one.Stub();
+  WaitUntilServing(stub.get());
+  one.Signal(SIGTERM);
+  EXPECT_EQ(one.Wait(), 0);
+
+  Program none(Flags({"--model", "broken=/nonexistent", "--log-format", "text"}));
+  EXPECT_EQ(none.Wait(), 1);
+}
+
+TEST(ProcessTest, WrongFlagsEndWithTwoAndSayWhy) {
+  Program nothing({});
+  EXPECT_EQ(nothing.Wait(), 2);
+  EXPECT_THAT(nothing.output(), HasSubstr("--models-dir"));
+  Program wrong(Flags({"--model", kModel, "--queue-tokens", "-5"}));
+  EXPECT_EQ(wrong.Wait(), 2);
+  EXPECT_THAT(wrong.output(), HasSubstr("queue-tokens"));
+  Program version({"--version"});
+  EXPECT_EQ(version.Wait(), 0);
+  EXPECT_THAT(version.output(), HasSubstr("attend-server 0."));
+  Program help({"--help"});
+  EXPECT_EQ(help.Wait(), 0);
+  EXPECT_THAT(help.output(), HasSubstr("ATTEND_KV_CACHE_MB"));
+}
+
+}  // namespace
+}  // namespace attend::server

@@ -1,0 +1,121 @@
+#include "server/server_options.h"
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace attend::server {
+namespace {
+
+using ::testing::HasSubstr;
+
+using Parsed = std::variant<ServerOptions, PrintAndExit>;
+
+absl::StatusOr<Parsed> Parse(std::vector<const char*> arguments) {
+  arguments.insert(arguments.begin(), "attend-server");
+  return ParseServerOptions(static_cast<int>(arguments.size()), arguments.data());
+}
+
+ServerOptions Good(const std::vector<const char*>& arguments) {
+  absl::StatusOr<Parsed> parsed = Parse(arguments);
+  EXPECT_TRUE(parsed.ok()) << parsed.status();
+  return parsed.ok() ? std::get<ServerOptions>(*parsed) : ServerOptions();
+}
+
+std::string Error(const std::vector<const char*>& arguments) {
+  return std::string(Parse(arguments).status().message());
+}
+
+TEST(ServerOptionsTest, Defaults) {
+  const ServerOptions options = Good({"--model", "models/en-fr"});
+  EXPECT_EQ(options.listen, "0.0.0.0:50051");
+  EXPECT_EQ(options.metrics_address, "0.0.0.0:9464");
+  ASSERT_EQ(options.models.size(), 1u);
+  EXPECT_EQ(options.models[0].name, "en-fr");
+  EXPECT_EQ(options.limits.max_texts, 64);
+  EXPECT_EQ(options.rpc.max_message_bytes, 4 * 1024 * 1024);
+  EXPECT_EQ(options.rpc.default_deadline, absl::Seconds(60));
+  EXPECT_EQ(options.rpc.connection_age, absl::Minutes(30));
+  EXPECT_EQ(options.drain_timeout, absl::Seconds(30));
+  EXPECT_EQ(options.scheduler.kv_cache_bytes, int64_t{512} << 20);
+  EXPECT_TRUE(options.rpc.reflection);
+}
+
+TEST(ServerOptionsTest, FlagsAndTheirEnvironment) {
+  ::setenv("ATTEND_QUEUE_TOKENS", "123", 1);
+  ::setenv("ATTEND_DRAIN_DELAY", "1500ms", 1);
+  ::setenv("ATTEND_MODEL", "a=/one,b=/two", 1);
+  ServerOptions options = Good({});
+  EXPECT_EQ(options.scheduler.queue_capacity_tokens, 123);
+  EXPECT_EQ(options.drain_delay, absl::Milliseconds(1500));
+  ASSERT_EQ(options.models.size(), 2u);
+  EXPECT_EQ(options.models[1].name, "b");
+  EXPECT_EQ(options.models[1].directory, "/two");
+  EXPECT_EQ(Good({"--queue-tokens", "7"}).scheduler.queue_capacity_tokens, 7) << "the flag wins";
+  ::setenv("ATTEND_QUEUE_TOKENS", "many", 1);
+  EXPECT_FALSE(Parse({}).ok());
+  ::unsetenv("ATTEND_QUEUE_TOKENS");
+  ::unsetenv("ATTEND_DRAIN_DELAY");
+  ::unsetenv("ATTEND_MODEL");
+  options = Good({"--model=x=/m", "--metrics-address=off", "--reflection=off", "--log-format=json", "--log-level=error",
+                  "--kv-cache-mb=2"});
+  EXPECT_EQ(options.metrics_address, "");
+  EXPECT_FALSE(options.rpc.reflection);
+  EXPECT_EQ(options.log_format, LogFormat::kJson);
+  EXPECT_EQ(options.log_level, LogLevel::kError);
+  EXPECT_EQ(options.scheduler.kv_cache_bytes, 2 << 20);
+}
+
+TEST(ServerOptionsTest, ErrorsNameTheFlag) {
+  EXPECT_THAT(Error({}), HasSubstr("--models-dir"));
+  EXPECT_THAT(Error({"--model", "m", "--listen", "nonsense"}), HasSubstr("--listen"));
+  EXPECT_THAT(Error({"--model", "m", "--listen", "h:99999"}), HasSubstr("--listen"));
+  EXPECT_THAT(Error({"--model", "m", "--metrics-address", "h:x"}), HasSubstr("--metrics-address"));
+  EXPECT_THAT(Error({"--model", "m", "--drain-timeout", "soon"}), HasSubstr("--drain-timeout"));
+  EXPECT_THAT(Error({"--model", "m", "--drain-timeout", "-1s"}), HasSubstr("--drain-timeout"));
+  EXPECT_THAT(Error({"--model", "m", "--default-deadline", "0s"}), HasSubstr("--default-deadline"));
+  EXPECT_THAT(Error({"--model", "m", "--threads", "0"}), HasSubstr("--threads"));
+  EXPECT_THAT(Error({"--model", "m", "--max-texts", "1e9"}), HasSubstr("--max-texts"));
+  EXPECT_THAT(Error({"--model", "m", "--log-level", "loud"}), HasSubstr("--log-level"));
+  EXPECT_THAT(Error({"--model", "m", "--no-such-flag"}), HasSubstr("--no-such-flag"));
+  EXPECT_THAT(Error({"--model", "a=/x", "--model", "a=/y"}), HasSubstr("given twice"));
+  EXPECT_THAT(Error({"--model", "/some/bad name"}), HasSubstr("NAME="));
+  EXPECT_THAT(Error({"--models-dir", "/nonexistent"}), HasSubstr("--models-dir"));
+}
+
+TEST(ServerOptionsTest, FindsModelFolders) {
+  const std::filesystem::path folder = std::filesystem::path(::testing::TempDir()) / "models_dir";
+  for (const char* name : {"zz", "aa"}) {
+    std::filesystem::create_directories(folder / name);
+    std::ofstream(folder / name / "config.json") << "{}";
+  }
+  std::filesystem::create_directories(folder / "not-a-model");
+  const ServerOptions options = Good({"--models-dir", folder.c_str()});
+  ASSERT_EQ(options.models.size(), 2u);
+  EXPECT_EQ(options.models[0].name, "aa");
+  EXPECT_EQ(options.models[1].name, "zz");
+  std::filesystem::remove_all(folder / "aa");
+  std::filesystem::remove_all(folder / "zz");
+  EXPECT_THAT(Error({"--models-dir", folder.c_str()}), HasSubstr("config.json"));
+  std::filesystem::remove_all(folder);
+}
+
+TEST(ServerOptionsTest, HelpAndVersionArePrinted) {
+  for (const char* flag : {"--help", "--version"}) {
+    absl::StatusOr<Parsed> parsed = Parse({flag});
+    ASSERT_TRUE(parsed.ok());
+    EXPECT_THAT(std::get<PrintAndExit>(*parsed).text, HasSubstr("attend-server"));
+  }
+}
+
+TEST(IsModelNameTest, Names) {
+  for (const char* good : {"a", "en-fr", "opus-mt.en_fr", "0"}) EXPECT_TRUE(IsModelName(good)) << good;
+  for (const char* bad : {"", "-a", ".", "..", "a/b", "a b", "caf\xC3\xA9"}) EXPECT_FALSE(IsModelName(bad)) << bad;
+  EXPECT_FALSE(IsModelName(std::string(64, 'a')));
+}
+
+}  // namespace
+}  // namespace attend::server
