@@ -21,7 +21,7 @@ RUN cmake --install build/release --prefix /opt/attend --strip
 FROM debian:trixie-slim
 RUN apt-get update && apt-get install -y --no-install-recommends \
       libgrpc++1.51t64 libgrpc29t64 libprometheus-cpp-pull1.0 libprometheus-cpp-core1.0 libprotobuf32t64 \
-      libsentencepiece0 libspdlog1.15 libicu76 libdnnl3.6 libgomp1 libhwy1t64 \
+      libspdlog1.15 libicu76 libdnnl3.6 libgomp1 libhwy1t64 \
     && rm -rf /var/lib/apt/lists/*
 COPY --from=build /opt/attend /opt/attend
 COPY models/en-fr /models/en-fr
