@@ -250,14 +250,14 @@ Command AddAttentionCommand(CLI::App* root, ClientOptions* options) {
   app->add_option("-k,--kind", flags->kinds, "cross, encoder or decoder; several with commas (default cross)")
       ->type_name("KIND")
       ->delimiter(',')
-      ->expected(1)
+      ->allow_extra_args(false)
       ->check(OneOf({"cross", "encoder", "decoder"}));
   CLI::Option* preset =
       app->add_option("-p,--preset", flags->preset, "Heads stored with the model under this name")->type_name("NAME");
   app->add_option("--heads", flags->heads, "These heads, for example 1:0,1:3; layers and heads count from 0")
       ->type_name("LAYER:HEAD")
       ->delimiter(',')
-      ->expected(1)
+      ->allow_extra_args(false)
       ->check(CheckHead)
       ->excludes(preset);
   app->add_option("-r,--reduction", flags->reduction,

@@ -50,7 +50,7 @@ void DecodeDetail(const google::protobuf::Any& detail, CallError* error) {
 
 std::string FormatDelay(std::chrono::milliseconds delay) {
   const int64_t tenths = (delay.count() + 50) / 100;
-  if (tenths == 0) return std::to_string(delay.count()) + " ms";
+  if (delay.count() < 100) return std::to_string(delay.count()) + " ms";
   return std::to_string(tenths / 10) + (tenths % 10 != 0 ? "." + std::to_string(tenths % 10) : "") + " s";
 }
 

@@ -34,7 +34,8 @@ int FailUnknownCommand(const std::string& name) {
 
 int Help(const CLI::App& root, const std::string& topic) {
   if (topic.empty()) {
-    std::fputs(root.help().c_str(), stdout);
+    // root.help() would describe the command at hand, which is "help".
+    std::fputs(root.get_formatter()->make_help(&root, root.get_name(), CLI::AppFormatMode::Normal).c_str(), stdout);
     return kExitOk;
   }
   for (const CLI::App* command : root.get_subcommands([](const CLI::App*) { return true; })) {

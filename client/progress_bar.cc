@@ -64,11 +64,22 @@ void ProgressBar::Update(Progress progress) {
   if (!enabled_) return;
   const Clock::time_point now = Clock::now();
   if (is_drawn_ && now - last_draw_ < std::chrono::milliseconds(100)) return;
-  progress.seconds = std::chrono::duration<double>(now - start_).count();
+  last_draw_ = now;
+  Draw(progress);
+}
+
+void ProgressBar::Draw(Progress progress) {
+  progress.seconds = std::chrono::duration<double>(Clock::now() - start_).count();
   const std::string line = "\r\x1b[2K" + FormatProgress(progress, terminal_);
   if (write(fd_, line.data(), line.size()) < 0) enabled_ = false;
   is_drawn_ = true;
-  last_draw_ = now;
+}
+
+void ProgressBar::Finish(Progress progress) {
+  if (!enabled_) return;
+  Draw(progress);
+  if (write(fd_, "\n", 1) < 0) enabled_ = false;
+  is_drawn_ = false;
 }
 
 void ProgressBar::Clear() {

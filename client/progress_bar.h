@@ -29,9 +29,12 @@ class ProgressBar {
   bool enabled() const { return enabled_; }
   void Update(Progress progress);  // fills in the seconds
   void Clear();                    // removes the line, so that messages stand alone; Update brings it back
+  void Finish(Progress progress);  // shows the end state and leaves it standing
 
  private:
   using Clock = std::chrono::steady_clock;
+  void Draw(Progress progress);
+
   int fd_;
   Terminal terminal_;
   bool enabled_;

@@ -137,7 +137,8 @@ class StreamedTranslation {
       return reader->Finish();
     });
     // A broken stream leaves what came of the text; its line is ended so that the next one stands alone.
-    if (!has_result && !flags_.json) output_->Write("\n");
+    const bool keeps_line = item.line > 0 && !session_->interrupt().raised();
+    if (!has_result && !flags_.json && (keeps_line || !shown.empty())) output_->Write("\n");
     output_->Flush();
     return result;
   }

@@ -162,8 +162,12 @@ class Pipeline {
       if (window_.empty() && reader_.at_end() && !reader_.has_line() && gathering_ == nullptr) break;
       Wait();
     }
-    if (is_over_) session_->interrupt().CancelCalls();
-    bar_->Clear();
+    if (is_over_) {
+      session_->interrupt().CancelCalls();
+      bar_->Clear();
+    } else {
+      bar_->Finish(progress_);
+    }
     if (!reader_.error().empty()) {
       session_->Tell("cannot read the input: " + reader_.error());
       return kExitUsage;
