@@ -51,8 +51,8 @@ def check_file(path, text, rules):
             if pattern.match(target) and not within(path, places):
                 yield f"{path}: <{target}> belongs in {', '.join(places)} only"
         for pattern in only_in_cc:
-            if path.endswith(".h") and not path.startswith(("tests/", "bench/")) and pattern.match(target):
-                yield f"{path}: <{target}> may be included in .cc files only"
+            if path.startswith("engine/") and path.endswith(".h") and not path.endswith("-inl.h") and pattern.match(target):
+                yield f"{path}: <{target}> may be included in .cc and -inl.h files only"
 
 
 def main():
