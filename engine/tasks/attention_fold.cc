@@ -1,6 +1,7 @@
 // Means, maxima and word folds are linear or element-wise, so one running matrix per kind is all that is held; only
 // rollout (Abnar & Zuidema 2020: multiply A + I, row-normalised, through the layers) keeps one mean a layer.
-// Order of work on a row: drop special columns and scale to one, then sum columns and average rows into words, then thin.
+// Order of work on a row: drop special columns and scale to one, then sum columns and average rows into words, then
+// keep what is large enough.
 #include "engine/tasks/attention_fold.h"
 
 #include <algorithm>
@@ -52,11 +53,64 @@ Matrix Multiply(const Matrix& a, const Matrix& b) {
   return out;
 }
 
-void ScaleToOne(float* row, int64_t size) {
-  const float sum = std::accumulate(row, row + size, 0.0f);
+void ScaleToOne(std::vector<float>* row) {
+  const float sum = std::accumulate(row->begin(), row->end(), 0.0f);
   if (sum <= 0.0f) return;
-  for (int64_t c = 0; c < size; ++c) row[c] /= sum;
+  for (float& weight : *row) weight /= sum;
 }
+
+// One row of the answer in the making. Only columns that were touched are looked at again: words may be far more than
+// tokens (an unknown token can cover a page of Chinese).
+class AnswerRow {
+ public:
+  explicit AnswerRow(int columns) : weights_(static_cast<size_t>(columns), 0.0f) {}
+
+  void Add(int column, float weight) {
+    float& to = weights_[static_cast<size_t>(column)];
+    if (weight == 0.0f) return;
+    if (to == 0.0f) touched_.push_back(static_cast<uint32_t>(column));
+    to += weight;
+  }
+  void ScaleToOne() {
+    float sum = 0;
+    for (uint32_t column : touched_) sum += weights_[column];
+    if (sum <= 0.0f) return;
+    for (uint32_t column : touched_) weights_[column] /= sum;
+  }
+  void WriteDense(float* to) const {
+    for (uint32_t column : touched_) to[column] = weights_[column];
+  }
+  // The largest weights first, the earlier column on a tie.
+  void AppendSparse(int top_k, float min_weight, AttentionMatrix* out) {
+    touched_.erase(std::remove_if(touched_.begin(), touched_.end(),
+                                  [&](uint32_t c) { return Drop(c, min_weight); }),
+                   touched_.end());
+    const size_t keep = top_k > 0 ? std::min(touched_.size(), static_cast<size_t>(top_k)) : touched_.size();
+    std::partial_sort(touched_.begin(), touched_.begin() + static_cast<ptrdiff_t>(keep), touched_.end(),
+                      [this](uint32_t a, uint32_t b) {
+                        return weights_[a] != weights_[b] ? weights_[a] > weights_[b] : a < b;
+                      });
+    for (size_t i = 0; i < keep; ++i) {
+      out->column_indices.push_back(touched_[i]);
+      out->weights.push_back(weights_[touched_[i]]);
+    }
+  }
+  void Clear() {
+    for (uint32_t column : touched_) weights_[column] = 0.0f;
+    touched_.clear();
+  }
+
+ private:
+  // Forgets the column when its weight is too small to be told.
+  bool Drop(uint32_t column, float min_weight) {
+    if (weights_[column] >= min_weight) return false;
+    weights_[column] = 0.0f;
+    return true;
+  }
+
+  std::vector<float> weights_;
+  std::vector<uint32_t> touched_;
+};
 
 }  // namespace
 
@@ -68,7 +122,9 @@ FoldAxis::FoldAxis(const TextAxis& axis, AttentionGranularity granularity, bool 
   for (size_t i = 0; i < count; ++i) dropped[i] = drop_special && axis.tokens[i].special;
   if (granularity == AttentionGranularity::kToken) {
     for (size_t i = 0; i < count; ++i) {
-      if (!dropped[i]) slot[i] = size++;
+      if (dropped[i]) continue;
+      slot[i] = size++;
+      order.push_back(static_cast<int>(i));
     }
     return;
   }
@@ -76,8 +132,13 @@ FoldAxis::FoldAxis(const TextAxis& axis, AttentionGranularity granularity, bool 
   std::vector<int> members(axis.words.size(), 0);
   for (size_t i = 0; i < count; ++i) {
     slot[i] = axis.tokens[i].special ? -1 : axis.tokens[i].word;
-    if (slot[i] >= 0) ++members[static_cast<size_t>(slot[i])];
+    if (slot[i] < 0) continue;
+    ++members[static_cast<size_t>(slot[i])];
+    order.push_back(static_cast<int>(i));
   }
+  std::stable_sort(order.begin(), order.end(), [this](int a, int b) {
+    return slot[static_cast<size_t>(a)] < slot[static_cast<size_t>(b)];
+  });
   for (size_t i = 0; i < count; ++i) {
     if (slot[i] >= 0) share[i] = 1.0f / static_cast<float>(members[static_cast<size_t>(slot[i])]);
   }
@@ -118,7 +179,6 @@ void AttentionFolder::OnAttention(const AttentionSite& site, ConstMatrixView wei
   if (selection_.reduction == AttentionReduction::kNone) {
     AttentionMatrix matrix = Shape(fold, site.kind, weights);
     matrix.head = HeadIndex{site.layer, site.head};
-    Thin(&matrix);
     fold.matrices.push_back(std::move(matrix));
     return;
   }
@@ -155,7 +215,6 @@ std::vector<AttentionMatrix> AttentionFolder::Finish() {
       sum.SetZero();
     }
     AttentionMatrix matrix = Shape(fold, selection_.kinds[k].kind, sum.view());
-    Thin(&matrix);
     out.push_back(std::move(matrix));
   }
   folds_.clear();
@@ -169,50 +228,36 @@ AttentionMatrix AttentionFolder::Shape(const Fold& fold, AttentionKind kind, Con
   out.kind = kind;
   out.rows = rows.size;
   out.columns = columns.size;
-  out.weights.assign(static_cast<size_t>(rows.size) * static_cast<size_t>(columns.size), 0.0f);
-  std::vector<float> kept(columns.slot.size());
-  for (size_t r = 0; r < rows.slot.size(); ++r) {
-    if (rows.slot[r] < 0) continue;
-    const float* in = weights.row(static_cast<int64_t>(r));
-    for (size_t c = 0; c < kept.size(); ++c) kept[c] = columns.dropped[c] ? 0.0f : in[c];
-    if (selection_.drop_special) ScaleToOne(kept.data(), static_cast<int64_t>(kept.size()));
-    float* to = out.weights.data() + static_cast<size_t>(rows.slot[r]) * static_cast<size_t>(columns.size);
-    for (size_t c = 0; c < kept.size(); ++c) {
-      if (columns.slot[c] >= 0) to[columns.slot[c]] += rows.share[r] * kept[c];
-    }
+  out.sparse = selection_.sparse();
+  if (out.sparse) {
+    out.row_offsets.push_back(0);
+  } else {
+    out.weights.assign(static_cast<size_t>(rows.size) * static_cast<size_t>(columns.size), 0.0f);
   }
-  // Tokens of no word (a lone space piece) took some of a row along: words alone make up the row again.
-  if (selection_.drop_special && selection_.granularity == AttentionGranularity::kWord) {
-    for (int r = 0; r < out.rows; ++r) {
-      ScaleToOne(out.weights.data() + static_cast<size_t>(r) * static_cast<size_t>(out.columns), out.columns);
+  AnswerRow row(columns.size);
+  std::vector<float> kept(columns.slot.size());
+  size_t next = 0;
+  for (int r = 0; r < rows.size; ++r) {
+    for (; next < rows.order.size() && rows.slot[static_cast<size_t>(rows.order[next])] == r; ++next) {
+      const int token = rows.order[next];
+      const float* in = weights.row(token);
+      for (size_t c = 0; c < kept.size(); ++c) kept[c] = columns.dropped[c] ? 0.0f : in[c];
+      if (selection_.drop_special) ScaleToOne(&kept);
+      for (int c : columns.order) {
+        row.Add(columns.slot[static_cast<size_t>(c)], rows.share[static_cast<size_t>(token)] * kept[static_cast<size_t>(c)]);
+      }
     }
+    // Tokens of no word (a lone space piece) took some of a row along: words alone make up the row again.
+    if (selection_.drop_special && selection_.granularity == AttentionGranularity::kWord) row.ScaleToOne();
+    if (out.sparse) {
+      row.AppendSparse(selection_.top_k, selection_.min_weight, &out);
+      out.row_offsets.push_back(static_cast<uint32_t>(out.weights.size()));
+    } else {
+      row.WriteDense(out.weights.data() + static_cast<size_t>(r) * static_cast<size_t>(columns.size));
+    }
+    row.Clear();
   }
   return out;
-}
-
-void AttentionFolder::Thin(AttentionMatrix* matrix) const {
-  if (!selection_.sparse()) return;
-  std::vector<float> weights;
-  std::vector<uint32_t> order;
-  matrix->row_offsets.push_back(0);
-  for (int r = 0; r < matrix->rows; ++r) {
-    const float* row = matrix->weights.data() + static_cast<size_t>(r) * static_cast<size_t>(matrix->columns);
-    order.clear();
-    for (int c = 0; c < matrix->columns; ++c) {
-      if (row[c] > 0.0f && row[c] >= selection_.min_weight) order.push_back(static_cast<uint32_t>(c));
-    }
-    const size_t keep =
-        selection_.top_k > 0 ? std::min(order.size(), static_cast<size_t>(selection_.top_k)) : order.size();
-    std::partial_sort(order.begin(), order.begin() + static_cast<ptrdiff_t>(keep), order.end(),
-                      [row](uint32_t a, uint32_t b) { return row[a] != row[b] ? row[a] > row[b] : a < b; });
-    for (size_t i = 0; i < keep; ++i) {
-      matrix->column_indices.push_back(order[i]);
-      weights.push_back(row[order[i]]);
-    }
-    matrix->row_offsets.push_back(static_cast<uint32_t>(weights.size()));
-  }
-  matrix->weights = std::move(weights);
-  matrix->sparse = true;
 }
 
 AttentionResult MakeResult(const ResolvedSelection& selection, const TextAxis& source, const TextAxis& target,

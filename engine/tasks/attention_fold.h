@@ -18,6 +18,7 @@ struct FoldAxis {
   std::vector<int> slot;         // per token; -1: left out
   std::vector<float> share;      // per token, for rows: one part of its word
   std::vector<bool> dropped;     // per token: special, and left out before rows are scaled
+  std::vector<int> order;        // tokens that are not left out, by slot
   int size = 0;                  // rows or columns of the answer
 
   FoldAxis() = default;
@@ -48,7 +49,6 @@ class AttentionFolder : public AttentionObserver {
   };
 
   AttentionMatrix Shape(const Fold& fold, AttentionKind kind, ConstMatrixView weights) const;
-  void Thin(AttentionMatrix* matrix) const;
 
   ResolvedSelection selection_;
   FoldAxis source_, target_;

@@ -270,9 +270,7 @@ TEST_F(TranslateTest, StreamedPiecesMakeTheText) {
         ASSERT_TRUE(output.ok()) << output.status();
         EXPECT_EQ(streamed, output->outcomes[0].translation.text) << beams << " " << text;
         EXPECT_EQ(streamed, whole->outcomes[0].translation.text);
-        if (beams == 1 && whole->outcomes[0].translation.text.size() > 60) {
-          EXPECT_GT(deltas, 1) << streamed;
-        }
+        EXPECT_EQ(deltas == 0, streamed.empty());  // how many there are is a matter of timing
       }
     }
   }

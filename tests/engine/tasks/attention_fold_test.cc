@@ -165,6 +165,23 @@ TEST(AttentionFolder, TopKSendsNoZeros) {
   EXPECT_THAT(folder.Finish()[0].column_indices, ElementsAre(1u, 0u));
 }
 
+TEST(AttentionFolder, WordsWithoutTokensCostNothingWhenSparse) {
+  // Dense, these words would take 40 GB.
+  TextAxis page = AxisOfWords({99999, 5, -1});
+  ResolvedSelection selection = Cross(AttentionReduction::kMean, {{0}});
+  selection.granularity = AttentionGranularity::kWord;
+  selection.top_k = 1;
+  AttentionFolder folder(selection, page, page);
+  const std::vector<float> weights = {0.7f, 0.2f, 0.1f, 0.1f, 0.8f, 0.1f, 0, 0, 1};
+  folder.OnAttention({AttentionKind::kCross, 0, 0}, ViewOf(weights, 3));
+  const AttentionMatrix matrix = folder.Finish()[0];
+  EXPECT_EQ(matrix.rows, 100000);
+  EXPECT_THAT(matrix.column_indices, ElementsAre(5u, 99999u));
+  EXPECT_THAT(matrix.weights, ElementsAre(0.8f, 0.7f));
+  EXPECT_EQ(matrix.row_offsets[5], 0u);
+  EXPECT_EQ(matrix.row_offsets[6], 1u);
+}
+
 TEST(AttentionFolder, KindsComeInTheOrderAskedFor) {
   ResolvedSelection selection = Cross(AttentionReduction::kMean, {{0}});
   KindHeads self;
