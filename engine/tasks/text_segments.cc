@@ -27,7 +27,7 @@ class SegmentCutter {
 
   absl::StatusOr<std::vector<TextSegment>> Run() {
     bool first = true;
-    for (const ByteSpan& sentence : SplitSentences(text_, options_.language)) {
+    for (const ByteSpan& sentence : Sentences()) {
       EncodedText encoded = Encode(sentence);
       if (first) FindLanguageToken(encoded);
       if (!first) AddLanguageToken(&encoded);
@@ -38,6 +38,13 @@ class SegmentCutter {
   }
 
  private:
+  // Under kReject and kTruncate the caller has split the text already: all of it is one sentence.
+  std::vector<ByteSpan> Sentences() const {
+    std::vector<ByteSpan> sentences = SplitSentences(text_, options_.language);
+    if (options_.overflow == OverflowPolicy::kSplit || sentences.empty()) return sentences;
+    return {{sentences.front().begin, sentences.back().end}};
+  }
+
   EncodedText Encode(ByteSpan span) const {
     return tokenizer_.Encode(text_.substr(span.begin, span.size()), TextSide::kSource);
   }

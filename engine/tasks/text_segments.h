@@ -27,9 +27,10 @@ struct SegmentOptions {
   int max_segments = 0;
 };
 
-// Cuts a text. Sentences of which the tokenizer keeps nothing (a lone byte-order mark) are layout. A language token at
-// the very start of the text (">>fra<<") counts for all of it: every segment gets it.
-// INVALID_ARGUMENT / INPUT_TOO_LONG naming `field`: under kReject when a sentence does not fit, and always when there are
+// Cuts a text: into sentences, and too long sentences into pieces (kSplit), or not at all (kReject, kTruncate: the text
+// is one segment). Sentences of which the tokenizer keeps nothing (a lone byte-order mark) are layout. A language token
+// at the very start of the text (">>fra<<") counts for all of it: every segment gets it.
+// INVALID_ARGUMENT / INPUT_TOO_LONG naming `field`: under kReject when the text does not fit, and always when there are
 // too many segments.
 absl::StatusOr<std::vector<TextSegment>> CutIntoSegments(std::string_view text, const Tokenizer& tokenizer,
                                                          const SegmentOptions& options, std::string_view field);

@@ -204,9 +204,14 @@ class Trainer:
         scores = self.evaluate()
         half = MarianMTModel(self.model.config)
         half.load_state_dict(self.model.state_dict())
+        half.generation_config.update(max_length=512, num_beams=4, bad_words_ids=[[self.tok.pad_token_id]])
         half.half().save_pretrained(where, safe_serialization=True)
         for name in TOKENIZER_FILES:
             shutil.copy(f"{self.a.data}/{name}", where)
+        with open(f"{where}/attention_presets.json", "w") as f:
+            json.dump({"alignment": {"kind": "cross", "heads": [[self.a.dec - 1, 0]],
+                                     "note": "supervised with word alignments in training"}}, f, indent=2)
+            f.write("\n")
         self.model.load_state_dict(live)
         self.model.train()
         self.log(**scores)

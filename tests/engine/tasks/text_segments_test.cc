@@ -111,6 +111,18 @@ TEST_F(TextSegmentsTest, RejectNamesTheField) {
   EXPECT_EQ(detail->metadata[1].second, "128");
 }
 
+TEST_F(TextSegmentsTest, RejectAndTruncateTakeTheTextAsOneSegment) {
+  const std::string text = "  Yes. No.\nYes. ";
+  EXPECT_EQ(Cut(text).size(), 3u);
+  for (OverflowPolicy policy : {OverflowPolicy::kReject, OverflowPolicy::kTruncate}) {
+    options_.overflow = policy;
+    const auto segments = Cut(text);
+    ASSERT_EQ(segments.size(), 1u);
+    EXPECT_EQ(segments[0].span, (ByteSpan{2, static_cast<uint32_t>(text.size() - 1)}));
+    EXPECT_EQ(segments[0].encoded.ids(), tokenizer_->Encode("Yes. No.\nYes.", TextSide::kSource).ids());
+  }
+}
+
 TEST_F(TextSegmentsTest, TruncateKeepsTheEndToken) {
   options_.overflow = OverflowPolicy::kTruncate;
   std::string text;
