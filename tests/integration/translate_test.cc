@@ -165,7 +165,7 @@ TEST(StreamTranslateTest, DeltasJoinToTheTextAndTheResultEqualsUnary) {
     const Streamed streamed = Stream(request);
     ASSERT_TRUE(streamed.status.ok()) << Summary(streamed.status);
     EXPECT_TRUE(streamed.result_is_last);
-    EXPECT_GT(streamed.num_deltas, 1);
+    EXPECT_GE(streamed.num_deltas, 1);  // deltas that the writer could not keep up with are joined
     EXPECT_EQ(streamed.deltas, streamed.result.translation().text());
     EXPECT_EQ(streamed.result.translation().SerializeAsString(), TranslateOne(request).SerializeAsString());
   }

@@ -82,6 +82,8 @@ class Ticket {
     request_->on_done = [this](GenerationResult result) {
       std::lock_guard<std::mutex> lock(mutex_);
       ++num_answers_;
+      static std::atomic<int> next_place{0};
+      place_ = next_place++;
       result_ = std::move(result);
       answered_.notify_all();
     };
@@ -101,6 +103,11 @@ class Ticket {
     EXPECT_EQ(num_answers_, 1);
     return *result_;
   }
+  // Where its answer stands in the order of all answers of this program. REQUIRES: answered.
+  int place() {
+    std::lock_guard<std::mutex> lock(mutex_);
+    return place_;
+  }
   int num_answers() {
     std::lock_guard<std::mutex> lock(mutex_);
     return num_answers_;
@@ -111,6 +118,7 @@ class Ticket {
   std::mutex mutex_;
   std::condition_variable answered_;
   int num_answers_ = 0;
+  int place_ = -1;
   std::optional<GenerationResult> result_;
 };
 
