@@ -3,6 +3,7 @@
 #include "engine/tasks/translation_parts.h"
 
 #include <algorithm>
+#include <random>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -98,6 +99,10 @@ absl::StatusOr<GenerationOptions> PrepareOptions(const TaskModel& model, const E
   generation_limits.vocab_size = model.spec->target_vocab_size;
   auto options = ResolveGenerationOptions(*model.generation, overrides, generation_limits);
   if (!options.ok()) return WithFieldPrefix(options.status(), path + ".");
+  // No seed: each call draws its own, so that asking twice samples twice.
+  if (options->sampling && !(overrides.sampling && overrides.sampling->seed)) {
+    options->sampling->seed = std::random_device()();
+  }
   ATTEND_ASSIGN_OR_RETURN(options->prefix_tokens, PrefixTokens(model, limits, target_prefix, path + ".target_prefix"));
   if (static_cast<int64_t>(options->prefix_tokens.size()) + 2 > options->max_length) {
     return InvalidField("OPTION_OUT_OF_RANGE", path + ".target_prefix",

@@ -276,6 +276,15 @@ TEST_F(TranslateTest, StreamedPiecesMakeTheText) {
   }
 }
 
+TEST_F(TranslateTest, SamplingWithoutASeedDrawsAnew) {
+  TranslateInput input = TextsInput({"The cat sat on the mat."});
+  input.decoding.sampling.emplace();
+  input.decoding.sampling->temperature = 5.0f;
+  std::set<std::string> texts;
+  for (int i = 0; i < 20; ++i) texts.insert(Translate(engine_.get(), input)->outcomes[0].translation.text);
+  EXPECT_GT(texts.size(), 1u);
+}
+
 TEST_F(TranslateTest, SamplingIsRepeatable) {
   TranslateInput input = TextsInput({"The cat sat on the mat."});
   input.decoding.sampling.emplace();
