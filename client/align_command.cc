@@ -30,9 +30,10 @@ constexpr const char* kExamples =
     "  attend align \"The cat sat.\" \"Le chat s'est assis.\" --pharaoh      # 0-0 1-1 2-2 ...\n"
     "  attend align --source-file book.en --target-file book.fr > book.align\n"
     "\n"
-    "The map gives each linked source word a number and a colour; target words show the numbers of the words they come\n"
-    "from. Files are aligned line by line and give one line of Pharaoh links (or JSON) each; a pair with an empty side\n"
-    "gives an empty line.";
+    "The map gives each linked source word a number and a colour; target words show\n"
+    "the numbers of the words they come from. Files are aligned line by line and give\n"
+    "one line of Pharaoh links (or JSON) each; a pair with an empty side gives an\n"
+    "empty line.";
 
 class AlignRun {
  public:
@@ -53,7 +54,8 @@ class AlignRun {
   }
 
  private:
-  CallResult Align(const std::string& source, const std::string& target, attend::v1::AlignWordsResponse* response) {
+  CallResult Align(const std::string& source, const std::string& target,
+                   attend::v1::AlignWordsResponse* response) {
     attend::v1::AlignWordsRequest request;
     request.set_model(model_);
     request.set_source(source);
@@ -98,11 +100,13 @@ class AlignRun {
   }
 
   int AlignPair() {
-    if (FirstInvalidUtf8(flags_.source) != std::string::npos || FirstInvalidUtf8(flags_.target) != std::string::npos) {
+    if (FirstInvalidUtf8(flags_.source) != std::string::npos ||
+        FirstInvalidUtf8(flags_.target) != std::string::npos) {
       return session_->FailUsage("SOURCE or TARGET is not valid UTF-8");
     }
     attend::v1::AlignWordsResponse response;
-    if (const CallResult result = Align(flags_.source, flags_.target, &response)) return session_->Fail(*result);
+    if (const CallResult result = Align(flags_.source, flags_.target, &response))
+      return session_->Fail(*result);
     const Alignment alignment = ToAlignment(flags_.source, flags_.target, response);
     if (flags_.json) {
       session_->out().Write(JsonLine(PairJson(flags_.source, flags_.target, response)));
@@ -125,8 +129,9 @@ class AlignRun {
       const bool has_target = static_cast<bool>(std::getline(targets, target));
       if (!has_source && !has_target) break;
       if (has_source != has_target) {
-        session_->Tell("the files differ in length: " + std::string(has_source ? "the target" : "the source") +
-                       " ends after line " + std::to_string(line));
+        session_->Tell(
+            "the files differ in length: " + std::string(has_source ? "the target" : "the source") +
+            " ends after line " + std::to_string(line));
         return kExitFailed;
       }
       ++line;
@@ -141,10 +146,13 @@ class AlignRun {
     for (std::string* text : {&source, &target}) {
       if (!text->empty() && text->back() == '\r') text->pop_back();
     }
-    const auto is_blank = [](const std::string& text) { return text.find_first_not_of(" \t") == std::string::npos; };
+    const auto is_blank = [](const std::string& text) {
+      return text.find_first_not_of(" \t") == std::string::npos;
+    };
     std::string problem;
     attend::v1::AlignWordsResponse response;
-    if (FirstInvalidUtf8(source) != std::string::npos || FirstInvalidUtf8(target) != std::string::npos) {
+    if (FirstInvalidUtf8(source) != std::string::npos ||
+        FirstInvalidUtf8(target) != std::string::npos) {
       problem = "not valid UTF-8, not sent";
     } else if (!is_blank(source) && !is_blank(target)) {
       if (const CallResult result = Align(source, target, &response)) {
@@ -179,22 +187,29 @@ class AlignRun {
 
 Command AddAlignCommand(CLI::App* root, ClientOptions* options) {
   auto flags = std::make_shared<AlignFlags>();
-  CLI::App* app = root->add_subcommand("align", "Show which words of a translation belong together");
+  CLI::App* app =
+      root->add_subcommand("align", "Show which words of a translation belong together");
   app->footer(kExamples);
   app->add_option("SOURCE", flags->source, "Source text")->type_name("");
   app->add_option("TARGET", flags->target, "Its translation")->type_name("");
-  CLI::Option* source_file = app->add_option("--source-file", flags->source_file, "Source texts, one a line")
-                                 ->type_name("FILE")
-                                 ->check(CLI::ExistingFile);
-  CLI::Option* target_file = app->add_option("--target-file", flags->target_file, "Their translations, one a line")
-                                 ->type_name("FILE")
-                                 ->check(CLI::ExistingFile);
+  CLI::Option* source_file =
+      app->add_option("--source-file", flags->source_file, "Source texts, one a line")
+          ->type_name("FILE")
+          ->check(CLI::ExistingFile);
+  CLI::Option* target_file =
+      app->add_option("--target-file", flags->target_file, "Their translations, one a line")
+          ->type_name("FILE")
+          ->check(CLI::ExistingFile);
   source_file->needs(target_file);
   target_file->needs(source_file);
-  app->add_option("-s,--source-language", flags->source_language, "Language of SOURCE")->type_name("CODE");
-  app->add_option("-t,--target-language", flags->target_language, "Language of TARGET")->type_name("CODE");
-  app->add_option("--min-score", flags->min_score, "Leave out links below this, 0 to 1")->type_name("SCORE");
-  CLI::Option* pharaoh = app->add_flag("--pharaoh", flags->pharaoh, "Print links as 0-0 1-2, source word first");
+  app->add_option("-s,--source-language", flags->source_language, "Language of SOURCE")
+      ->type_name("CODE");
+  app->add_option("-t,--target-language", flags->target_language, "Language of TARGET")
+      ->type_name("CODE");
+  app->add_option("--min-score", flags->min_score, "Leave out links below this, 0 to 1")
+      ->type_name("SCORE");
+  CLI::Option* pharaoh =
+      app->add_flag("--pharaoh", flags->pharaoh, "Print links as 0-0 1-2, source word first");
   app->add_flag("--json", flags->json, "Print words, links and scores as JSON")->excludes(pharaoh);
   AddClientOptions(app, options, ModelFlag::kShown);
   return {app, [flags](Session& session) { return AlignRun(&session, *flags).Run(); }};

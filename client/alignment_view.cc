@@ -1,5 +1,6 @@
-// Numbers carry the meaning and colour repeats it, so the map reads the same in a log file. Text between words is kept
-// as the caller wrote it, which keeps punctuation and scripts without spaces right.
+// Numbers carry the meaning and colour repeats it, so the map reads the same in a log file. Text
+// between words is kept as the caller wrote it, which keeps punctuation and scripts without spaces
+// right.
 #include "client/alignment_view.h"
 
 #include <algorithm>
@@ -49,14 +50,16 @@ std::vector<Piece> CutAtWords(const AlignedText& text, std::vector<Piece> shown_
   uint32_t end = 0;
   bool spans_fit = true;
   for (const AlignedWord& word : text.words) {
-    spans_fit = spans_fit && word.start >= end && word.end >= word.start && word.end <= text.text.size();
+    spans_fit =
+        spans_fit && word.start >= end && word.end >= word.start && word.end <= text.text.size();
     end = word.end;
   }
   std::vector<Piece> pieces;
   end = 0;
   for (std::size_t i = 0; i < text.words.size(); ++i) {
     const uint32_t start = text.words[i].start;
-    std::string gap = spans_fit ? Printable(std::string_view(text.text).substr(end, start - end)) : (i > 0 ? " " : "");
+    std::string gap = spans_fit ? Printable(std::string_view(text.text).substr(end, start - end))
+                                : (i > 0 ? " " : "");
     if (!gap.empty()) pieces.push_back({std::move(gap), "", false});
     pieces.push_back(std::move(shown_words[i]));
     end = text.words[i].end;
@@ -91,7 +94,8 @@ std::string Wrap(const std::vector<Piece>& pieces, const Terminal& terminal) {
 std::vector<AlignedLink> ValidLinks(const Alignment& alignment) {
   std::vector<AlignedLink> links;
   for (const AlignedLink& link : alignment.links) {
-    if (link.source_word < alignment.source.words.size() && link.target_word < alignment.target.words.size()) {
+    if (link.source_word < alignment.source.words.size() &&
+        link.target_word < alignment.target.words.size()) {
       links.push_back(link);
     }
   }
@@ -130,7 +134,8 @@ std::string RenderAlignment(const Alignment& alignment, const Terminal& terminal
     if (numbers[i] == 0) {
       source.push_back({text, Dim(terminal.color), true});
     } else {
-      source.push_back({text + JoinNumbers({numbers[i]}, terminal.unicode), color_of(numbers[i]), true});
+      source.push_back(
+          {text + JoinNumbers({numbers[i]}, terminal.unicode), color_of(numbers[i]), true});
     }
   }
   std::vector<std::vector<const AlignedLink*>> links_of(alignment.target.words.size());

@@ -29,8 +29,9 @@ struct Alignment {
   std::vector<AlignedLink> links;  // out-of-range ones are left out of every view
 };
 
-// Both texts, wrapped to the terminal. Every linked source word carries its number and a colour; a target word carries
-// the numbers of the source words it comes from and the colour of the strongest. Words without a link are dim.
+// Both texts, wrapped to the terminal. Every linked source word carries its number and a colour; a
+// target word carries the numbers of the source words it comes from and the colour of the
+// strongest. Words without a link are dim.
 std::string RenderAlignment(const Alignment& alignment, const Terminal& terminal);
 
 // Pharaoh format: "0-0 1-2", source word first, sorted. Empty without links.

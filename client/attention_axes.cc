@@ -14,21 +14,23 @@ namespace {
 using attend::v1::Attention;
 using attend::v1::AttentionMatrix;
 
-std::vector<std::string> TokenLabels(const google::protobuf::RepeatedPtrField<attend::v1::Token>& tokens) {
+std::vector<std::string> TokenLabels(
+    const google::protobuf::RepeatedPtrField<attend::v1::Token>& tokens) {
   std::vector<std::string> labels;
   for (const auto& token : tokens) labels.push_back(token.piece());
   return labels;
 }
 
-std::vector<std::string> WordLabels(const google::protobuf::RepeatedPtrField<attend::v1::Word>& words) {
+std::vector<std::string> WordLabels(
+    const google::protobuf::RepeatedPtrField<attend::v1::Word>& words) {
   std::vector<std::string> labels;
   for (const auto& word : words) labels.push_back(word.text());
   return labels;
 }
 
 // Numbers when neither tokens nor words count what the matrix counts.
-std::vector<std::string> ChooseLabels(std::vector<std::string> preferred, std::vector<std::string> other,
-                                      std::size_t count) {
+std::vector<std::string> ChooseLabels(std::vector<std::string> preferred,
+                                      std::vector<std::string> other, std::size_t count) {
   if (preferred.size() == count) return preferred;
   if (other.size() == count) return other;
   std::vector<std::string> numbers;
@@ -36,9 +38,12 @@ std::vector<std::string> ChooseLabels(std::vector<std::string> preferred, std::v
   return numbers;
 }
 
-std::vector<std::string> Labels(const Attention& axes, bool of_source, bool prefer_words, std::size_t count) {
-  std::vector<std::string> tokens = TokenLabels(of_source ? axes.source_tokens() : axes.target_tokens());
-  std::vector<std::string> words = WordLabels(of_source ? axes.source_words() : axes.target_words());
+std::vector<std::string> Labels(const Attention& axes, bool of_source, bool prefer_words,
+                                std::size_t count) {
+  std::vector<std::string> tokens =
+      TokenLabels(of_source ? axes.source_tokens() : axes.target_tokens());
+  std::vector<std::string> words =
+      WordLabels(of_source ? axes.source_words() : axes.target_words());
   return prefer_words ? ChooseLabels(std::move(words), std::move(tokens), count)
                       : ChooseLabels(std::move(tokens), std::move(words), count);
 }
@@ -53,13 +58,14 @@ std::optional<std::vector<float>> DenseValues(const AttentionMatrix& matrix) {
   }
   const auto& sparse = matrix.sparse();
   const int num_entries = sparse.weights_size();
-  if (static_cast<std::size_t>(sparse.row_offsets_size()) != rows + 1 || sparse.columns_size() != num_entries ||
-      uint64_t{rows} * columns > (uint64_t{1} << 28)) {
+  if (static_cast<std::size_t>(sparse.row_offsets_size()) != rows + 1 ||
+      sparse.columns_size() != num_entries || uint64_t{rows} * columns > (uint64_t{1} << 28)) {
     return std::nullopt;
   }
   std::vector<float> values(rows * columns, std::numeric_limits<float>::quiet_NaN());
   for (std::size_t row = 0; row < rows; ++row) {
-    const uint32_t first = sparse.row_offsets(static_cast<int>(row)), last = sparse.row_offsets(static_cast<int>(row) + 1);
+    const uint32_t first = sparse.row_offsets(static_cast<int>(row)),
+                   last = sparse.row_offsets(static_cast<int>(row) + 1);
     if (first > last || last > static_cast<uint32_t>(num_entries)) return std::nullopt;
     for (uint32_t i = first; i < last; ++i) {
       const uint32_t column = sparse.columns(static_cast<int>(i));
@@ -82,7 +88,8 @@ std::optional<HeatMap> ToHeatMap(const Attention& axes, const AttentionMatrix& m
   HeatMap map;
   map.title = AttentionKindName(matrix.kind()) + " attention";
   if (matrix.has_head()) {
-    map.title += ", layer " + std::to_string(matrix.head().layer()) + " head " + std::to_string(matrix.head().head());
+    map.title += ", layer " + std::to_string(matrix.head().layer()) + " head " +
+                 std::to_string(matrix.head().head());
   }
   map.row_labels = Labels(axes, rows_are_source, prefer_words, matrix.row_count());
   map.column_labels = Labels(axes, columns_are_source, prefer_words, matrix.column_count());

@@ -42,15 +42,19 @@ constexpr const char* kExamples =
     "  attend attention \"The cat sat.\" --kind encoder --reduction rollout\n"
     "  attend attention \"The cat sat.\" --heads 1:0,1:3 --reduction none --tokens\n"
     "\n"
-    "Rows attend to columns: target words to source words for cross, source words to each other for encoder, target\n"
-    "words to earlier ones for decoder. Weights describe where the model read, not why it decided.";
+    "Rows attend to columns: target words to source words for cross, source words to\n"
+    "each other for encoder, target words to earlier ones for decoder. Weights\n"
+    "describe where the model read, not why it decided.";
 
 std::string CheckHead(const std::string& text) {
   const std::size_t colon = text.find(':');
   const auto is_number = [](const std::string& part) {
-    return !part.empty() && part.size() <= 9 && part.find_first_not_of("0123456789") == std::string::npos;
+    return !part.empty() && part.size() <= 9 &&
+           part.find_first_not_of("0123456789") == std::string::npos;
   };
-  if (colon != std::string::npos && is_number(text.substr(0, colon)) && is_number(text.substr(colon + 1))) return "";
+  if (colon != std::string::npos && is_number(text.substr(0, colon)) &&
+      is_number(text.substr(colon + 1)))
+    return "";
   return "a head is LAYER:HEAD, for example 1:0, not " + text;
 }
 
@@ -69,7 +73,8 @@ void FillRequest(const AttentionFlags& flags, const std::string& model, Request*
   for (const std::string& text : flags.heads) {
     const std::size_t colon = text.find(':');
     auto* head = selection.mutable_head_list()->add_heads();
-    head->set_layer(static_cast<uint32_t>(std::stoul(text.substr(0, colon))));  // CheckHead passed: digits, short
+    head->set_layer(static_cast<uint32_t>(
+        std::stoul(text.substr(0, colon))));  // CheckHead passed: digits, short
     head->set_head(static_cast<uint32_t>(std::stoul(text.substr(colon + 1))));
   }
   selection.set_reduction(flags.reduction == "none"      ? attend::v1::ATTENTION_REDUCTION_NONE
@@ -119,12 +124,14 @@ class AttentionRun {
       return kExitOk;
     }
     ShowTarget(response.attention());
-    for (const auto& matrix : response.attention().matrices()) ShowMatrix(response.attention(), matrix);
+    for (const auto& matrix : response.attention().matrices())
+      ShowMatrix(response.attention(), matrix);
     ShowLegend();
     return problem_.empty() ? kExitOk : FailProblem();
   }
 
-  // With --stream each matrix goes out as soon as its last row came; without it JSON stays one object.
+  // With --stream each matrix goes out as soon as its last row came; without it JSON stays one
+  // object.
   int Stream() {
     attend::v1::StreamAttentionRequest request;
     FillRequest(flags_, model_, &request);
@@ -192,7 +199,8 @@ class AttentionRun {
   void ShowTarget(const Attention& attention) {
     if (flags_.target.has_value() || attention.target_text().empty()) return;
     const ColorDepth color = session_->terminal().color;
-    session_->out().Write(Dim(color) + "translation: " + ResetStyle(color) + Printable(attention.target_text()) + "\n\n");
+    session_->out().Write(Dim(color) + "translation: " + ResetStyle(color) +
+                          Printable(attention.target_text()) + "\n\n");
   }
 
   void ShowMatrix(const Attention& axes, const AttentionMatrix& matrix) {
@@ -204,9 +212,10 @@ class AttentionRun {
       return;
     }
     if (!matrix.has_head()) {
-      const std::string heads = !flags_.preset.empty()  ? "preset " + flags_.preset
-                                : !flags_.heads.empty() ? std::to_string(flags_.heads.size()) + " chosen heads"
-                                                        : "all heads";
+      const std::string heads = !flags_.preset.empty() ? "preset " + flags_.preset
+                                : !flags_.heads.empty()
+                                    ? std::to_string(flags_.heads.size()) + " chosen heads"
+                                    : "all heads";
       map->title += ", " + flags_.reduction + " over " + heads;
     }
     session_->out().Write(RenderHeatMap(*map, session_->terminal()) + "\n");
@@ -230,7 +239,8 @@ class AttentionRun {
 };
 
 int Run(Session& session, const AttentionFlags& flags) {
-  if (FirstInvalidUtf8(flags.source) != std::string::npos) return session.FailUsage("SOURCE is not valid UTF-8");
+  if (FirstInvalidUtf8(flags.source) != std::string::npos)
+    return session.FailUsage("SOURCE is not valid UTF-8");
   if (flags.target.has_value() && FirstInvalidUtf8(*flags.target) != std::string::npos) {
     return session.FailUsage("TARGET is not valid UTF-8");
   }
@@ -241,36 +251,46 @@ int Run(Session& session, const AttentionFlags& flags) {
 
 Command AddAttentionCommand(CLI::App* root, ClientOptions* options) {
   auto flags = std::make_shared<AttentionFlags>();
-  CLI::App* app = root->add_subcommand("attention", "Show what each word attended to, as a heat map");
+  CLI::App* app =
+      root->add_subcommand("attention", "Show what each word attended to, as a heat map");
   app->footer(kExamples);
   app->add_option("SOURCE", flags->source, "Text that the model reads")->type_name("")->required();
-  app->add_option_function<std::string>("TARGET", [flags](const std::string& text) { flags->target = text; },
-                                        "Its translation; written by the model when left out")
+  app->add_option_function<std::string>(
+         "TARGET", [flags](const std::string& text) { flags->target = text; },
+         "Its translation; written by the model when left out")
       ->type_name("");
-  app->add_option("-k,--kind", flags->kinds, "cross, encoder or decoder; several with commas (default cross)")
+  app->add_option("-k,--kind", flags->kinds,
+                  "cross, encoder or decoder; several with commas (default cross)")
       ->type_name("KIND")
       ->delimiter(',')
       ->allow_extra_args(false)
       ->check(OneOf({"cross", "encoder", "decoder"}));
   CLI::Option* preset =
-      app->add_option("-p,--preset", flags->preset, "Heads stored with the model under this name")->type_name("NAME");
-  app->add_option("--heads", flags->heads, "These heads, for example 1:0,1:3; layers and heads count from 0")
+      app->add_option("-p,--preset", flags->preset, "Heads stored with the model under this name")
+          ->type_name("NAME");
+  app->add_option("--heads", flags->heads,
+                  "These heads, for example 1:0,1:3; layers and heads count from 0")
       ->type_name("LAYER:HEAD")
       ->delimiter(',')
       ->allow_extra_args(false)
       ->check(CheckHead)
       ->excludes(preset);
-  app->add_option("-r,--reduction", flags->reduction,
-                  "How heads are folded: mean, max, rollout, or none for one map a head (default mean)")
+  app->add_option(
+         "-r,--reduction", flags->reduction,
+         "How heads are folded: mean, max, rollout, or none for one map a head (default mean)")
       ->type_name("HOW")
       ->check(OneOf({"none", "mean", "max", "rollout"}));
-  app->add_flag("!--words,--tokens", flags->tokens, "Rows and columns are words (default) or tokens");
-  app->add_option("--top-k", flags->top_k, "Keep the K largest weights of each row")->type_name("K");
-  app->add_option("--min-weight", flags->min_weight, "Leave out weights below this")->type_name("W");
+  app->add_flag("!--words,--tokens", flags->tokens,
+                "Rows and columns are words (default) or tokens");
+  app->add_option("--top-k", flags->top_k, "Keep the K largest weights of each row")
+      ->type_name("K");
+  app->add_option("--min-weight", flags->min_weight, "Leave out weights below this")
+      ->type_name("W");
   app->add_flag("!--drop-special,--keep-special", flags->keep_special,
                 "Leave out (default) or keep tokens such as the end of the sentence");
   app->add_flag("--json", flags->json, "Print the weights as one JSON object");
-  app->add_flag("--stream", flags->stream, "Print each map as it comes; with --json one object a line");
+  app->add_flag("--stream", flags->stream,
+                "Print each map as it comes; with --json one object a line");
   AddClientOptions(app, options, ModelFlag::kShown);
   return {app, [flags](Session& session) { return Run(session, *flags); }};
 }

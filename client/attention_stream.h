@@ -11,9 +11,10 @@ namespace attend::client {
 // Holds one matrix at a time. Slices of a matrix come in row order, matrices one after the other.
 class MatrixAssembler {
  public:
-  // Takes one slice. Returns the matrix before it when this slice begins another one. A slice that does not continue
-  // what came before sets `*problem`.
-  std::optional<attend::v1::AttentionMatrix> Add(const attend::v1::AttentionSlice& slice, std::string* problem);
+  // Takes one slice. Returns the matrix before it when this slice begins another one. A slice that
+  // does not continue what came before sets `*problem`.
+  std::optional<attend::v1::AttentionMatrix> Add(const attend::v1::AttentionSlice& slice,
+                                                 std::string* problem);
 
   // The last matrix, once the stream has ended.
   std::optional<attend::v1::AttentionMatrix> Finish();

@@ -1,5 +1,6 @@
-// Tiles are as wide as their column's label, so a reader never has to count columns; the square root of the weight
-// picks the shade, because most weights of a row are small and would all look the same.
+// Tiles are as wide as their column's label, so a reader never has to count columns; the square
+// root of the weight picks the shade, because most weights of a row are small and would all look
+// the same.
 #include "client/attention_view.h"
 
 #include <algorithm>
@@ -22,7 +23,8 @@ Rgb Shade(float strength) {
   const auto low = std::min(static_cast<std::size_t>(position), kNumStops - 2);
   const float part = position - static_cast<float>(low);
   const auto mix = [part](uint8_t a, uint8_t b) {
-    return static_cast<uint8_t>(std::lround(static_cast<float>(a) + part * (static_cast<float>(b) - a)));
+    return static_cast<uint8_t>(
+        std::lround(static_cast<float>(a) + part * (static_cast<float>(b) - a)));
   };
   const Rgb &a = kRamp[low], &b = kRamp[low + 1];
   return {mix(a.red, b.red), mix(a.green, b.green), mix(a.blue, b.blue)};
@@ -66,10 +68,12 @@ Layout MakeLayout(const HeatMap& map, const Terminal& terminal) {
     layout.row_label_width = std::max(layout.row_label_width, DisplayWidth(layout.rows.back()));
   }
   const bool has_marks = terminal.color == ColorDepth::kNone && terminal.unicode;
-  const int column_limit = std::clamp(terminal.columns - layout.row_label_width - 1, 4, kMaxColumnLabelWidth);
+  const int column_limit =
+      std::clamp(terminal.columns - layout.row_label_width - 1, 4, kMaxColumnLabelWidth);
   for (const std::string& label : map.column_labels) {
     layout.columns.push_back(CutToWidth(Printable(label), column_limit, cut_mark));
-    layout.column_widths.push_back(std::max(DisplayWidth(layout.columns.back()), has_marks ? 4 : 3));
+    layout.column_widths.push_back(
+        std::max(DisplayWidth(layout.columns.back()), has_marks ? 4 : 3));
   }
   for (const float weight : map.weights) {
     if (weight > layout.largest) layout.largest = weight;
@@ -80,7 +84,8 @@ Layout MakeLayout(const HeatMap& map, const Terminal& terminal) {
 void AppendCell(const Layout& layout, float weight, int width, std::string* out) {
   const ColorDepth color = layout.terminal.color;
   const std::string number = Percent(weight, layout.terminal.unicode);
-  const float strength = std::isnan(weight) || layout.largest <= 0 ? 0 : std::sqrt(weight / layout.largest);
+  const float strength =
+      std::isnan(weight) || layout.largest <= 0 ? 0 : std::sqrt(weight / layout.largest);
   if (color != ColorDepth::kNone) {
     if (number.empty()) {
       out->append(static_cast<std::size_t>(width), ' ');
@@ -101,12 +106,14 @@ void TrimSpacesAtEnd(std::string* text) { text->erase(text->find_last_not_of(' '
 void AppendBlock(const Layout& layout, std::size_t first, std::size_t last, std::string* out) {
   const ColorDepth color = layout.terminal.color;
   std::string header(static_cast<std::size_t>(layout.row_label_width), ' ');
-  for (std::size_t c = first; c < last; ++c) header.append(" ").append(PadLeft(layout.columns[c], layout.column_widths[c]));
+  for (std::size_t c = first; c < last; ++c)
+    header.append(" ").append(PadLeft(layout.columns[c], layout.column_widths[c]));
   TrimSpacesAtEnd(&header);
   out->append(Bold(color)).append(header).append(ResetStyle(color)).append("\n");
   const std::size_t num_columns = layout.columns.size();
   for (std::size_t r = 0; r < layout.rows.size(); ++r) {
-    std::string line = Bold(color) + PadLeft(layout.rows[r], layout.row_label_width) + ResetStyle(color);
+    std::string line =
+        Bold(color) + PadLeft(layout.rows[r], layout.row_label_width) + ResetStyle(color);
     for (std::size_t c = first; c < last; ++c) {
       line += ' ';
       AppendCell(layout, layout.map.weights[r * num_columns + c], layout.column_widths[c], &line);
@@ -134,7 +141,8 @@ std::string RenderHeatMap(const HeatMap& map, const Terminal& terminal) {
   const Layout layout = MakeLayout(map, terminal);
   const ColorDepth color = terminal.color;
   std::string out;
-  if (!map.title.empty()) out.append(Bold(color)).append(Printable(map.title)).append(ResetStyle(color)).append("\n");
+  if (!map.title.empty())
+    out.append(Bold(color)).append(Printable(map.title)).append(ResetStyle(color)).append("\n");
   const std::size_t num_columns = layout.columns.size();
   for (std::size_t first = 0; first < num_columns;) {
     const std::size_t last = BlockEnd(layout, first);
@@ -156,7 +164,8 @@ std::string HeatMapLegend(const Terminal& terminal) {
   legend.append(below_one).append(" is below 0.5");
   if (terminal.color != ColorDepth::kNone) {
     legend += "; low ";
-    for (int i = 0; i <= 8; ++i) legend.append(Background(terminal.color, Shade(static_cast<float>(i) / 8))).append(" ");
+    for (int i = 0; i <= 8; ++i)
+      legend.append(Background(terminal.color, Shade(static_cast<float>(i) / 8))).append(" ");
     legend.append(ResetStyle(terminal.color)).append(" high");
   }
   return legend + "\n";

@@ -15,8 +15,9 @@ struct HeatMap {
   std::vector<float> weights;              // [rows, columns]; NaN where the weight was not kept
 };
 
-// Rows of percentages on shaded tiles; without colour a shade mark stands beside each number. Columns that do not fit
-// the terminal go on in further blocks below, each with its own header. REQUIRES: weights.size() == rows * columns.
+// Rows of percentages on shaded tiles; without colour a shade mark stands beside each number.
+// Columns that do not fit the terminal go on in further blocks below, each with its own header.
+// REQUIRES: weights.size() == rows * columns.
 std::string RenderHeatMap(const HeatMap& map, const Terminal& terminal);
 
 // One line that explains numbers and shades of RenderHeatMap.

@@ -42,12 +42,14 @@ void AddClientOptions(CLI::App* app, ClientOptions* options, ModelFlag model_fla
       ->type_name("ADDRESS")
       ->group(kGroup);
   if (model_flag == ModelFlag::kShown) {
-    app->add_option("-m,--model", options->model,
-                    "Model, for example en-fr (env ATTEND_MODEL; may be left out when one model serves)")
+    app->add_option(
+           "-m,--model", options->model,
+           "Model, for example en-fr (env ATTEND_MODEL; may be left out when one model serves)")
         ->type_name("NAME")
         ->group(kGroup);
   }
-  app->add_option("--timeout", options->timeout_seconds, "Seconds a call may take, retries included (default 60)")
+  app->add_option("--timeout", options->timeout_seconds,
+                  "Seconds a call may take, retries included (default 60)")
       ->type_name("SECONDS")
       ->check(InRange(0.001, 86400))
       ->group(kGroup);
@@ -70,7 +72,9 @@ void AddClientOptions(CLI::App* app, ClientOptions* options, ModelFlag model_fla
   app->add_flag_callback(
          "--no-color", [options] { options->color = ColorChoice::kNever; }, "Same as --color=never")
       ->group(kGroup);
-  app->add_flag("-v,--verbose", options->is_verbose, "Tell on standard error about retries and cost")->group(kGroup);
+  app->add_flag("-v,--verbose", options->is_verbose,
+                "Tell on standard error about retries and cost")
+      ->group(kGroup);
 }
 
 std::string ModelResourceName(const std::string& model) {
@@ -78,8 +82,8 @@ std::string ModelResourceName(const std::string& model) {
 }
 
 std::string TargetOf(const std::string& address) {
-  if (StartsWith(address, "unix:") || address.find("://") != std::string::npos || StartsWith(address, "dns:") ||
-      StartsWith(address, "ipv4:") || StartsWith(address, "ipv6:")) {
+  if (StartsWith(address, "unix:") || address.find("://") != std::string::npos ||
+      StartsWith(address, "dns:") || StartsWith(address, "ipv4:") || StartsWith(address, "ipv6:")) {
     return address;
   }
   const std::size_t colon = address.rfind(':');

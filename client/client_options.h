@@ -10,9 +10,10 @@
 namespace attend::client {
 
 struct ClientOptions {
-  std::string address = "127.0.0.1:50051";  // host:port, unix:path, or any gRPC target; from ATTEND_ADDRESS when set
-  std::string model;                        // "en-fr" or "models/en-fr"; empty when the user named none
-  double timeout_seconds = 60;              // of each call, retries included
+  std::string address =
+      "127.0.0.1:50051";  // host:port, unix:path, or any gRPC target; from ATTEND_ADDRESS when set
+  std::string model;      // "en-fr" or "models/en-fr"; empty when the user named none
+  double timeout_seconds = 60;  // of each call, retries included
   double connect_timeout_seconds = 3;
   ColorChoice color = ColorChoice::kAuto;
   bool is_verbose = false;
@@ -26,7 +27,8 @@ enum class ModelFlag { kShown, kHidden };
 // Adds the flags in a group of their own, so that help shows them after the command's own flags.
 void AddClientOptions(CLI::App* app, ClientOptions* options, ModelFlag model_flag);
 
-// Checks whose conditions are told when they fail but not repeated in the help text, which says them in words.
+// Checks whose conditions are told when they fail but not repeated in the help text, which says
+// them in words.
 CLI::Validator InRange(double least, double most);
 CLI::Validator OneOf(std::set<std::string> choices);
 

@@ -1,5 +1,6 @@
-// Calls never wait for readiness themselves: EnsureReachable does, once, so that "nobody listens there" is told apart
-// from "the server is slow". Only failures that the server marked as worth retrying are retried.
+// Calls never wait for readiness themselves: EnsureReachable does, once, so that "nobody listens
+// there" is told apart from "the server is slow". Only failures that the server marked as worth
+// retrying are retried.
 #include "client/connection.h"
 
 #include <grpcpp/create_channel.h>
@@ -31,29 +32,32 @@ std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address) {
   arguments.SetMaxReceiveMessageSize(64 << 20);
   if (IsLocalAddress(address)) arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   arguments.SetUserAgentPrefix(std::string("attend-cli/") + ATTEND_VERSION);
-  return grpc::CreateCustomChannel(TargetOf(address), grpc::InsecureChannelCredentials(), arguments);
+  return grpc::CreateCustomChannel(TargetOf(address), grpc::InsecureChannelCredentials(),
+                                   arguments);
 }
 
-// gRPC nests causes: "failed to connect to all addresses; last error: UNKNOWN: … Connection refused". The last part is
-// what a reader can act on.
+// gRPC nests causes: "failed to connect to all addresses; last error: UNKNOWN: … Connection
+// refused". The last part is what a reader can act on.
 std::string InnermostCause(const std::string& message) {
   const std::size_t colon = message.rfind(": ");
   return colon == std::string::npos ? message : message.substr(colon + 2);
 }
 
 bool IsWorthRetrying(const CallError& error) {
-  return error.retry_delay.has_value() &&
-         (error.code == grpc::StatusCode::UNAVAILABLE || error.code == grpc::StatusCode::RESOURCE_EXHAUSTED);
+  return error.retry_delay.has_value() && (error.code == grpc::StatusCode::UNAVAILABLE ||
+                                           error.code == grpc::StatusCode::RESOURCE_EXHAUSTED);
 }
 
 // Callers that were refused together must not come back together.
 std::chrono::milliseconds WithJitter(std::chrono::milliseconds delay) {
   thread_local std::minstd_rand random(std::random_device{}());
-  return delay + std::chrono::milliseconds(delay.count() * static_cast<int64_t>(random() % 200) / 1000);
+  return delay +
+         std::chrono::milliseconds(delay.count() * static_cast<int64_t>(random() % 200) / 1000);
 }
 
 std::string RequestIdOf(const grpc::ClientContext& context) {
-  for (const auto* metadata : {&context.GetServerInitialMetadata(), &context.GetServerTrailingMetadata()}) {
+  for (const auto* metadata :
+       {&context.GetServerInitialMetadata(), &context.GetServerTrailingMetadata()}) {
     const auto found = metadata->find("x-request-id");
     if (found != metadata->end()) return std::string(found->second.data(), found->second.size());
   }
@@ -93,7 +97,8 @@ CallResult Connection::EnsureReachable() {
   if (status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED) {
     return Unreachable("no gRPC server answered in time");
   }
-  if (status.error_code() != grpc::StatusCode::UNAVAILABLE) return std::nullopt;  // somebody answered
+  if (status.error_code() != grpc::StatusCode::UNAVAILABLE)
+    return std::nullopt;  // somebody answered
   return Unreachable(InnermostCause(status.error_message()));
 }
 
@@ -124,18 +129,21 @@ CallResult Connection::CallUnary(const std::function<grpc::Status(grpc::ClientCo
   const auto deadline = SystemClock::now() + Seconds(options_.timeout_seconds);
   for (int retry = 1;; ++retry) {
     CallResult result = CallOnce(deadline, attempt);
-    if (!result.has_value() || retry > kMaxRetries || !IsWorthRetrying(result->error)) return result;
+    if (!result.has_value() || retry > kMaxRetries || !IsWorthRetrying(result->error))
+      return result;
     const std::chrono::milliseconds delay = WithJitter(*result->error.retry_delay);
     if (SystemClock::now() + delay >= deadline) return result;
     if (options_.is_verbose) {
-      std::fprintf(stderr, "attend: %s; retry %d of %d in %.1f s\n", FormatErrorLine(result->error).c_str(), retry,
-                   kMaxRetries, static_cast<double>(delay.count()) / 1000);
+      std::fprintf(stderr, "attend: %s; retry %d of %d in %.1f s\n",
+                   FormatErrorLine(result->error).c_str(), retry, kMaxRetries,
+                   static_cast<double>(delay.count()) / 1000);
     }
     if (!interrupt_->SleepFor(delay)) return CallFailure{CallFailure::Kind::kInterrupted, {}};
   }
 }
 
-CallResult Connection::CallStream(const std::function<grpc::Status(grpc::ClientContext*)>& attempt) {
+CallResult Connection::CallStream(
+    const std::function<grpc::Status(grpc::ClientContext*)>& attempt) {
   if (CallResult unreachable = EnsureReachable()) return unreachable;
   return CallOnce(SystemClock::now() + Seconds(options_.timeout_seconds), attempt);
 }

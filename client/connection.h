@@ -1,4 +1,5 @@
-// A channel to one server: deadlines, waiting for readiness, retries, and errors a reader understands.
+// A channel to one server: deadlines, waiting for readiness, retries, and errors a reader
+// understands.
 #pragma once
 
 #include <grpcpp/channel.h>
@@ -33,8 +34,9 @@ class Connection {
   // Waits up to the connect timeout until the server answers; later calls return at once.
   CallResult EnsureReachable();
 
-  // Runs a unary call, with up to three retries when the server says UNAVAILABLE or RESOURCE_EXHAUSTED with RetryInfo
-  // and the delay fits the timeout. `attempt` makes one call with the context given.
+  // Runs a unary call, with up to three retries when the server says UNAVAILABLE or
+  // RESOURCE_EXHAUSTED with RetryInfo and the delay fits the timeout. `attempt` makes one call with
+  // the context given.
   CallResult CallUnary(const std::function<grpc::Status(grpc::ClientContext*)>& attempt);
 
   // Runs a streaming call once. `attempt` reads the stream to its end and returns its status.

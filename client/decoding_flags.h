@@ -12,7 +12,8 @@ namespace attend::client {
 
 // Unset fields leave the choice to the model's own defaults.
 struct DecodingFlags {
-  std::optional<uint32_t> beam_size, num_hypotheses, max_output_tokens, min_output_tokens, no_repeat_ngram_size, top_k;
+  std::optional<uint32_t> beam_size, num_hypotheses, max_output_tokens, min_output_tokens,
+      no_repeat_ngram_size, top_k;
   std::optional<float> length_penalty, repetition_penalty, temperature, top_p;
   std::optional<uint64_t> seed;
   bool sample = false;
@@ -25,6 +26,7 @@ struct DecodingFlags {
 void AddDecodingFlags(CLI::App* app, DecodingFlags* flags);
 
 // The part of the request that the flags decide. Any sampling flag switches sampling on.
-attend::v1::TranslationConfig ToTranslationConfig(const DecodingFlags& flags, const std::string& model);
+attend::v1::TranslationConfig ToTranslationConfig(const DecodingFlags& flags,
+                                                  const std::string& model);
 
 }  // namespace attend::client

@@ -1,4 +1,5 @@
-// The server puts google.rpc.Status into the grpc-status-details-bin trailer; per-item errors carry the same message.
+// The server puts google.rpc.Status into the grpc-status-details-bin trailer; per-item errors carry
+// the same message.
 #include "client/error_message.h"
 
 #include <algorithm>
@@ -36,12 +37,14 @@ void DecodeDetail(const google::protobuf::Any& detail, CallError* error) {
     error->resource_name = resource.resource_name();
   } else if (detail.UnpackTo(&precondition)) {
     for (const auto& violation : precondition.violations()) {
-      error->preconditions.push_back(violation.type() + " " + violation.subject() +
-                                     (violation.description().empty() ? "" : ": " + violation.description()));
+      error->preconditions.push_back(
+          violation.type() + " " + violation.subject() +
+          (violation.description().empty() ? "" : ": " + violation.description()));
     }
   } else if (detail.UnpackTo(&quota)) {
     for (const auto& violation : quota.violations()) {
-      error->preconditions.push_back("quota " + violation.subject() + ": " + violation.description());
+      error->preconditions.push_back("quota " + violation.subject() + ": " +
+                                     violation.description());
     }
   } else if (detail.UnpackTo(&request)) {
     error->request_id = request.request_id();
@@ -51,15 +54,17 @@ void DecodeDetail(const google::protobuf::Any& detail, CallError* error) {
 std::string FormatDelay(std::chrono::milliseconds delay) {
   const int64_t tenths = (delay.count() + 50) / 100;
   if (delay.count() < 100) return std::to_string(delay.count()) + " ms";
-  return std::to_string(tenths / 10) + (tenths % 10 != 0 ? "." + std::to_string(tenths % 10) : "") + " s";
+  return std::to_string(tenths / 10) + (tenths % 10 != 0 ? "." + std::to_string(tenths % 10) : "") +
+         " s";
 }
 
 }  // namespace
 
 CallError DecodeError(const google::rpc::Status& status) {
   CallError error;
-  error.code = status.code() >= 0 && status.code() <= 16 ? static_cast<grpc::StatusCode>(status.code())
-                                                         : grpc::StatusCode::UNKNOWN;
+  error.code = status.code() >= 0 && status.code() <= 16
+                   ? static_cast<grpc::StatusCode>(status.code())
+                   : grpc::StatusCode::UNKNOWN;
   error.message = status.message();
   for (const auto& detail : status.details()) DecodeDetail(detail, &error);
   return error;
@@ -68,18 +73,31 @@ CallError DecodeError(const google::rpc::Status& status) {
 CallError DecodeError(const grpc::Status& status) {
   google::rpc::Status details;
   CallError error;
-  if (!status.error_details().empty() && details.ParseFromString(status.error_details())) error = DecodeError(details);
+  if (!status.error_details().empty() && details.ParseFromString(status.error_details()))
+    error = DecodeError(details);
   error.code = status.error_code();
   error.message = status.error_message();
   return error;
 }
 
 std::string CodeName(grpc::StatusCode code) {
-  static constexpr const char* kNames[] = {
-      "OK",           "CANCELLED",     "UNKNOWN",        "INVALID_ARGUMENT",   "DEADLINE_EXCEEDED",
-      "NOT_FOUND",    "ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION",
-      "ABORTED",      "OUT_OF_RANGE",  "UNIMPLEMENTED",  "INTERNAL",           "UNAVAILABLE",
-      "DATA_LOSS",    "UNAUTHENTICATED"};
+  static constexpr const char* kNames[] = {"OK",
+                                           "CANCELLED",
+                                           "UNKNOWN",
+                                           "INVALID_ARGUMENT",
+                                           "DEADLINE_EXCEEDED",
+                                           "NOT_FOUND",
+                                           "ALREADY_EXISTS",
+                                           "PERMISSION_DENIED",
+                                           "RESOURCE_EXHAUSTED",
+                                           "FAILED_PRECONDITION",
+                                           "ABORTED",
+                                           "OUT_OF_RANGE",
+                                           "UNIMPLEMENTED",
+                                           "INTERNAL",
+                                           "UNAVAILABLE",
+                                           "DATA_LOSS",
+                                           "UNAUTHENTICATED"};
   const int index = static_cast<int>(code);
   return index >= 0 && index < 17 ? kNames[index] : "CODE_" + std::to_string(index);
 }
@@ -92,18 +110,22 @@ std::string FormatErrorLine(const CallError& error) {
 
 std::string FormatError(const CallError& error, const Terminal& terminal) {
   const ColorDepth color = terminal.color;
-  std::string text = Bold(color) + Foreground(color, {215, 55, 55}) + CodeName(error.code) + ResetStyle(color);
+  std::string text =
+      Bold(color) + Foreground(color, {215, 55, 55}) + CodeName(error.code) + ResetStyle(color);
   if (!error.reason.empty()) text += " (" + error.reason + ")";
   text += ": " + Printable(error.message) + "\n";
   const auto add = [&](const std::string& name, const std::string& value) {
-    text += "  " + Dim(color) + PadRight(Printable(name) + ":", 10) + ResetStyle(color) + " " + Printable(value) + "\n";
+    text += "  " + Dim(color) + PadRight(Printable(name) + ":", 10) + ResetStyle(color) + " " +
+            Printable(value) + "\n";
   };
   for (const auto& [field, description] : error.fields) {
     // Servers often repeat the message as the description.
-    add("field", description.empty() || description == error.message ? field : field + ": " + description);
+    add("field",
+        description.empty() || description == error.message ? field : field + ": " + description);
   }
   if (!error.resource_name.empty()) {
-    add("resource", (error.resource_type.empty() ? "" : error.resource_type + " ") + error.resource_name);
+    add("resource",
+        (error.resource_type.empty() ? "" : error.resource_type + " ") + error.resource_name);
   }
   for (const std::string& precondition : error.preconditions) add("needs", precondition);
   for (const auto& [name, value] : error.metadata) add(name, value);

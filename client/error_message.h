@@ -17,7 +17,7 @@ namespace attend::client {
 struct CallError {
   grpc::StatusCode code = grpc::StatusCode::UNKNOWN;
   std::string message;
-  std::string reason;                                         // "QUEUE_FULL"; empty when the server gave none
+  std::string reason;  // "QUEUE_FULL"; empty when the server gave none
   std::vector<std::pair<std::string, std::string>> metadata;  // of the reason, sorted by name
   std::vector<std::pair<std::string, std::string>> fields;    // field path, description
   std::string resource_type, resource_name;
@@ -33,7 +33,8 @@ CallError DecodeError(const grpc::Status& status);
 // "NOT_FOUND".
 std::string CodeName(grpc::StatusCode code);
 
-// Code, reason and message on the first line, then one indented line for each thing known. Ends with a line end.
+// Code, reason and message on the first line, then one indented line for each thing known. Ends
+// with a line end.
 std::string FormatError(const CallError& error, const Terminal& terminal);
 
 // The same on one line, for items of a batch: "INVALID_ARGUMENT (INPUT_TOO_LONG): …". No line end.

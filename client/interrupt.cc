@@ -1,4 +1,5 @@
-// A thread waits for the signal with sigwait: cancelling a gRPC call is not something a signal handler may do.
+// A thread waits for the signal with sigwait: cancelling a gRPC call is not something a signal
+// handler may do.
 #include "client/interrupt.h"
 
 #include <poll.h>
@@ -57,7 +58,8 @@ bool Interrupt::SleepFor(std::chrono::milliseconds duration) const {
   pollfd wait = {event_fd_, POLLIN, 0};
   const auto end = std::chrono::steady_clock::now() + duration;
   while (!is_cancelling_) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+        end - std::chrono::steady_clock::now());
     if (left.count() <= 0) return true;
     poll(&wait, 1, static_cast<int>(left.count()));
   }

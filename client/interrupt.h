@@ -11,8 +11,9 @@
 
 namespace attend::client {
 
-// One per process, made before any other thread, so that every thread inherits the blocked signal. A second Ctrl-C, or
-// two seconds in which the program did not come to its end, ends the process at once.
+// One per process, made before any other thread, so that every thread inherits the blocked signal.
+// A second Ctrl-C, or two seconds in which the program did not come to its end, ends the process at
+// once.
 class Interrupt {
  public:
   Interrupt();
@@ -27,7 +28,8 @@ class Interrupt {
   int fd() const { return event_fd_; }
   // Sleeps; false as soon as calls are cancelled.
   bool SleepFor(std::chrono::milliseconds duration) const;
-  // Cancels every call registered now and later without the signal: used when output has nowhere to go.
+  // Cancels every call registered now and later without the signal: used when output has nowhere to
+  // go.
   void CancelCalls();
 
   // Registers a call for the time it runs.
@@ -50,9 +52,9 @@ class Interrupt {
   std::atomic<bool> stopping_{false};
   int event_fd_ = -1;
   std::mutex mutex_;
-  std::atomic<bool> is_cancelling_{false};    // written under mutex_
-  std::set<grpc::ClientContext*> contexts_;   // guarded by mutex_
-  std::thread thread_;                        // not started when the parent had SIGINT ignored
+  std::atomic<bool> is_cancelling_{false};   // written under mutex_
+  std::set<grpc::ClientContext*> contexts_;  // guarded by mutex_
+  std::thread thread_;                       // not started when the parent had SIGINT ignored
 };
 
 }  // namespace attend::client

@@ -1,4 +1,5 @@
-// Written by hand rather than with protobuf's own mapping: spans and weights stay short, and numbers stay numbers.
+// Written by hand rather than with protobuf's own mapping: spans and weights stay short, and
+// numbers stay numbers.
 #include "client/json_output.h"
 
 #include <charconv>
@@ -31,19 +32,24 @@ Json HypothesisJson(const attend::v1::Hypothesis& hypothesis) {
   Json json;
   json["text"] = hypothesis.text();
   json["score"] = JsonNumber(hypothesis.score());
-  json["finish_reason"] = WithoutPrefix(attend::v1::FinishReason_Name(hypothesis.finish_reason()), "FINISH_REASON_");
+  json["finish_reason"] =
+      WithoutPrefix(attend::v1::FinishReason_Name(hypothesis.finish_reason()), "FINISH_REASON_");
   if (hypothesis.tokens_size() > 0) json["tokens"] = ToJsonList(hypothesis.tokens());
   return json;
 }
 
-// Entries of a sparse matrix as {"row": [[column, weight], …]} rows; stops at the first entry that is out of bounds.
+// Entries of a sparse matrix as {"row": [[column, weight], …]} rows; stops at the first entry that
+// is out of bounds.
 Json SparseRows(const attend::v1::SparseWeights& sparse) {
   Json rows = Json::array();
   for (int row = 0; row + 1 < sparse.row_offsets_size(); ++row) {
     Json entries = Json::array();
     for (uint32_t i = sparse.row_offsets(row); i < sparse.row_offsets(row + 1); ++i) {
-      if (i >= static_cast<uint32_t>(sparse.weights_size()) || i >= static_cast<uint32_t>(sparse.columns_size())) break;
-      entries.push_back(Json::array({sparse.columns(static_cast<int>(i)), JsonNumber(sparse.weights(static_cast<int>(i)))}));
+      if (i >= static_cast<uint32_t>(sparse.weights_size()) ||
+          i >= static_cast<uint32_t>(sparse.columns_size()))
+        break;
+      entries.push_back(Json::array(
+          {sparse.columns(static_cast<int>(i)), JsonNumber(sparse.weights(static_cast<int>(i)))}));
     }
     rows.push_back(std::move(entries));
   }
@@ -106,9 +112,11 @@ Json ToJson(const attend::v1::Usage& usage) {
 Json ToJson(const attend::v1::Translation& translation) {
   Json json;
   json["text"] = translation.text();
-  json["score"] = translation.hypotheses_size() > 0 ? JsonNumber(translation.hypotheses(0).score()) : Json();
+  json["score"] =
+      translation.hypotheses_size() > 0 ? JsonNumber(translation.hypotheses(0).score()) : Json();
   Json hypotheses = Json::array();
-  for (const auto& hypothesis : translation.hypotheses()) hypotheses.push_back(HypothesisJson(hypothesis));
+  for (const auto& hypothesis : translation.hypotheses())
+    hypotheses.push_back(HypothesisJson(hypothesis));
   json["hypotheses"] = std::move(hypotheses);
   Json sentences = Json::array();
   for (const auto& pair : translation.sentences()) {
@@ -174,8 +182,8 @@ Json ToJson(const attend::v1::Model& model) {
   json["architecture"] = model.architecture();
   Json tasks = Json::array();
   for (const int task : model.tasks()) {
-    tasks.push_back(LowerCase(
-        WithoutPrefix(attend::v1::ModelTask_Name(static_cast<attend::v1::ModelTask>(task)), "MODEL_TASK_")));
+    tasks.push_back(LowerCase(WithoutPrefix(
+        attend::v1::ModelTask_Name(static_cast<attend::v1::ModelTask>(task)), "MODEL_TASK_")));
   }
   json["tasks"] = std::move(tasks);
   Json pairs = Json::array();
@@ -198,7 +206,8 @@ Json ToJson(const attend::v1::Model& model) {
     entry["name"] = preset.preset_id();
     entry["kind"] = AttentionKindName(preset.kind());
     entry["heads"] = Json::array();
-    for (const auto& head : preset.heads()) entry["heads"].push_back(Json::array({head.layer(), head.head()}));
+    for (const auto& head : preset.heads())
+      entry["heads"].push_back(Json::array({head.layer(), head.head()}));
     entry["note"] = preset.note();
     presets.push_back(std::move(entry));
   }
@@ -216,7 +225,8 @@ Json ToJson(const CallError& error) {
   if (!error.metadata.empty()) {
     for (const auto& [name, value] : error.metadata) json["metadata"][name] = value;
   }
-  if (error.retry_delay.has_value()) json["retry_seconds"] = static_cast<double>(error.retry_delay->count()) / 1000;
+  if (error.retry_delay.has_value())
+    json["retry_seconds"] = static_cast<double>(error.retry_delay->count()) / 1000;
   if (!error.request_id.empty()) json["request_id"] = error.request_id;
   return json;
 }

@@ -1,4 +1,5 @@
-// Answers as JSON objects. Field names follow the protos; spans are [start, end] pairs, durations are seconds.
+// Answers as JSON objects. Field names follow the protos; spans are [start, end] pairs, durations
+// are seconds.
 #pragma once
 
 #include <nlohmann/json.hpp>

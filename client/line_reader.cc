@@ -1,4 +1,5 @@
-// A line over the limit is counted and reported but not kept, so a file without line ends cannot eat the memory.
+// A line over the limit is counted and reported but not kept, so a file without line ends cannot
+// eat the memory.
 #include "client/line_reader.h"
 
 #include <errno.h>
@@ -59,7 +60,8 @@ void LineReader::FinishLine() {
     line.problem = "longer than " + std::to_string(kMaxLineBytes) + " bytes, not sent";
   } else {
     if (!line.text.empty() && line.text.back() == '\r') line.text.pop_back();
-    if (line.number == 1 && line.text.compare(0, 3, "\xEF\xBB\xBF") == 0) line.text.erase(0, 3);  // byte order mark
+    if (line.number == 1 && line.text.compare(0, 3, "\xEF\xBB\xBF") == 0)
+      line.text.erase(0, 3);  // byte order mark
     if (const std::size_t bad = FirstInvalidUtf8(line.text); bad != std::string::npos) {
       line.problem = "not valid UTF-8 at byte " + std::to_string(bad + 1) + ", not sent";
     }

@@ -29,9 +29,11 @@ constexpr const char* kExamples =
 std::string PairsOf(const attend::v1::Model& model) {
   std::string pairs;
   for (const auto& pair : model.language_pairs()) {
-    pairs += (pairs.empty() ? "" : ", ") + pair.source_language_code() + " to " + pair.target_language_code();
+    pairs += (pairs.empty() ? "" : ", ") + pair.source_language_code() + " to " +
+             pair.target_language_code();
   }
-  if (pairs.empty() && model.language_codes_size() > 0) pairs = std::to_string(model.language_codes_size()) + " languages";
+  if (pairs.empty() && model.language_codes_size() > 0)
+    pairs = std::to_string(model.language_codes_size()) + " languages";
   return pairs;
 }
 
@@ -41,57 +43,66 @@ std::string Mebibytes(int64_t bytes) {
   return text;
 }
 
-std::string ShortName(const std::string& name) { return name.rfind("models/", 0) == 0 ? name.substr(7) : name; }
+std::string ShortName(const std::string& name) {
+  return name.rfind("models/", 0) == 0 ? name.substr(7) : name;
+}
 
 using Row = std::vector<std::string>;
 
 std::string Table(const std::vector<Row>& rows, ColorDepth color) {
   std::vector<int> widths(rows.front().size(), 0);
   for (const Row& row : rows) {
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], DisplayWidth(row[i]));
+    for (std::size_t i = 0; i < row.size(); ++i)
+      widths[i] = std::max(widths[i], DisplayWidth(row[i]));
   }
   std::string text;
   for (const Row& row : rows) {
     std::string line;
-    for (std::size_t i = 0; i < row.size(); ++i) line += PadRight(row[i], i + 1 < row.size() ? widths[i] + 2 : 0);
+    for (std::size_t i = 0; i < row.size(); ++i)
+      line += PadRight(row[i], i + 1 < row.size() ? widths[i] + 2 : 0);
     text += &row == &rows.front() ? Bold(color) + line + ResetStyle(color) + "\n" : line + "\n";
   }
   return text;
 }
 
 Row RowOf(const attend::v1::Model& model) {
-  return {Printable(ShortName(model.name())), ModelStateName(model.state()), Printable(PairsOf(model)),
-          Printable(model.architecture()),    Printable(model.compute_type()), Mebibytes(model.weight_bytes())};
+  return {Printable(ShortName(model.name())), ModelStateName(model.state()),
+          Printable(PairsOf(model)),          Printable(model.architecture()),
+          Printable(model.compute_type()),    Mebibytes(model.weight_bytes())};
 }
 
 std::string Details(const attend::v1::Model& model, const Terminal& terminal) {
   std::string text;
   const auto add = [&](const std::string& name, const std::string& value) {
     if (value.empty()) return;
-    text += Bold(terminal.color) + PadRight(name, 14) + ResetStyle(terminal.color) + Printable(value) + "\n";
+    text += Bold(terminal.color) + PadRight(name, 14) + ResetStyle(terminal.color) +
+            Printable(value) + "\n";
   };
   add("name", model.name());
   add("state", ModelStateName(model.state()));
   if (model.has_error()) add("error", FormatErrorLine(DecodeError(model.error())));
   add("languages", PairsOf(model));
   add("architecture", model.architecture());
-  add("layers", std::to_string(model.encoder_layer_count()) + " encoder, " + std::to_string(model.decoder_layer_count()) +
-                    " decoder, " + std::to_string(model.head_count()) + " heads each");
-  add("longest", std::to_string(model.max_input_tokens()) + " tokens read, " + std::to_string(model.max_output_tokens()) +
-                     " written, per sentence");
+  add("layers", std::to_string(model.encoder_layer_count()) + " encoder, " +
+                    std::to_string(model.decoder_layer_count()) + " decoder, " +
+                    std::to_string(model.head_count()) + " heads each");
+  add("longest", std::to_string(model.max_input_tokens()) + " tokens read, " +
+                     std::to_string(model.max_output_tokens()) + " written, per sentence");
   add("weights", Mebibytes(model.weight_bytes()) + ", " + model.compute_type());
   add("revision", model.revision());
   if (model.has_load_time()) {
     const std::time_t seconds = static_cast<std::time_t>(model.load_time().seconds());
     std::tm utc = {};
     char time[40] = "";
-    if (gmtime_r(&seconds, &utc) != nullptr) std::strftime(time, sizeof time, "%Y-%m-%d %H:%M:%S UTC", &utc);
+    if (gmtime_r(&seconds, &utc) != nullptr)
+      std::strftime(time, sizeof time, "%Y-%m-%d %H:%M:%S UTC", &utc);
     add("serving since", time);
   }
   for (const auto& preset : model.attention_presets()) {
     std::string heads;
     for (const auto& head : preset.heads()) {
-      heads += (heads.empty() ? "" : ",") + std::to_string(head.layer()) + ":" + std::to_string(head.head());
+      heads += (heads.empty() ? "" : ",") + std::to_string(head.layer()) + ":" +
+               std::to_string(head.head());
     }
     add("preset", preset.preset_id() + ": " + AttentionKindName(preset.kind()) + " heads " + heads +
                       (preset.note().empty() ? "" : " (" + preset.note() + ")"));
@@ -107,7 +118,8 @@ int ShowOne(Session& session, const ModelsFlags& flags) {
   const CallResult result = session.connection().CallUnary(
       [&](grpc::ClientContext* context) { return stub->GetModel(context, request, &response); });
   if (result.has_value()) return session.Fail(*result);
-  session.out().Write(flags.json ? JsonLine(ToJson(response.model())) : Details(response.model(), session.terminal()));
+  session.out().Write(flags.json ? JsonLine(ToJson(response.model()))
+                                 : Details(response.model(), session.terminal()));
   return kExitOk;
 }
 
@@ -130,7 +142,8 @@ int ShowAll(Session& session, const ModelsFlags& flags) {
       }
     }
     // A token that does not move on would loop for ever.
-    if (response.next_page_token().empty() || response.next_page_token() == request.page_token()) break;
+    if (response.next_page_token().empty() || response.next_page_token() == request.page_token())
+      break;
     request.set_page_token(response.next_page_token());
   }
   if (!flags.json) session.out().Write(Table(rows, session.terminal().color));

@@ -1,4 +1,5 @@
-// Plain write(2) with a buffer, because the three endings must be told apart: fine, reader gone (quiet), and disk full.
+// Plain write(2) with a buffer, because the three endings must be told apart: fine, reader gone
+// (quiet), and disk full.
 #include "client/output.h"
 
 #include <errno.h>

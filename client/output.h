@@ -6,7 +6,8 @@
 
 namespace attend::client {
 
-// Buffered. After the reader of a pipe left, or after a failed write, everything further is dropped and is_open is false.
+// Buffered. After the reader of a pipe left, or after a failed write, everything further is dropped
+// and is_open is false.
 class Output {
  public:
   // Borrows the descriptor.

@@ -1,4 +1,5 @@
-// attend probe: the standard health check, for scripts and container probes. Its exit codes are its own.
+// attend probe: the standard health check, for scripts and container probes. Its exit codes are its
+// own.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -48,28 +49,34 @@ ProbeResult Probe(Session& session, const std::string& service) {
   if (!result.has_value()) {
     using Response = grpc::health::v1::HealthCheckResponse;
     if (response.status() == Response::SERVING) return {kServing, "serving", false};
-    if (response.status() == Response::SERVICE_UNKNOWN) return {kNotServing, "service unknown", false};
+    if (response.status() == Response::SERVICE_UNKNOWN)
+      return {kNotServing, "service unknown", false};
     return {kNotServing, "not serving", false};
   }
   switch (result->kind) {
     case CallFailure::Kind::kInterrupted:
       return {kNobodyThere, "interrupted", true};
     case CallFailure::Kind::kUnreachable:
-      return {kNobodyThere, "cannot reach " + session.options().address + ": " + result->error.message, false};
+      return {kNobodyThere,
+              "cannot reach " + session.options().address + ": " + result->error.message, false};
     case CallFailure::Kind::kRefused:
       break;
   }
-  if (result->error.code == grpc::StatusCode::NOT_FOUND) return {kNotServing, "service unknown", false};
-  if (result->error.code == grpc::StatusCode::DEADLINE_EXCEEDED) return {kNobodyThere, "no answer in time", false};
+  if (result->error.code == grpc::StatusCode::NOT_FOUND)
+    return {kNotServing, "service unknown", false};
+  if (result->error.code == grpc::StatusCode::DEADLINE_EXCEEDED)
+    return {kNobodyThere, "no answer in time", false};
   return {kNotServing, FormatErrorLine(result->error), false};
 }
 
 int Run(Session& session, const ProbeFlags& flags) {
-  const auto end = Clock::now() + std::chrono::milliseconds(static_cast<int64_t>(flags.wait_seconds * 1000));
+  const auto end =
+      Clock::now() + std::chrono::milliseconds(static_cast<int64_t>(flags.wait_seconds * 1000));
   for (;;) {
     const ProbeResult result = Probe(session, flags.service);
     if (result.interrupted) return kExitInterrupted;
-    const bool is_over = result.code == kServing || Clock::now() + std::chrono::milliseconds(200) >= end;
+    const bool is_over =
+        result.code == kServing || Clock::now() + std::chrono::milliseconds(200) >= end;
     if (is_over) {
       if (result.code == kServing) {
         if (!flags.quiet) session.out().Write(result.message + "\n");
@@ -88,7 +95,8 @@ Command AddProbeCommand(CLI::App* root, ClientOptions* options) {
   auto flags = std::make_shared<ProbeFlags>();
   CLI::App* app = root->add_subcommand("probe", "Check whether the server is serving");
   app->footer(kExamples);
-  app->add_option("--service", flags->service, "Service or models/NAME to ask about; the whole server when left out")
+  app->add_option("--service", flags->service,
+                  "Service or models/NAME to ask about; the whole server when left out")
       ->type_name("NAME");
   app->add_option("--wait", flags->wait_seconds, "Keep asking for this long until it serves")
       ->type_name("SECONDS")

@@ -28,14 +28,17 @@ constexpr const char* kExamples =
     "3 no server reached, 130 interrupted. Help on a command: attend help COMMAND";
 
 int FailUnknownCommand(const std::string& name) {
-  std::fprintf(stderr, "attend: no command is called %s; attend help lists them\n", Printable(name).c_str());
+  std::fprintf(stderr, "attend: no command is called %s; attend help lists them\n",
+               Printable(name).c_str());
   return kExitUsage;
 }
 
 int Help(const CLI::App& root, const std::string& topic) {
   if (topic.empty()) {
     // root.help() would describe the command at hand, which is "help".
-    std::fputs(root.get_formatter()->make_help(&root, root.get_name(), CLI::AppFormatMode::Normal).c_str(), stdout);
+    std::fputs(
+        root.get_formatter()->make_help(&root, root.get_name(), CLI::AppFormatMode::Normal).c_str(),
+        stdout);
     return kExitOk;
   }
   for (const CLI::App* command : root.get_subcommands([](const CLI::App*) { return true; })) {
@@ -51,7 +54,8 @@ int Help(const CLI::App& root, const std::string& topic) {
 
 int RunProgram(int argc, char** argv) {
   signal(SIGPIPE, SIG_IGN);  // a reader that leaves is seen as EPIPE
-  CLI::App root{"Translates text with an Attend server and shows what the model attended to.", "attend"};
+  CLI::App root{"Translates text with an Attend server and shows what the model attended to.",
+                "attend"};
   root.set_version_flag("--version", "attend " ATTEND_VERSION, "Print the version");
   root.set_help_flag("-h,--help", "Print this help");
   root.require_subcommand(0, 1);
@@ -63,8 +67,9 @@ int RunProgram(int argc, char** argv) {
   ClientOptions options = DefaultClientOptions();
   AddClientOptions(&root, &options, ModelFlag::kShown);
   const std::vector<Command> commands = {
-      AddTranslateCommand(&root, &options), AddAttentionCommand(&root, &options), AddAlignCommand(&root, &options),
-      AddModelsCommand(&root, &options),    AddTokenizeCommand(&root, &options),  AddProbeCommand(&root, &options)};
+      AddTranslateCommand(&root, &options), AddAttentionCommand(&root, &options),
+      AddAlignCommand(&root, &options),     AddModelsCommand(&root, &options),
+      AddTokenizeCommand(&root, &options),  AddProbeCommand(&root, &options)};
   std::string topic;
   CLI::App* help = root.add_subcommand("help", "Explain a command");
   help->add_option("COMMAND", topic, "Which command")->type_name("");

@@ -1,4 +1,5 @@
-// Progress is measured in bytes of input, the only total that is known before the file was read once.
+// Progress is measured in bytes of input, the only total that is known before the file was read
+// once.
 #include "client/progress_bar.h"
 
 #include <unistd.h>
@@ -16,7 +17,8 @@ std::string FormatClock(double seconds) {
   const auto whole = static_cast<long long>(std::min(seconds, 359999.0));
   char text[32];
   if (whole >= 3600) {
-    std::snprintf(text, sizeof text, "%lld:%02lld:%02lld", whole / 3600, whole / 60 % 60, whole % 60);
+    std::snprintf(text, sizeof text, "%lld:%02lld:%02lld", whole / 3600, whole / 60 % 60,
+                  whole % 60);
   } else {
     std::snprintf(text, sizeof text, "%lld:%02lld", whole / 60, whole % 60);
   }
@@ -35,23 +37,28 @@ std::string Bar(double share, int width, bool unicode) {
 std::string FormatProgress(const Progress& progress, const Terminal& terminal) {
   std::string text;
   char part[64];
-  const double share = progress.bytes_total <= 0 ? 0
-                                                 : std::clamp(static_cast<double>(progress.bytes_done) /
-                                                                  static_cast<double>(progress.bytes_total),
-                                                              0.0, 1.0);
+  const double share = progress.bytes_total <= 0
+                           ? 0
+                           : std::clamp(static_cast<double>(progress.bytes_done) /
+                                            static_cast<double>(progress.bytes_total),
+                                        0.0, 1.0);
   if (progress.bytes_total > 0) {
     std::snprintf(part, sizeof part, " %3d%%", static_cast<int>(share * 100));
     text += part;
   }
-  text += " " + std::to_string(progress.lines_done) + (progress.lines_done == 1 ? " line" : " lines");
+  text +=
+      " " + std::to_string(progress.lines_done) + (progress.lines_done == 1 ? " line" : " lines");
   if (progress.lines_failed > 0) text += ", " + std::to_string(progress.lines_failed) + " failed";
   if (progress.seconds >= 0.5 && progress.lines_done > 0) {
-    std::snprintf(part, sizeof part, ", %.1f/s", static_cast<double>(progress.lines_done) / progress.seconds);
+    std::snprintf(part, sizeof part, ", %.1f/s",
+                  static_cast<double>(progress.lines_done) / progress.seconds);
     text += part;
-    if (share > 0.01 && share < 1) text += ", " + FormatClock(progress.seconds / share * (1 - share)) + " left";
+    if (share > 0.01 && share < 1)
+      text += ", " + FormatClock(progress.seconds / share * (1 - share)) + " left";
   }
   const int room = terminal.columns - 1 - DisplayWidth(text) - (terminal.unicode ? 0 : 2);
-  if (progress.bytes_total > 0 && room >= 8) text = Bar(share, std::min(room, 40), terminal.unicode) + text;
+  if (progress.bytes_total > 0 && room >= 8)
+    text = Bar(share, std::min(room, 40), terminal.unicode) + text;
   return CutToWidth(text, terminal.columns - 1, "");
 }
 

@@ -12,7 +12,7 @@ namespace attend::client {
 struct Progress {
   int64_t bytes_done = 0, bytes_total = 0;  // of the input file; total 0 when unknown
   int64_t lines_done = 0, lines_failed = 0;
-  double seconds = 0;                       // since the start
+  double seconds = 0;  // since the start
 };
 
 // One line without line end, at most terminal.columns wide: bar, share, lines, rate, time left.
@@ -28,7 +28,7 @@ class ProgressBar {
 
   bool enabled() const { return enabled_; }
   void Update(Progress progress);  // fills in the seconds
-  void Clear();                    // removes the line, so that messages stand alone; Update brings it back
+  void Clear();  // removes the line, so that messages stand alone; Update brings it back
   void Finish(Progress progress);  // shows the end state and leaves it standing
 
  private:

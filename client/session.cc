@@ -1,4 +1,5 @@
-// Everything a user reads about a failure is written here, so that all commands fail in the same words.
+// Everything a user reads about a failure is written here, so that all commands fail in the same
+// words.
 #include "client/session.h"
 
 #include <unistd.h>
@@ -19,7 +20,9 @@ Session::Session(const ClientOptions& options, Interrupt* interrupt)
       out_(STDOUT_FILENO),
       connection_(options, interrupt) {}
 
-void Session::Tell(const std::string& message) const { std::fprintf(stderr, "attend: %s\n", message.c_str()); }
+void Session::Tell(const std::string& message) const {
+  std::fprintf(stderr, "attend: %s\n", message.c_str());
+}
 
 int Session::FailUsage(const std::string& message) const {
   Tell(message);
@@ -32,11 +35,12 @@ int Session::Fail(const CallFailure& failure) const {
       return kExitInterrupted;
     case CallFailure::Kind::kUnreachable: {
       const std::string address = Printable(options_.address);
-      std::fprintf(stderr,
-                   "attend: cannot reach a server at %s: %s\n"
-                   "  Is attend-server running and listening there? Name another address with --address or\n"
-                   "  ATTEND_ADDRESS; check a server with: attend probe --address %s\n",
-                   address.c_str(), Printable(failure.error.message).c_str(), address.c_str());
+      std::fprintf(
+          stderr,
+          "attend: cannot reach a server at %s: %s\n"
+          "  Is attend-server running and listening there? Name another address with --address or\n"
+          "  ATTEND_ADDRESS; check a server with: attend probe --address %s\n",
+          address.c_str(), Printable(failure.error.message).c_str(), address.c_str());
       return kExitUnreachable;
     }
     case CallFailure::Kind::kRefused:

@@ -32,10 +32,12 @@ class Session {
   int Fail(const CallFailure& failure) const;
   int FailUsage(const std::string& message) const;
 
-  // Flushes the output; `exit_code`, or kExitFailed with a message when writing failed. A reader that left is no failure.
+  // Flushes the output; `exit_code`, or kExitFailed with a message when writing failed. A reader
+  // that left is no failure.
   int Finish(int exit_code);
 
-  // The model named by the user, or the only one served. An int is the exit code of a failure already told.
+  // The model named by the user, or the only one served. An int is the exit code of a failure
+  // already told.
   std::variant<std::string, int> ResolveModel();
 
  private:

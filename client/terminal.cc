@@ -1,5 +1,5 @@
-// Detection reads only the environment and two ioctls; no terminfo database, since every terminal that claims colour
-// today takes these sequences.
+// Detection reads only the environment and two ioctls; no terminfo database, since every terminal
+// that claims colour today takes these sequences.
 #include "client/terminal.h"
 
 #include <sys/ioctl.h>
@@ -18,10 +18,12 @@ bool IsUtf8Locale(const Environment& environment) {
   for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
     const char* value = environment(name);
     if (!IsSet(value)) continue;
-    // An explicit single-byte locale is honoured; "C" and "POSIX" are what containers have by accident.
+    // An explicit single-byte locale is honoured; "C" and "POSIX" are what containers have by
+    // accident.
     const std::string_view locale(value);
     return locale == "C" || locale == "POSIX" || locale.find("UTF-8") != std::string_view::npos ||
-           locale.find("utf8") != std::string_view::npos || locale.find("UTF8") != std::string_view::npos ||
+           locale.find("utf8") != std::string_view::npos ||
+           locale.find("UTF8") != std::string_view::npos ||
            locale.find("utf-8") != std::string_view::npos;
   }
   return true;
@@ -43,7 +45,8 @@ std::string PaletteOrTrueColor(ColorDepth depth, Rgb color, int plane) {
     case ColorDepth::kNone:
       return "";
     case ColorDepth::k256:
-      return "\x1b[" + std::to_string(plane) + ";5;" + std::to_string(NearestPaletteColor(color)) + "m";
+      return "\x1b[" + std::to_string(plane) + ";5;" + std::to_string(NearestPaletteColor(color)) +
+             "m";
     case ColorDepth::kTrueColor:
       return "\x1b[" + std::to_string(plane) + ";2;" + std::to_string(color.red) + ";" +
              std::to_string(color.green) + ";" + std::to_string(color.blue) + "m";
@@ -66,8 +69,8 @@ ColorDepth ChooseColor(ColorChoice choice, bool is_tty, const Environment& envir
     if (!IsSet(term) || std::strcmp(term, "dumb") == 0) return ColorDepth::kNone;
   }
   const char* color_term = environment("COLORTERM");
-  const bool is_true_color =
-      IsSet(color_term) && (std::strcmp(color_term, "truecolor") == 0 || std::strcmp(color_term, "24bit") == 0);
+  const bool is_true_color = IsSet(color_term) && (std::strcmp(color_term, "truecolor") == 0 ||
+                                                   std::strcmp(color_term, "24bit") == 0);
   return is_true_color ? ColorDepth::kTrueColor : ColorDepth::k256;
 }
 
@@ -81,7 +84,8 @@ Terminal DescribeTerminal(int fd, ColorChoice choice, const Environment& environ
 }
 
 Terminal DescribeTerminal(int fd, ColorChoice choice) {
-  return DescribeTerminal(fd, choice, [](const char* name) -> const char* { return std::getenv(name); });
+  return DescribeTerminal(fd, choice,
+                          [](const char* name) -> const char* { return std::getenv(name); });
 }
 
 int NearestPaletteColor(Rgb color) {
@@ -93,12 +97,13 @@ int NearestPaletteColor(Rgb color) {
     }
     return best;
   };
-  const int r = nearest_level(color.red), g = nearest_level(color.green), b = nearest_level(color.blue);
+  const int r = nearest_level(color.red), g = nearest_level(color.green),
+            b = nearest_level(color.blue);
   const int mean = (color.red + color.green + color.blue) / 3;
   const int step = mean < 8 ? 0 : mean > 238 ? 23 : (mean - 8 + 5) / 10;
   const int grey = 8 + 10 * step;
-  const bool grey_is_nearer =
-      SquaredDistance(color, grey, grey, grey) < SquaredDistance(color, kLevels[r], kLevels[g], kLevels[b]);
+  const bool grey_is_nearer = SquaredDistance(color, grey, grey, grey) <
+                              SquaredDistance(color, kLevels[r], kLevels[g], kLevels[b]);
   return grey_is_nearer ? 232 + step : 16 + 36 * r + 6 * g + b;
 }
 

@@ -1,4 +1,5 @@
-// What the terminal at the other end of a file descriptor can show, and the escape sequences for it.
+// What the terminal at the other end of a file descriptor can show, and the escape sequences for
+// it.
 #pragma once
 
 #include <cstdint>
@@ -20,8 +21,9 @@ struct Terminal {
 // Looks up an environment variable; nullptr when unset.
 using Environment = std::function<const char*(const char* name)>;
 
-// Colour rules: --color=always and never win; then NO_COLOR (when not empty) and TERM=dumb switch it off, as does
-// anything that is no terminal. COLORTERM=truecolor or 24bit gives 24-bit colour, else the 256-colour palette is used.
+// Colour rules: --color=always and never win; then NO_COLOR (when not empty) and TERM=dumb switch
+// it off, as does anything that is no terminal. COLORTERM=truecolor or 24bit gives 24-bit colour,
+// else the 256-colour palette is used.
 ColorDepth ChooseColor(ColorChoice choice, bool is_tty, const Environment& environment);
 
 // Width rules: COLUMNS when it is a sensible number, then the terminal's own width, then 80.

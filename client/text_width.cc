@@ -1,4 +1,5 @@
-// Widths follow Unicode's East Asian Width (UAX #11) and general categories as ICU knows them: what terminals agree on.
+// Widths follow Unicode's East Asian Width (UAX #11) and general categories as ICU knows them: what
+// terminals agree on.
 #include "client/text_width.h"
 
 #include <unicode/uchar.h>
@@ -9,7 +10,8 @@
 namespace attend::client {
 namespace {
 
-// Decodes the code point at `*offset` and moves past it; negative when the bytes there are ill-formed.
+// Decodes the code point at `*offset` and moves past it; negative when the bytes there are
+// ill-formed.
 UChar32 NextCodePoint(std::string_view text, std::size_t* offset) {
   const auto* bytes = reinterpret_cast<const uint8_t*>(text.data());
   const auto length = static_cast<int64_t>(text.size());

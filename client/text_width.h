@@ -10,8 +10,9 @@ namespace attend::client {
 // Byte offset of the first byte that is not part of valid UTF-8; npos when all of it is valid.
 std::size_t FirstInvalidUtf8(std::string_view text);
 
-// The text with every ill-formed byte replaced by U+FFFD and every control character, line separator or
-// bidirectional override by a visible stand-in, so that no text can drive the terminal.
+// The text with every ill-formed byte replaced by U+FFFD and every control character, line
+// separator or bidirectional override by a visible stand-in, so that no text can drive the
+// terminal.
 std::string Printable(std::string_view text);
 
 // Columns that the text takes: 2 for East Asian wide characters and emoji, 0 for combining marks.

@@ -29,32 +29,39 @@ constexpr const char* kExamples =
     "\n"
     "Spans count bytes of the text, end excluded.";
 
-std::string TokenTable(const std::string& text, const attend::v1::TokenizeResponse& response, ColorDepth color) {
+std::string TokenTable(const std::string& text, const attend::v1::TokenizeResponse& response,
+                       ColorDepth color) {
   int id_width = 2, piece_width = 5, span_width = 4;
   const auto span_of = [](const attend::v1::Token& token) {
-    return token.has_span() ? std::to_string(token.span().start()) + "-" + std::to_string(token.span().end())
-                            : std::string("special");
+    return token.has_span()
+               ? std::to_string(token.span().start()) + "-" + std::to_string(token.span().end())
+               : std::string("special");
   };
   for (const auto& token : response.tokens()) {
     id_width = std::max(id_width, DisplayWidth(std::to_string(token.id())));
     piece_width = std::max(piece_width, DisplayWidth(Printable(token.piece())));
     span_width = std::max(span_width, DisplayWidth(span_of(token)));
   }
-  std::string table = Bold(color) + PadLeft("ID", id_width) + "  " + PadRight("PIECE", piece_width) + "  " +
-                      PadRight("SPAN", span_width) + "  TEXT" + ResetStyle(color) + "\n";
+  std::string table = Bold(color) + PadLeft("ID", id_width) + "  " +
+                      PadRight("PIECE", piece_width) + "  " + PadRight("SPAN", span_width) +
+                      "  TEXT" + ResetStyle(color) + "\n";
   for (const auto& token : response.tokens()) {
     std::string covered;
-    if (token.has_span() && token.span().start() <= token.span().end() && token.span().end() <= text.size()) {
-      covered = "  " + Printable(text.substr(token.span().start(), token.span().end() - token.span().start()));
+    if (token.has_span() && token.span().start() <= token.span().end() &&
+        token.span().end() <= text.size()) {
+      covered = "  " + Printable(text.substr(token.span().start(),
+                                             token.span().end() - token.span().start()));
     }
-    table += PadLeft(std::to_string(token.id()), id_width) + "  " + PadRight(Printable(token.piece()), piece_width) + "  " +
+    table += PadLeft(std::to_string(token.id()), id_width) + "  " +
+             PadRight(Printable(token.piece()), piece_width) + "  " +
              PadRight(span_of(token), covered.empty() ? 0 : span_width) + covered + "\n";
   }
   return table;
 }
 
 int Tokenize(Session& session, const TokenizeFlags& flags, const std::string& model) {
-  if (FirstInvalidUtf8(flags.text) != std::string::npos) return session.FailUsage("TEXT is not valid UTF-8");
+  if (FirstInvalidUtf8(flags.text) != std::string::npos)
+    return session.FailUsage("TEXT is not valid UTF-8");
   const auto stub = attend::v1::TokenizationService::NewStub(session.connection().channel());
   attend::v1::TokenizeRequest request;
   request.set_model(model);
@@ -109,7 +116,8 @@ int Run(Session& session, const TokenizeFlags& flags) {
 
 Command AddTokenizeCommand(CLI::App* root, ClientOptions* options) {
   auto flags = std::make_shared<TokenizeFlags>();
-  CLI::App* app = root->add_subcommand("tokenize", "Show the tokens of a text, or the text of token ids");
+  CLI::App* app =
+      root->add_subcommand("tokenize", "Show the tokens of a text, or the text of token ids");
   app->footer(kExamples);
   app->add_option("TEXT", flags->text, "Text to split")->type_name("");
   app->add_option("--ids", flags->ids, "Token ids to join into text, with commas or spaces")

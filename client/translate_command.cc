@@ -46,9 +46,11 @@ constexpr const char* kExamples =
     "  attend translate < book.en > book.fr\n"
     "  attend translate --input book.en --output book.fr --json\n"
     "\n"
-    "Without TEXT every line of standard input is one text and gives one line of output, blank lines included; a line\n"
-    "that fails is named on standard error and leaves an empty line. --n-best prints SCORE and TEXT with a tab between\n"
-    "them, with the line number before them when lines are read. Put -- before a TEXT that begins with a dash.";
+    "Without TEXT every line of standard input is one text and gives one line of\n"
+    "output, blank lines included; a line that fails is named on standard error and\n"
+    "leaves an empty line. --n-best prints SCORE and TEXT with a tab between them,\n"
+    "with the line number before them when lines are read. Put -- before a TEXT that\n"
+    "begins with a dash.";
 
 TranslationFormat FormatOf(const TranslateFlags& flags) {
   if (flags.json) return TranslationFormat::kJson;
@@ -58,7 +60,8 @@ TranslationFormat FormatOf(const TranslateFlags& flags) {
 }
 
 attend::v1::TranslationConfig ConfigOf(const Session& session, const TranslateFlags& flags) {
-  attend::v1::TranslationConfig config = ToTranslationConfig(flags.decoding, session.options().model);
+  attend::v1::TranslationConfig config =
+      ToTranslationConfig(flags.decoding, session.options().model);
   config.set_include_word_links(flags.json || flags.align);
   config.set_include_tokens(flags.json);
   return config;
@@ -67,13 +70,16 @@ attend::v1::TranslationConfig ConfigOf(const Session& session, const TranslateFl
 void TellUsage(const Session& session, const attend::v1::Usage& usage) {
   if (!session.options().is_verbose) return;
   const auto milliseconds = [](const google::protobuf::Duration& duration) {
-    return static_cast<double>(duration.seconds()) * 1e3 + static_cast<double>(duration.nanos()) / 1e6;
+    return static_cast<double>(duration.seconds()) * 1e3 +
+           static_cast<double>(duration.nanos()) / 1e6;
   };
   char text[160];
-  std::snprintf(text, sizeof text, "%u tokens read, %u written; queue %.1f ms, encode %.1f ms, decode %.1f ms, total %.1f ms",
-                usage.input_tokens(), usage.output_tokens(), milliseconds(usage.queue_duration()),
-                milliseconds(usage.encode_duration()), milliseconds(usage.decode_duration()),
-                milliseconds(usage.total_duration()));
+  std::snprintf(
+      text, sizeof text,
+      "%u tokens read, %u written; queue %.1f ms, encode %.1f ms, decode %.1f ms, total %.1f ms",
+      usage.input_tokens(), usage.output_tokens(), milliseconds(usage.queue_duration()),
+      milliseconds(usage.encode_duration()), milliseconds(usage.decode_duration()),
+      milliseconds(usage.total_duration()));
   session.Tell(text);
 }
 
@@ -89,7 +95,8 @@ int TranslateText(Session& session, const TranslateFlags& flags, const std::stri
   });
   if (result.has_value()) return session.Fail(*result);
   if (response.outcomes_size() != 1) {
-    session.Tell("the server answered " + std::to_string(response.outcomes_size()) + " items instead of 1");
+    session.Tell("the server answered " + std::to_string(response.outcomes_size()) +
+                 " items instead of 1");
     return kExitFailed;
   }
   const PrintedItem item{0, text};
@@ -99,8 +106,8 @@ int TranslateText(Session& session, const TranslateFlags& flags, const std::stri
     if (flags.json) session.out().Write(FormatFailedItem(item, error, TranslationFormat::kJson));
     return session.Fail({CallFailure::Kind::kRefused, error});
   }
-  session.out().Write(
-      FormatTranslation(item, outcome.translation(), response.usage(), FormatOf(flags), session.terminal()));
+  session.out().Write(FormatTranslation(item, outcome.translation(), response.usage(),
+                                        FormatOf(flags), session.terminal()));
   TellUsage(session, response.usage());
   return kExitOk;
 }
@@ -136,7 +143,8 @@ class StreamedTranslation {
       }
       return reader->Finish();
     });
-    // A broken stream leaves what came of the text; its line is ended so that the next one stands alone.
+    // A broken stream leaves what came of the text; its line is ended so that the next one stands
+    // alone.
     const bool keeps_line = item.line > 0 && !session_->interrupt().raised();
     if (!has_result && !flags_.json && (keeps_line || !shown.empty())) output_->Write("\n");
     output_->Flush();
@@ -161,12 +169,13 @@ class StreamedTranslation {
     output_->Flush();
   }
 
-  void ShowResult(const PrintedItem& item, const attend::v1::StreamTranslateResult& result, const std::string& shown) {
+  void ShowResult(const PrintedItem& item, const attend::v1::StreamTranslateResult& result,
+                  const std::string& shown) {
     const attend::v1::Translation& translation = result.translation();
     TellUsage(*session_, result.usage());
     if (flags_.json) {
-      output_->Write(
-          FormatTranslation(item, translation, result.usage(), TranslationFormat::kJson, session_->terminal()));
+      output_->Write(FormatTranslation(item, translation, result.usage(), TranslationFormat::kJson,
+                                       session_->terminal()));
       return;
     }
     if (translation.text().compare(0, shown.size(), shown) == 0) {
@@ -175,7 +184,8 @@ class StreamedTranslation {
       // Settled text may not change; should it, the whole result is what counts.
       output_->Write("\n" + OneLine(item, translation.text()) + "\n");
     }
-    if (flags_.align) output_->Write(RenderAlignment(AlignmentOf(item.source, translation), session_->terminal()));
+    if (flags_.align)
+      output_->Write(RenderAlignment(AlignmentOf(item.source, translation), session_->terminal()));
   }
 
   Session* session_;
@@ -186,7 +196,8 @@ class StreamedTranslation {
 };
 
 int StreamText(Session& session, const TranslateFlags& flags, const std::string& text) {
-  const CallResult result = StreamedTranslation(&session, flags, &session.out()).Translate({0, text});
+  const CallResult result =
+      StreamedTranslation(&session, flags, &session.out()).Translate({0, text});
   if (!session.out().is_open()) return kExitOk;
   return result.has_value() ? session.Fail(*result) : kExitOk;
 }
@@ -208,7 +219,8 @@ int StreamLines(Session& session, const TranslateFlags& flags, int input_fd, Out
     if (problem.empty()) {
       const CallResult result = streamed.Translate({line.number, line.text});
       if (!output->is_open()) break;
-      if (result.has_value() && result->kind != CallFailure::Kind::kRefused) return session.Fail(*result);
+      if (result.has_value() && result->kind != CallFailure::Kind::kRefused)
+        return session.Fail(*result);
       if (result.has_value()) problem = FormatErrorLine(result->error);
     } else if (!flags.json) {
       output->Write("\n");
@@ -222,18 +234,22 @@ int StreamLines(Session& session, const TranslateFlags& flags, int input_fd, Out
   return num_failed == 0 ? kExitOk : kExitFailed;
 }
 
-bool IsSameFile(const struct stat& a, const struct stat& b) { return a.st_dev == b.st_dev && a.st_ino == b.st_ino; }
+bool IsSameFile(const struct stat& a, const struct stat& b) {
+  return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
 
 int TranslateLines(Session& session, const TranslateFlags& flags, int input_fd) {
   struct stat input_stat = {}, output_stat = {};
   const bool has_size = fstat(input_fd, &input_stat) == 0 && S_ISREG(input_stat.st_mode);
-  if (!flags.output_path.empty() && has_size && stat(flags.output_path.c_str(), &output_stat) == 0 &&
-      IsSameFile(input_stat, output_stat)) {
+  if (!flags.output_path.empty() && has_size &&
+      stat(flags.output_path.c_str(), &output_stat) == 0 && IsSameFile(input_stat, output_stat)) {
     return session.FailUsage("--output is the input file; it would be emptied before it is read");
   }
   // The file is made only once the server is there, so that a wrong address empties nothing.
-  if (const CallResult unreachable = session.connection().EnsureReachable()) return session.Fail(*unreachable);
-  Output file = flags.output_path.empty() ? Output(STDOUT_FILENO) : Output::OpenFile(flags.output_path);
+  if (const CallResult unreachable = session.connection().EnsureReachable())
+    return session.Fail(*unreachable);
+  Output file =
+      flags.output_path.empty() ? Output(STDOUT_FILENO) : Output::OpenFile(flags.output_path);
   if (!file.is_open()) {
     return session.FailUsage("cannot write " + Printable(flags.output_path) + ": " + file.error());
   }
@@ -266,7 +282,8 @@ int Run(Session& session, const TranslateFlags& flags) {
     }
     std::string text;
     for (const std::string& word : flags.words) text += (text.empty() ? "" : " ") + word;
-    if (FirstInvalidUtf8(text) != std::string::npos) return session.FailUsage("TEXT is not valid UTF-8");
+    if (FirstInvalidUtf8(text) != std::string::npos)
+      return session.FailUsage("TEXT is not valid UTF-8");
     return flags.stream ? StreamText(session, flags, text) : TranslateText(session, flags, text);
   }
   if (flags.input_path.empty() || flags.input_path == "-") {
@@ -277,7 +294,8 @@ int Run(Session& session, const TranslateFlags& flags) {
   }
   const int input_fd = open(flags.input_path.c_str(), O_RDONLY | O_CLOEXEC);
   if (input_fd < 0) {
-    return session.FailUsage("cannot open " + Printable(flags.input_path) + ": " + std::strerror(errno));
+    return session.FailUsage("cannot open " + Printable(flags.input_path) + ": " +
+                             std::strerror(errno));
   }
   const int exit_code = TranslateLines(session, flags, input_fd);
   close(input_fd);
@@ -288,20 +306,26 @@ int Run(Session& session, const TranslateFlags& flags) {
 
 Command AddTranslateCommand(CLI::App* root, ClientOptions* options) {
   auto flags = std::make_shared<TranslateFlags>();
-  CLI::App* app = root->add_subcommand("translate", "Translate text, lines of standard input, or a file");
+  CLI::App* app =
+      root->add_subcommand("translate", "Translate text, lines of standard input, or a file");
   app->footer(kExamples);
   app->add_option("TEXT", flags->words, "Text to translate; several arguments are one text")
       ->type_name("");
-  app->add_option("-i,--input", flags->input_path, "Read lines from this file; - is standard input")->type_name("FILE");
+  app->add_option("-i,--input", flags->input_path, "Read lines from this file; - is standard input")
+      ->type_name("FILE");
   app->add_option("-o,--output", flags->output_path, "Write to this file")->type_name("FILE");
   CLI::Option* json = app->add_flag(
-      "--json", flags->json, "One JSON object a text: translations, scores, sentences, words, links, tokens, timing");
+      "--json", flags->json,
+      "One JSON object a text: translations, scores, sentences, words, links, tokens, timing");
   app->add_flag("--stream", flags->stream, "Show the translation while it is written");
-  app->add_flag("--align", flags->align, "Show below each translation which words belong together")->excludes(json);
-  app->add_option("--batch-size", flags->batch_lines, "Lines per call when lines are read (default 16)")
+  app->add_flag("--align", flags->align, "Show below each translation which words belong together")
+      ->excludes(json);
+  app->add_option("--batch-size", flags->batch_lines,
+                  "Lines per call when lines are read (default 16)")
       ->type_name("N")
       ->check(InRange(1, 64));
-  app->add_option("--in-flight", flags->calls_in_flight, "Calls at the same time when lines are read (default 4)")
+  app->add_option("--in-flight", flags->calls_in_flight,
+                  "Calls at the same time when lines are read (default 4)")
       ->type_name("N")
       ->check(InRange(1, 64));
   AddDecodingFlags(app, &flags->decoding);

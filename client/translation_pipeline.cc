@@ -1,6 +1,6 @@
-// One thread reads and prints, a few make calls. The window of unprinted batches is bounded, so a slow server stops the
-// reading, and a slow reader of the output stops the calls. A batch goes out when it is full, or when the input pauses:
-// lines typed by hand are answered at once.
+// One thread reads and prints, a few make calls. The window of unprinted batches is bounded, so a
+// slow server stops the reading, and a slow reader of the output stops the calls. A batch goes out
+// when it is full, or when the input pauses: lines typed by hand are answered at once.
 #include "client/translation_pipeline.h"
 
 #include <poll.h>
@@ -37,10 +37,12 @@ struct Batch {
   std::atomic<bool> is_done{false};
 };
 
-// Threads that make calls. Finished batches are announced through a descriptor that poll can wait for.
+// Threads that make calls. Finished batches are announced through a descriptor that poll can wait
+// for.
 class Callers {
  public:
-  Callers(Connection* connection, const attend::v1::TranslationConfig& config, std::size_t num_threads)
+  Callers(Connection* connection, const attend::v1::TranslationConfig& config,
+          std::size_t num_threads)
       : connection_(connection),
         config_(config),
         stub_(attend::v1::TranslationService::NewStub(connection->channel())),
@@ -146,7 +148,8 @@ bool HoldsForEveryLine(const CallFailure& failure) {
 
 class Pipeline {
  public:
-  Pipeline(Session* session, const PipelineOptions& options, int input_fd, Output* output, ProgressBar* bar)
+  Pipeline(Session* session, const PipelineOptions& options, int input_fd, Output* output,
+           ProgressBar* bar)
       : session_(session),
         options_(options),
         reader_(input_fd),
@@ -159,7 +162,8 @@ class Pipeline {
       PrintFinished();
       if (is_over_) break;
       SubmitBatches();
-      if (window_.empty() && reader_.at_end() && !reader_.has_line() && gathering_ == nullptr) break;
+      if (window_.empty() && reader_.at_end() && !reader_.has_line() && gathering_ == nullptr)
+        break;
       Wait();
     }
     if (is_over_) {
@@ -173,8 +177,8 @@ class Pipeline {
       return kExitUsage;
     }
     if (exit_code_ == kExitOk && progress_.lines_failed > 0) {
-      session_->Tell(std::to_string(progress_.lines_failed) + " of " + std::to_string(progress_.lines_done) +
-                     " lines failed");
+      session_->Tell(std::to_string(progress_.lines_failed) + " of " +
+                     std::to_string(progress_.lines_done) + " lines failed");
       return kExitFailed;
     }
     return exit_code_;
@@ -190,7 +194,9 @@ class Pipeline {
       InputLine line = reader_.TakeLine();
       gathering_->num_bytes += line.text.size();
       gathering_->lines.push_back(std::move(line));
-      if (gathering_->lines.size() >= options_.batch_lines || gathering_->num_bytes >= kMaxBatchBytes) SubmitGathered();
+      if (gathering_->lines.size() >= options_.batch_lines ||
+          gathering_->num_bytes >= kMaxBatchBytes)
+        SubmitGathered();
     }
     if (reader_.at_end() && !reader_.has_line() && has_room()) SubmitGathered();
   }
@@ -204,10 +210,11 @@ class Pipeline {
 
   void Wait() {
     const bool may_read = !reader_.at_end() && !reader_.has_line() && has_room();
-    pollfd wait[4] = {{session_->interrupt().fd(), POLLIN, 0},
-                      {callers_.done_fd(), POLLIN, 0},
-                      {may_read ? reader_.fd() : -1, POLLIN, 0},
-                      {output_->is_open() ? output_->fd() : -1, 0, 0}};  // wakes when the reader of a pipe leaves
+    pollfd wait[4] = {
+        {session_->interrupt().fd(), POLLIN, 0},
+        {callers_.done_fd(), POLLIN, 0},
+        {may_read ? reader_.fd() : -1, POLLIN, 0},
+        {output_->is_open() ? output_->fd() : -1, 0, 0}};  // wakes when the reader of a pipe leaves
     const bool is_part_filled = gathering_ != nullptr && has_room();
     const int timeout = is_part_filled ? kInputPauseMs : bar_->enabled() ? kRedrawMs : -1;
     const int num_ready = poll(wait, 4, timeout);
@@ -279,7 +286,8 @@ class Pipeline {
   void PrintOutcome(const PrintedItem& item, const attend::v1::TranslateOutcome& outcome,
                     const attend::v1::Usage& usage) {
     if (outcome.has_translation()) {
-      output_->Write(FormatTranslation(item, outcome.translation(), usage, options_.format, session_->terminal()));
+      output_->Write(FormatTranslation(item, outcome.translation(), usage, options_.format,
+                                       session_->terminal()));
       return;
     }
     const CallError error = DecodeError(outcome.error());
@@ -308,10 +316,11 @@ class Pipeline {
 
 }  // namespace
 
-int RunTranslationPipeline(Session* session, const PipelineOptions& options, int input_fd, Output* output,
-                           ProgressBar* bar) {
+int RunTranslationPipeline(Session* session, const PipelineOptions& options, int input_fd,
+                           Output* output, ProgressBar* bar) {
   // Reaching nobody is told before the first line is read.
-  if (const CallResult unreachable = session->connection().EnsureReachable()) return session->Fail(*unreachable);
+  if (const CallResult unreachable = session->connection().EnsureReachable())
+    return session->Fail(*unreachable);
   return Pipeline(session, options, input_fd, output, bar).Run();
 }
 

@@ -1,5 +1,5 @@
-// Line positions are a promise: line n of the output belongs to line n of the input, so line ends inside a translation
-// become spaces.
+// Line positions are a promise: line n of the output belongs to line n of the input, so line ends
+// inside a translation become spaces.
 #include "client/translation_printer.h"
 
 #include <cstdio>
@@ -58,7 +58,8 @@ Alignment AlignmentOf(const std::string& source, const attend::v1::Translation& 
 }
 
 std::string FormatTranslation(const PrintedItem& item, const attend::v1::Translation& translation,
-                              const attend::v1::Usage& usage, TranslationFormat format, const Terminal& terminal) {
+                              const attend::v1::Usage& usage, TranslationFormat format,
+                              const Terminal& terminal) {
   switch (format) {
     case TranslationFormat::kPlain:
       return PlainText(item, translation.text()) + "\n";
@@ -71,12 +72,14 @@ std::string FormatTranslation(const PrintedItem& item, const attend::v1::Transla
       return JsonLine(json);
     }
     case TranslationFormat::kAligned:
-      return PlainText(item, translation.text()) + "\n" + RenderAlignment(AlignmentOf(item.source, translation), terminal);
+      return PlainText(item, translation.text()) + "\n" +
+             RenderAlignment(AlignmentOf(item.source, translation), terminal);
   }
   return "";
 }
 
-std::string FormatFailedItem(const PrintedItem& item, const CallError& error, TranslationFormat format) {
+std::string FormatFailedItem(const PrintedItem& item, const CallError& error,
+                             TranslationFormat format) {
   if (format == TranslationFormat::kNBest) return "";
   if (format != TranslationFormat::kJson) return "\n";
   Json json = ItemJson(item);

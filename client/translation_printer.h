@@ -18,12 +18,15 @@ struct PrintedItem {
   const std::string& source;
 };
 
-// Text for the output, line end included. Plain items are one line each, whatever the translation holds.
+// Text for the output, line end included. Plain items are one line each, whatever the translation
+// holds.
 std::string FormatTranslation(const PrintedItem& item, const attend::v1::Translation& translation,
-                              const attend::v1::Usage& usage, TranslationFormat format, const Terminal& terminal);
+                              const attend::v1::Usage& usage, TranslationFormat format,
+                              const Terminal& terminal);
 
 // What stands in the place of an item that failed: an empty line, or an object with the error.
-std::string FormatFailedItem(const PrintedItem& item, const CallError& error, TranslationFormat format);
+std::string FormatFailedItem(const PrintedItem& item, const CallError& error,
+                             TranslationFormat format);
 
 // The links of a translation in the form that the view takes.
 Alignment AlignmentOf(const std::string& source, const attend::v1::Translation& translation);

@@ -62,7 +62,8 @@ TEST(RenderAlignment, WrapsBetweenWords) {
             "  The¹ cat² sleeps³.\n"
             "  Le¹ chat² dort³.\n");
   Alignment wide;
-  wide.source = {"東京に行きます", {{"東京", 0, 6}, {"に", 6, 9}, {"行き", 9, 15}, {"ます", 15, 21}}};
+  wide.source = {"東京に行きます",
+                 {{"東京", 0, 6}, {"に", 6, 9}, {"行き", 9, 15}, {"ます", 15, 21}}};
   wide.target = {"I go to Tokyo", {{"I", 0, 1}, {"go", 2, 4}, {"to", 5, 7}, {"Tokyo", 8, 13}}};
   wide.links = {{0, 3, 1}, {1, 2, 1}, {2, 1, 1}, {3, 1, 0.5f}};
   EXPECT_EQ(RenderAlignment(wide, Plain(20)),
@@ -81,7 +82,8 @@ TEST(RenderAlignment, SurvivesSpansAndLinksOutOfRange) {
 }
 
 TEST(FormatPharaoh, SortsBySourceAndDropsRepeats) {
-  EXPECT_EQ(FormatPharaoh({{1, 2, 0.5f}, {0, 0, 0.9f}, {10, 3, 0.4f}, {1, 0, 0.1f}, {0, 0, 0.2f}}), "0-0 1-0 1-2 10-3");
+  EXPECT_EQ(FormatPharaoh({{1, 2, 0.5f}, {0, 0, 0.9f}, {10, 3, 0.4f}, {1, 0, 0.1f}, {0, 0, 0.2f}}),
+            "0-0 1-0 1-2 10-3");
   EXPECT_EQ(FormatPharaoh({}), "");
 }
 

@@ -34,7 +34,8 @@ TEST(ToHeatMap, LabelsWhatTheMatrixCounts) {
   ASSERT_TRUE(words.has_value());
   EXPECT_EQ(words->column_labels, (std::vector<std::string>{"The", "cat"}));
   EXPECT_EQ(words->row_labels, (std::vector<std::string>{"Le"}));
-  const auto tokens = ToHeatMap(Axes(), Dense(1, 3, {0.4f, 0.3f, 0.3f}), ATTENTION_GRANULARITY_TOKEN);
+  const auto tokens =
+      ToHeatMap(Axes(), Dense(1, 3, {0.4f, 0.3f, 0.3f}), ATTENTION_GRANULARITY_TOKEN);
   ASSERT_TRUE(tokens.has_value());
   EXPECT_EQ(tokens->column_labels, (std::vector<std::string>{"▁The", "▁c", "at"}));
   const auto neither = ToHeatMap(Axes(), Dense(1, 4, {0, 0, 0, 1}), ATTENTION_GRANULARITY_WORD);
@@ -44,7 +45,8 @@ TEST(ToHeatMap, LabelsWhatTheMatrixCounts) {
 
 TEST(ToHeatMap, RefusesMatricesThatContradictThemselves) {
   EXPECT_FALSE(ToHeatMap(Axes(), Dense(2, 2, {1, 2, 3}), ATTENTION_GRANULARITY_WORD).has_value());
-  EXPECT_FALSE(ToHeatMap(Axes(), Dense(4000000000u, 4000000000u, {1}), ATTENTION_GRANULARITY_WORD).has_value());
+  EXPECT_FALSE(ToHeatMap(Axes(), Dense(4000000000u, 4000000000u, {1}), ATTENTION_GRANULARITY_WORD)
+                   .has_value());
   attend::v1::AttentionMatrix sparse = Dense(1, 2, {});
   sparse.mutable_sparse()->add_row_offsets(0);
   sparse.mutable_sparse()->add_row_offsets(1);

@@ -62,13 +62,15 @@ TEST(RenderHeatMap, ContinuesInBlocksWhenTheTerminalIsNarrow) {
 TEST(RenderHeatMap, NeverGoesBeyondTheTerminal) {
   HeatMap map;
   for (int i = 0; i < 40; ++i) {
-    map.column_labels.push_back(i % 3 == 0 ? "漢字のとても長い単語です" : "word" + std::to_string(i));
+    map.column_labels.push_back(i % 3 == 0 ? "漢字のとても長い単語です"
+                                           : "word" + std::to_string(i));
     map.row_labels.push_back(map.column_labels.back());
   }
   map.weights.assign(40 * 40, 0.025f);
   for (const int columns : {20, 33, 80, 200}) {
     std::istringstream lines(RenderHeatMap(map, Plain(columns)));
-    for (std::string line; std::getline(lines, line);) EXPECT_LE(DisplayWidth(line), columns) << line;
+    for (std::string line; std::getline(lines, line);)
+      EXPECT_LE(DisplayWidth(line), columns) << line;
   }
 }
 

@@ -1,4 +1,5 @@
-// How attend behaves when things go wrong: arguments, unreachable servers, refusals, broken streams, Ctrl-C.
+// How attend behaves when things go wrong: arguments, unreachable servers, refusals, broken
+// streams, Ctrl-C.
 #include <gtest/gtest.h>
 #include <signal.h>
 
@@ -14,8 +15,8 @@
 namespace attend::client {
 namespace {
 
-using ::testing::TempDir;
 using std::chrono::milliseconds;
+using ::testing::TempDir;
 
 class ClientFaults : public ::testing::Test {
  protected:
@@ -34,10 +35,13 @@ class ClientFaults : public ::testing::Test {
   FaultyServer server_;
 };
 
-bool Contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+bool Contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
 
 TEST(ClientArguments, WrongUsageIsExitCode2AndSaysWhat) {
-  const auto expect_usage_error = [](const std::vector<std::string>& arguments, const std::string& part) {
+  const auto expect_usage_error = [](const std::vector<std::string>& arguments,
+                                     const std::string& part) {
     const ProgramRun run = RunAttend(arguments);
     EXPECT_EQ(run.exit_code, 2) << run.err;
     EXPECT_TRUE(Contains(run.err, part)) << run.err;
@@ -84,15 +88,18 @@ TEST(ClientArguments, HelpAndVersionNeedNoServer) {
 
 TEST(ClientReach, NobodyListeningIsExitCode3AndNamesTheAddress) {
   // Port 1 has no listener on any machine that runs tests.
-  const ProgramRun run = RunAttend({"translate", "x", "--address", "127.0.0.1:1", "--connect-timeout", "0.3"});
+  const ProgramRun run =
+      RunAttend({"translate", "x", "--address", "127.0.0.1:1", "--connect-timeout", "0.3"});
   EXPECT_EQ(run.exit_code, 3);
-  EXPECT_TRUE(Contains(run.err, "cannot reach a server at 127.0.0.1:1: Connection refused")) << run.err;
+  EXPECT_TRUE(Contains(run.err, "cannot reach a server at 127.0.0.1:1: Connection refused"))
+      << run.err;
   EXPECT_TRUE(Contains(run.err, "ATTEND_ADDRESS")) << run.err;
-  const ProgramRun by_environment =
-      RunAttend({"models", "--connect-timeout", "0.3"}, {"", {{"ATTEND_ADDRESS", "unix:/no/such/socket"}}});
+  const ProgramRun by_environment = RunAttend({"models", "--connect-timeout", "0.3"},
+                                              {"", {{"ATTEND_ADDRESS", "unix:/no/such/socket"}}});
   EXPECT_EQ(by_environment.exit_code, 3);
   EXPECT_TRUE(Contains(by_environment.err, "unix:/no/such/socket")) << by_environment.err;
-  const ProgramRun lines = RunAttend({"translate", "--address", "127.0.0.1:1", "--connect-timeout", "0.3"}, {"a\n", {}});
+  const ProgramRun lines =
+      RunAttend({"translate", "--address", "127.0.0.1:1", "--connect-timeout", "0.3"}, {"a\n", {}});
   EXPECT_EQ(lines.exit_code, 3);
   EXPECT_EQ(lines.out, "");
 }
@@ -101,22 +108,28 @@ TEST(ClientReach, AWrongAddressEmptiesNoFile) {
   const std::string input = TempDir() + "/attend_in.txt", output = TempDir() + "/attend_out.txt";
   std::ofstream(input) << "hello\n";
   std::ofstream(output) << "precious";
-  EXPECT_EQ(RunAttend({"translate", "-i", input, "-o", output, "-a", "127.0.0.1:1", "--connect-timeout", "0.2"}).exit_code, 3);
+  EXPECT_EQ(RunAttend({"translate", "-i", input, "-o", output, "-a", "127.0.0.1:1",
+                       "--connect-timeout", "0.2"})
+                .exit_code,
+            3);
   std::stringstream kept;
   kept << std::ifstream(output).rdbuf();
   EXPECT_EQ(kept.str(), "precious");
 }
 
 TEST(ClientReach, ProbeSays2WhenNobodyIsThere) {
-  const ProgramRun run = RunAttend({"probe", "--address", "127.0.0.1:1", "--connect-timeout", "0.2"});
+  const ProgramRun run =
+      RunAttend({"probe", "--address", "127.0.0.1:1", "--connect-timeout", "0.2"});
   EXPECT_EQ(run.exit_code, 2);
   EXPECT_TRUE(Contains(run.err, "cannot reach 127.0.0.1:1")) << run.err;
 }
 
 TEST_F(ClientFaults, RetriesWhatTheServerSaysIsWorthIt) {
   server_.translate = [this](grpc::ServerContext*, const auto& request, auto* response) {
-    if (server_.num_calls == 1) return Refusal(grpc::StatusCode::UNAVAILABLE, "MODEL_LOADING", "still loading", 200);
-    if (server_.num_calls == 2) return Refusal(grpc::StatusCode::RESOURCE_EXHAUSTED, "QUEUE_FULL", "full", 100);
+    if (server_.num_calls == 1)
+      return Refusal(grpc::StatusCode::UNAVAILABLE, "MODEL_LOADING", "still loading", 200);
+    if (server_.num_calls == 2)
+      return Refusal(grpc::StatusCode::RESOURCE_EXHAUSTED, "QUEUE_FULL", "full", 100);
     return FaultyServer::Capitals(request, response);
   };
   server_.Start();
@@ -126,7 +139,8 @@ TEST_F(ClientFaults, RetriesWhatTheServerSaysIsWorthIt) {
   EXPECT_EQ(run.out, "HELLO\n");
   EXPECT_EQ(server_.num_calls, 3);
   EXPECT_GE(std::chrono::steady_clock::now() - start, milliseconds(300));
-  EXPECT_TRUE(Contains(run.err, "UNAVAILABLE (MODEL_LOADING): still loading; retry 1 of 3")) << run.err;
+  EXPECT_TRUE(Contains(run.err, "UNAVAILABLE (MODEL_LOADING): still loading; retry 1 of 3"))
+      << run.err;
   EXPECT_TRUE(Contains(run.err, "retry 2 of 3")) << run.err;
 }
 
@@ -145,8 +159,9 @@ TEST_F(ClientFaults, GivesUpAfterThreeRetriesAndShowsTheDelay) {
 
 TEST_F(ClientFaults, DoesNotRetryWithoutADelayOrBeyondTheTimeout) {
   server_.translate = [](grpc::ServerContext*, const auto& request, auto*) {
-    return request.texts(0) == "later" ? Refusal(grpc::StatusCode::UNAVAILABLE, "MODEL_LOADING", "slow", 3600000)
-                                       : Refusal(grpc::StatusCode::INTERNAL, "BUG", "broken", 10);
+    return request.texts(0) == "later"
+               ? Refusal(grpc::StatusCode::UNAVAILABLE, "MODEL_LOADING", "slow", 3600000)
+               : Refusal(grpc::StatusCode::INTERNAL, "BUG", "broken", 10);
   };
   server_.Start();
   EXPECT_EQ(Run({"translate", "now"}).exit_code, 1);
@@ -156,7 +171,9 @@ TEST_F(ClientFaults, DoesNotRetryWithoutADelayOrBeyondTheTimeout) {
 }
 
 TEST_F(ClientFaults, ADeadlineEndsACallThatHangs) {
-  server_.translate = [this](grpc::ServerContext* context, const auto&, auto*) { return server_.WaitForCancel(context); };
+  server_.translate = [this](grpc::ServerContext* context, const auto&, auto*) {
+    return server_.WaitForCancel(context);
+  };
   server_.Start();
   const ProgramRun run = Run({"translate", "hello", "--timeout", "0.3"});
   EXPECT_EQ(run.exit_code, 1);
@@ -164,32 +181,38 @@ TEST_F(ClientFaults, ADeadlineEndsACallThatHangs) {
 }
 
 TEST_F(ClientFaults, CtrlCCancelsTheCall) {
-  server_.translate = [this](grpc::ServerContext* context, const auto&, auto*) { return server_.WaitForCancel(context); };
+  server_.translate = [this](grpc::ServerContext* context, const auto&, auto*) {
+    return server_.WaitForCancel(context);
+  };
   server_.stream_translate = [this](grpc::ServerContext* context, const auto&, auto*) {
     return server_.WaitForCancel(context);
   };
   server_.Start();
   int calls = 0;
-  for (const std::vector<std::string>& arguments :
-       {std::vector<std::string>{"translate", "hello"}, {"translate", "--stream", "hello"}, {"translate"}}) {
+  for (const std::vector<std::string>& arguments : {std::vector<std::string>{"translate", "hello"},
+                                                    {"translate", "--stream", "hello"},
+                                                    {"translate"}}) {
     std::vector<std::string> with_address = arguments;
     with_address.insert(with_address.end(), {"--address", server_.address()});
     RunningProgram program(with_address, {"a line\n", {}}, /*close_input=*/false);
     ++calls;
-    for (int i = 0; i < 1000 && server_.num_calls < calls; ++i) std::this_thread::sleep_for(milliseconds(10));
+    for (int i = 0; i < 1000 && server_.num_calls < calls; ++i)
+      std::this_thread::sleep_for(milliseconds(10));
     ASSERT_EQ(server_.num_calls, calls);
     kill(program.pid(), SIGINT);
     const ProgramRun run = program.Finish();
     EXPECT_EQ(run.exit_code, 130);
     EXPECT_EQ(run.out, "");
-    for (int i = 0; i < 500 && server_.num_cancelled < calls; ++i) std::this_thread::sleep_for(milliseconds(10));
+    for (int i = 0; i < 500 && server_.num_cancelled < calls; ++i)
+      std::this_thread::sleep_for(milliseconds(10));
     EXPECT_EQ(server_.num_cancelled, calls) << "the server must see the cancel";
   }
 }
 
 TEST_F(ClientFaults, CtrlCWhileWaitingForInputEndsAtOnce) {
   StartCapitals();
-  RunningProgram program({"translate", "--address", server_.address()}, {"hello\n", {}}, /*close_input=*/false);
+  RunningProgram program({"translate", "--address", server_.address()}, {"hello\n", {}},
+                         /*close_input=*/false);
   EXPECT_EQ(program.ReadLine(), "HELLO\n");
   kill(program.pid(), SIGINT);
   EXPECT_EQ(program.Finish().exit_code, 130);
@@ -200,7 +223,8 @@ TEST_F(ClientFaults, FailedItemsKeepTheirLines) {
   const ProgramRun run = Run({"translate", "--batch-size", "2"}, "one\nFAIL\n\nbad \xFF\nfive\n");
   EXPECT_EQ(run.exit_code, 1);
   EXPECT_EQ(run.out, "ONE\n\n\n\nFIVE\n");
-  EXPECT_TRUE(Contains(run.err, "line 2: INVALID_ARGUMENT (INPUT_TOO_LONG): the text is too long")) << run.err;
+  EXPECT_TRUE(Contains(run.err, "line 2: INVALID_ARGUMENT (INPUT_TOO_LONG): the text is too long"))
+      << run.err;
   EXPECT_TRUE(Contains(run.err, "line 4: not valid UTF-8 at byte 5, not sent")) << run.err;
   EXPECT_TRUE(Contains(run.err, "2 of 5 lines failed")) << run.err;
 }
@@ -270,7 +294,8 @@ TEST_F(ClientFaults, AReaderThatLeavesEndsTheRunQuietly) {
   server_.Start();
   std::string input;
   for (int i = 0; i < 2000; ++i) input += "x" + std::to_string(i) + "\n";
-  RunningProgram program({"translate", "--batch-size", "1", "--address", server_.address()}, {input, {}});
+  RunningProgram program({"translate", "--batch-size", "1", "--address", server_.address()},
+                         {input, {}});
   EXPECT_EQ(program.ReadLine(), "X0\n");
   program.CloseOutput();
   const ProgramRun run = program.Finish();
@@ -328,12 +353,15 @@ TEST_F(ClientFaults, DeltasAreShownAtOnce) {
 
 TEST_F(ClientFaults, TooLargeAttentionIsStreamedInstead) {
   server_.get_attention = [](const auto&, auto*) {
-    return Refusal(grpc::StatusCode::INVALID_ARGUMENT, "ATTENTION_TOO_LARGE", "use StreamAttention");
+    return Refusal(grpc::StatusCode::INVALID_ARGUMENT, "ATTENTION_TOO_LARGE",
+                   "use StreamAttention");
   };
   server_.stream_attention = [](auto* writer) {
     attend::v1::StreamAttentionResponse response;
-    for (const char* word : {"The", "cat"}) response.mutable_axes()->add_source_words()->set_text(word);
-    for (const char* word : {"Le", "chat"}) response.mutable_axes()->add_target_words()->set_text(word);
+    for (const char* word : {"The", "cat"})
+      response.mutable_axes()->add_source_words()->set_text(word);
+    for (const char* word : {"Le", "chat"})
+      response.mutable_axes()->add_target_words()->set_text(word);
     writer->Write(response);
     for (uint32_t row = 0; row < 2; ++row) {
       auto* slice = response.mutable_slice();
@@ -342,7 +370,8 @@ TEST_F(ClientFaults, TooLargeAttentionIsStreamedInstead) {
       slice->mutable_matrix()->set_kind(attend::v1::ATTENTION_KIND_CROSS);
       slice->mutable_matrix()->set_row_count(1);
       slice->mutable_matrix()->set_column_count(2);
-      for (const float weight : {0.75f, 0.25f}) slice->mutable_matrix()->mutable_dense()->add_weights(weight);
+      for (const float weight : {0.75f, 0.25f})
+        slice->mutable_matrix()->mutable_dense()->add_weights(weight);
       writer->Write(response);
     }
     response.mutable_usage()->set_input_tokens(2);
@@ -352,14 +381,16 @@ TEST_F(ClientFaults, TooLargeAttentionIsStreamedInstead) {
   server_.Start();
   const ProgramRun run = Run({"attention", "The cat", "Le chat"});
   EXPECT_EQ(run.exit_code, 0) << run.err;
-  EXPECT_TRUE(Contains(run.out, "cross attention, mean over all heads\n"
-                                "      The  cat\n"
-                                "  Le  75█  25▒\n"
-                                "chat  75█  25▒\n"))
+  EXPECT_TRUE(Contains(run.out,
+                       "cross attention, mean over all heads\n"
+                       "      The  cat\n"
+                       "  Le  75█  25▒\n"
+                       "chat  75█  25▒\n"))
       << run.out;
   const ProgramRun json = Run({"attention", "The cat", "Le chat", "--json"});
   EXPECT_EQ(json.exit_code, 0) << json.err;
-  EXPECT_TRUE(Contains(json.out, "\"rows\":2,\"columns\":2,\"weights\":[[0.75,0.25],[0.75,0.25]]")) << json.out;
+  EXPECT_TRUE(Contains(json.out, "\"rows\":2,\"columns\":2,\"weights\":[[0.75,0.25],[0.75,0.25]]"))
+      << json.out;
 }
 
 TEST_F(ClientFaults, AMatrixThatLiesAboutItsSizeIsRefused) {
@@ -392,9 +423,11 @@ TEST_F(ClientFaults, ProbeOfAServerWithoutHealthIsNotServing) {
 
 TEST_F(ClientFaults, ProgressIsShownOnATerminalOnly) {
   StartCapitals();
-  const std::string input = TempDir() + "/attend_lines.txt", output = TempDir() + "/attend_lines.out";
+  const std::string input = TempDir() + "/attend_lines.txt",
+                    output = TempDir() + "/attend_lines.out";
   std::ofstream(input) << "one\ntwo\n";
-  const std::vector<std::string> arguments = {"translate", "-i", input, "-o", output, "--address", server_.address()};
+  const std::vector<std::string> arguments = {
+      "translate", "-i", input, "-o", output, "--address", server_.address()};
   const ProgramRun on_terminal = RunAttendOnTerminal(arguments);
   EXPECT_EQ(on_terminal.exit_code, 0) << on_terminal.out;
   EXPECT_TRUE(Contains(on_terminal.out, "2 lines")) << on_terminal.out;

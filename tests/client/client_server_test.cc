@@ -1,5 +1,6 @@
-// The happy paths: the real program against the real server with the bundled model. Nothing here depends on what the
-// model's weights translate; what is asserted follows from the input and from other answers of the same server.
+// The happy paths: the real program against the real server with the bundled model. Nothing here
+// depends on what the model's weights translate; what is asserted follows from the input and from
+// other answers of the same server.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -19,7 +20,9 @@ namespace {
 
 using Json = nlohmann::json;
 
-bool Contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+bool Contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
 
 std::vector<std::string> Lines(const std::string& text) {
   std::vector<std::string> lines;
@@ -84,21 +87,25 @@ TEST_F(ClientServer, EveryWayToTranslateGivesTheSameText) {
   const ProgramRun plain = Run({"translate", source});
   ASSERT_EQ(plain.exit_code, 0) << plain.err;
   ASSERT_GT(plain.out.size(), 1u);
-  EXPECT_EQ(Run({"translate", "The", "cat", "sat", "on", "the", "mat.", "It", "was", "happy."}).out, plain.out);
+  EXPECT_EQ(Run({"translate", "The", "cat", "sat", "on", "the", "mat.", "It", "was", "happy."}).out,
+            plain.out);
   EXPECT_EQ(Run({"translate", "--stream", source}).out, plain.out);
   EXPECT_EQ(Run({"translate"}, {source + "\n", {}}).out, plain.out);
   EXPECT_EQ(Run({"translate", "--stream"}, {source + "\n", {}}).out, plain.out);
-  EXPECT_EQ(Run({"translate", "-m", "models/en-fr", "-s", "en", "-t", "fr", source}).out, plain.out);
+  EXPECT_EQ(Run({"translate", "-m", "models/en-fr", "-s", "en", "-t", "fr", source}).out,
+            plain.out);
   const Json json = RunForJson({"translate", "--json", source});
   EXPECT_EQ(json["text"].get<std::string>() + "\n", plain.out);
   EXPECT_EQ(json["source"], source);
 }
 
 TEST_F(ClientServer, JsonHoldsEverything) {
-  const Json json = RunForJson({"translate", "--json", "--beam-size", "3", "--n-best", "3", "The cat sat. The dog ran."});
+  const Json json = RunForJson(
+      {"translate", "--json", "--beam-size", "3", "--n-best", "3", "The cat sat. The dog ran."});
   EXPECT_EQ(json["hypotheses"].size(), 3u);
   EXPECT_EQ(json["hypotheses"][0]["text"], json["text"]);
-  EXPECT_GE(json["hypotheses"][0]["score"].get<double>(), json["hypotheses"][2]["score"].get<double>());
+  EXPECT_GE(json["hypotheses"][0]["score"].get<double>(),
+            json["hypotheses"][2]["score"].get<double>());
   EXPECT_EQ(json["score"], json["hypotheses"][0]["score"]);
   EXPECT_GT(json["hypotheses"][0]["tokens"].size(), 0u);
   ASSERT_EQ(json["sentences"].size(), 2u);
@@ -111,19 +118,26 @@ TEST_F(ClientServer, JsonHoldsEverything) {
 
 TEST_F(ClientServer, LinesKeepTheirPlacesInABigInput) {
   std::string input;
-  for (int i = 0; i < 70; ++i) input += i % 7 == 3 ? "\n" : "The cat number " + std::to_string(i) + " is here.\n";
-  const ProgramRun run = Run({"translate", "--beam-size", "1", "--batch-size", "4", "--max-output-tokens", "20"}, {input, {}});
+  for (int i = 0; i < 70; ++i)
+    input += i % 7 == 3 ? "\n" : "The cat number " + std::to_string(i) + " is here.\n";
+  const ProgramRun run =
+      Run({"translate", "--beam-size", "1", "--batch-size", "4", "--max-output-tokens", "20"},
+          {input, {}});
   EXPECT_EQ(run.exit_code, 0) << run.err;
   const auto lines = Lines(run.out);
   ASSERT_EQ(lines.size(), 70u);
-  for (std::size_t i = 0; i < lines.size(); ++i) EXPECT_EQ(lines[i].empty(), i % 7 == 3) << i << ": " << lines[i];
+  for (std::size_t i = 0; i < lines.size(); ++i)
+    EXPECT_EQ(lines[i].empty(), i % 7 == 3) << i << ": " << lines[i];
   // Batches change nothing: a line alone gives the same.
-  EXPECT_EQ(Run({"translate", "--beam-size", "1", "--max-output-tokens", "20", "The cat number 41 is here."}).out,
+  EXPECT_EQ(Run({"translate", "--beam-size", "1", "--max-output-tokens", "20",
+                 "The cat number 41 is here."})
+                .out,
             lines[41] + "\n");
 }
 
 TEST_F(ClientServer, FilesAreTranslatedLineByLine) {
-  const std::string input = ::testing::TempDir() + "/attend_e2e.en", output = ::testing::TempDir() + "/attend_e2e.fr";
+  const std::string input = ::testing::TempDir() + "/attend_e2e.en",
+                    output = ::testing::TempDir() + "/attend_e2e.fr";
   std::ofstream(input) << "Good morning.\r\n\r\nThank you.";
   const ProgramRun run = Run({"translate", "-i", input, "-o", output});
   EXPECT_EQ(run.exit_code, 0) << run.err;
@@ -141,12 +155,20 @@ TEST_F(ClientServer, DecodingFlagsReachTheServer) {
   const ProgramRun n_best = Run({"translate", "--n-best", "2", "--beam-size", "2", "The cat sat."});
   EXPECT_EQ(n_best.exit_code, 0) << n_best.err;
   EXPECT_EQ(Lines(n_best.out).size(), 2u) << n_best.out;
-  const Json cut = RunForJson({"translate", "--json", "--max-output-tokens", "2", "The cat sat on the mat."});
+  const Json cut =
+      RunForJson({"translate", "--json", "--max-output-tokens", "2", "The cat sat on the mat."});
   EXPECT_LE(cut["hypotheses"][0]["tokens"].size(), 2u);
   const ProgramRun prefix = Run({"translate", "--prefix", "Le chat", "The cat sat."});
   EXPECT_EQ(prefix.out.rfind("Le chat", 0), 0u) << prefix.out << prefix.err;
-  const std::vector<std::string> sampled = {"translate", "--sample", "--seed", "7", "--top-k", "50",
-                                            "--temperature", "1.5", "The cat sat on the mat."};
+  const std::vector<std::string> sampled = {"translate",
+                                            "--sample",
+                                            "--seed",
+                                            "7",
+                                            "--top-k",
+                                            "50",
+                                            "--temperature",
+                                            "1.5",
+                                            "The cat sat on the mat."};
   const ProgramRun first = Run(sampled), again = Run(sampled);
   EXPECT_EQ(first.exit_code, 0) << first.err;
   EXPECT_EQ(first.out, again.out);
@@ -183,8 +205,8 @@ TEST_F(ClientServer, ATooLongLineFailsAlone) {
 
 TEST_F(ClientServer, AttentionRowsSumToOne) {
   for (const char* kind : {"cross", "encoder", "decoder"}) {
-    const Json json =
-        RunForJson({"attention", "The cat sat.", "Le chat dort.", "--kind", kind, "--json", "--tokens", "--keep-special"});
+    const Json json = RunForJson({"attention", "The cat sat.", "Le chat dort.", "--kind", kind,
+                                  "--json", "--tokens", "--keep-special"});
     ASSERT_EQ(json["matrices"].size(), 1u);
     const Json& matrix = json["matrices"][0];
     EXPECT_EQ(matrix["kind"], kind);
@@ -199,17 +221,21 @@ TEST_F(ClientServer, AttentionRowsSumToOne) {
 }
 
 TEST_F(ClientServer, AttentionSelectionsReachTheServer) {
-  const Json heads = RunForJson({"attention", "The cat.", "Le chat.", "--heads", "0:1,1:0", "--reduction", "none", "--json"});
+  const Json heads = RunForJson(
+      {"attention", "The cat.", "Le chat.", "--heads", "0:1,1:0", "--reduction", "none", "--json"});
   ASSERT_EQ(heads["matrices"].size(), 2u);
   EXPECT_EQ(heads["matrices"][0]["layer"], 0);
   EXPECT_EQ(heads["matrices"][0]["head"], 1);
   EXPECT_EQ(heads["matrices"][1]["layer"], 1);
-  const Json kinds = RunForJson({"attention", "The cat.", "Le chat.", "--kind", "cross,encoder", "--json"});
+  const Json kinds =
+      RunForJson({"attention", "The cat.", "Le chat.", "--kind", "cross,encoder", "--json"});
   EXPECT_EQ(kinds["matrices"].size(), 2u);
-  const Json sparse = RunForJson({"attention", "The cat sat on the mat.", "Le chat.", "--top-k", "2", "--json"});
+  const Json sparse =
+      RunForJson({"attention", "The cat sat on the mat.", "Le chat.", "--top-k", "2", "--json"});
   for (const Json& row : sparse["matrices"][0]["entries"]) EXPECT_LE(row.size(), 2u);
   EXPECT_EQ(Run({"attention", "The cat.", "--preset", "alignment"}).exit_code, 0);
-  EXPECT_EQ(Run({"attention", "The cat.", "--kind", "encoder", "--reduction", "rollout"}).exit_code, 0);
+  EXPECT_EQ(Run({"attention", "The cat.", "--kind", "encoder", "--reduction", "rollout"}).exit_code,
+            0);
   const ProgramRun preset = Run({"attention", "The cat.", "--preset", "nope"});
   EXPECT_EQ(preset.exit_code, 1);
   EXPECT_TRUE(Contains(preset.err, "PRESET_NOT_FOUND")) << preset.err;
@@ -221,7 +247,8 @@ TEST_F(ClientServer, AttentionSelectionsReachTheServer) {
 }
 
 TEST_F(ClientServer, StreamedAttentionIsTheSame) {
-  const std::vector<std::string> arguments = {"attention", "The cat sat.", "Le chat dort.", "--reduction", "none"};
+  const std::vector<std::string> arguments = {"attention", "The cat sat.", "Le chat dort.",
+                                              "--reduction", "none"};
   const auto with = [&](std::vector<std::string> more) {
     std::vector<std::string> all = arguments;
     all.insert(all.end(), more.begin(), more.end());
@@ -243,12 +270,15 @@ TEST_F(ClientServer, StreamedAttentionIsTheSame) {
 TEST_F(ClientServer, LargeAttentionComesThroughWithoutBeingAskedToStream) {
   std::string source;
   for (int i = 0; i < 60; ++i) source += "the cat and the dog ";
-  const Json json = RunForJson({"attention", source, "Le chat.", "--kind", "encoder", "--reduction", "none", "--tokens", "--json"});
+  const Json json = RunForJson({"attention", source, "Le chat.", "--kind", "encoder", "--reduction",
+                                "none", "--tokens", "--json"});
   ASSERT_GT(json["matrices"].size(), 1u);
   std::size_t num_weights = 0;
-  for (const Json& matrix : json["matrices"]) num_weights += matrix["rows"].get<std::size_t>() * matrix["columns"].get<std::size_t>();
+  for (const Json& matrix : json["matrices"])
+    num_weights += matrix["rows"].get<std::size_t>() * matrix["columns"].get<std::size_t>();
   EXPECT_GT(num_weights * sizeof(float), 3u << 20) << "the text is too short to need a stream";
-  for (const Json& matrix : json["matrices"]) EXPECT_EQ(matrix["weights"].size(), json["source_tokens"].size());
+  for (const Json& matrix : json["matrices"])
+    EXPECT_EQ(matrix["weights"].size(), json["source_tokens"].size());
 }
 
 TEST_F(ClientServer, HeatMapIsColoredOnATerminalOnly) {
@@ -258,7 +288,8 @@ TEST_F(ClientServer, HeatMapIsColoredOnATerminalOnly) {
   EXPECT_TRUE(Contains(terminal.out, "\x1b[48;5;")) << terminal.out;
   const ProgramRun pipe = Run(arguments);
   EXPECT_FALSE(Contains(pipe.out, "\x1b")) << pipe.out;
-  for (const char* word : {"The", "cat", "sat", "Le", "chat", "dort"}) EXPECT_TRUE(Contains(pipe.out, word)) << pipe.out;
+  for (const char* word : {"The", "cat", "sat", "Le", "chat", "dort"})
+    EXPECT_TRUE(Contains(pipe.out, word)) << pipe.out;
   EXPECT_FALSE(Contains(RunOnTerminal(arguments, {"", {{"NO_COLOR", "1"}}}).out, "\x1b["));
   EXPECT_FALSE(Contains(RunOnTerminal(arguments, {"", {{"TERM", "dumb"}}}).out, "\x1b["));
   std::vector<std::string> always = arguments;
@@ -273,7 +304,8 @@ TEST_F(ClientServer, AlignShowsAndPrintsLinks) {
   const Json json = RunForJson({"align", source, target, "--json"});
   std::set<std::string> from_json;
   for (const Json& link : json["links"]) {
-    from_json.insert(std::to_string(link["source_word"].get<int>()) + "-" + std::to_string(link["target_word"].get<int>()));
+    from_json.insert(std::to_string(link["source_word"].get<int>()) + "-" +
+                     std::to_string(link["target_word"].get<int>()));
   }
   std::set<std::string> printed;
   std::istringstream words(pharaoh.out);
@@ -286,7 +318,8 @@ TEST_F(ClientServer, AlignShowsAndPrintsLinks) {
 }
 
 TEST_F(ClientServer, AlignFilesGivesALineForALine) {
-  const std::string source = ::testing::TempDir() + "/attend_align.en", target = ::testing::TempDir() + "/attend_align.fr";
+  const std::string source = ::testing::TempDir() + "/attend_align.en",
+                    target = ::testing::TempDir() + "/attend_align.fr";
   std::ofstream(source) << "The cat sleeps.\n\nThank you.\n";
   std::ofstream(target) << "Le chat dort.\n\nMerci.\n";
   const ProgramRun run = Run({"align", "--source-file", source, "--target-file", target});
@@ -298,7 +331,8 @@ TEST_F(ClientServer, AlignFilesGivesALineForALine) {
   std::ofstream(target) << "Le chat dort.\n";
   const ProgramRun uneven = Run({"align", "--source-file", source, "--target-file", target});
   EXPECT_EQ(uneven.exit_code, 1);
-  EXPECT_TRUE(Contains(uneven.err, "the files differ in length: the target ends after line 1")) << uneven.err;
+  EXPECT_TRUE(Contains(uneven.err, "the files differ in length: the target ends after line 1"))
+      << uneven.err;
 }
 
 TEST_F(ClientServer, TranslateAlignShowsTheMapBelow) {

@@ -35,8 +35,8 @@ TEST(DecodeError, ReadsEveryDetail) {
   resource.set_resource_type("model");
   resource.set_resource_name("models/en-fr");
   status.add_details()->PackFrom(resource);
-  const CallError error =
-      DecodeError(grpc::Status(grpc::StatusCode::INVALID_ARGUMENT, status.message(), status.SerializeAsString()));
+  const CallError error = DecodeError(grpc::Status(grpc::StatusCode::INVALID_ARGUMENT,
+                                                   status.message(), status.SerializeAsString()));
   EXPECT_EQ(error.code, grpc::StatusCode::INVALID_ARGUMENT);
   EXPECT_EQ(error.reason, "BEAM_TOO_LARGE");
   ASSERT_EQ(error.fields.size(), 1u);
@@ -61,7 +61,8 @@ TEST(FormatError, PutsOneThingOnALine) {
 TEST(DecodeError, SurvivesMissingAndBrokenDetails) {
   const CallError plain = DecodeError(grpc::Status(grpc::StatusCode::INTERNAL, "oops"));
   EXPECT_EQ(FormatError(plain, Terminal()), "INTERNAL: oops\n");
-  const CallError broken = DecodeError(grpc::Status(grpc::StatusCode::INTERNAL, "oops", "\xFF\xFFnot a message"));
+  const CallError broken =
+      DecodeError(grpc::Status(grpc::StatusCode::INTERNAL, "oops", "\xFF\xFFnot a message"));
   EXPECT_EQ(broken.message, "oops");
   EXPECT_EQ(broken.reason, "");
   google::rpc::Status unknown;
@@ -82,8 +83,10 @@ TEST(DecodeError, KeepsRetryDelaysInRange) {
 }
 
 TEST(FormatError, ServersCannotDriveTheTerminal) {
-  EXPECT_EQ(FormatError(DecodeError(grpc::Status(grpc::StatusCode::INTERNAL, "\x1b[2J")), Terminal()).find('\x1b'),
-            std::string::npos);
+  EXPECT_EQ(
+      FormatError(DecodeError(grpc::Status(grpc::StatusCode::INTERNAL, "\x1b[2J")), Terminal())
+          .find('\x1b'),
+      std::string::npos);
 }
 
 TEST(FormatError, NamesTheDelay) {

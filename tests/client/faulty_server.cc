@@ -14,8 +14,8 @@
 namespace attend::client {
 namespace {
 
-google::rpc::Status WithDetails(grpc::StatusCode code, const std::string& reason, const std::string& message,
-                                int retry_ms) {
+google::rpc::Status WithDetails(grpc::StatusCode code, const std::string& reason,
+                                const std::string& message, int retry_ms) {
   google::rpc::Status status;
   status.set_code(static_cast<int>(code));
   status.set_message(message);
@@ -39,8 +39,10 @@ const grpc::Status& Unset() {
 
 }  // namespace
 
-grpc::Status Refusal(grpc::StatusCode code, const std::string& reason, const std::string& message, int retry_ms) {
-  return grpc::Status(code, message, WithDetails(code, reason, message, retry_ms).SerializeAsString());
+grpc::Status Refusal(grpc::StatusCode code, const std::string& reason, const std::string& message,
+                     int retry_ms) {
+  return grpc::Status(code, message,
+                      WithDetails(code, reason, message, retry_ms).SerializeAsString());
 }
 
 class FaultyServer::TranslationFaults final : public attend::v1::TranslationService::Service {
@@ -51,8 +53,9 @@ class FaultyServer::TranslationFaults final : public attend::v1::TranslationServ
     ++owner_->num_calls;
     return owner_->translate ? owner_->translate(context, *request, response) : Unset();
   }
-  grpc::Status StreamTranslate(grpc::ServerContext* context, const attend::v1::StreamTranslateRequest* request,
-                               grpc::ServerWriter<attend::v1::StreamTranslateResponse>* writer) override {
+  grpc::Status StreamTranslate(
+      grpc::ServerContext* context, const attend::v1::StreamTranslateRequest* request,
+      grpc::ServerWriter<attend::v1::StreamTranslateResponse>* writer) override {
     ++owner_->num_calls;
     return owner_->stream_translate ? owner_->stream_translate(context, *request, writer) : Unset();
   }
@@ -68,8 +71,9 @@ class FaultyServer::AttentionFaults final : public attend::v1::AttentionService:
                             attend::v1::GetAttentionResponse* response) override {
     return owner_->get_attention ? owner_->get_attention(*request, response) : Unset();
   }
-  grpc::Status StreamAttention(grpc::ServerContext*, const attend::v1::StreamAttentionRequest*,
-                               grpc::ServerWriter<attend::v1::StreamAttentionResponse>* writer) override {
+  grpc::Status StreamAttention(
+      grpc::ServerContext*, const attend::v1::StreamAttentionRequest*,
+      grpc::ServerWriter<attend::v1::StreamAttentionResponse>* writer) override {
     return owner_->stream_attention ? owner_->stream_attention(writer) : Unset();
   }
 
@@ -96,7 +100,8 @@ FaultyServer::FaultyServer()
       model_list_(std::make_unique<ModelList>(this)) {}
 
 FaultyServer::~FaultyServer() {
-  if (server_ != nullptr) server_->Shutdown(std::chrono::system_clock::now() + std::chrono::seconds(1));
+  if (server_ != nullptr)
+    server_->Shutdown(std::chrono::system_clock::now() + std::chrono::seconds(1));
 }
 
 void FaultyServer::Start() {
@@ -113,8 +118,8 @@ grpc::Status FaultyServer::Capitals(const attend::v1::TranslateRequest& request,
   for (const std::string& text : request.texts()) {
     auto* outcome = response->add_outcomes();
     if (text == "FAIL") {
-      *outcome->mutable_error() =
-          WithDetails(grpc::StatusCode::INVALID_ARGUMENT, "INPUT_TOO_LONG", "the text is too long", -1);
+      *outcome->mutable_error() = WithDetails(grpc::StatusCode::INVALID_ARGUMENT, "INPUT_TOO_LONG",
+                                              "the text is too long", -1);
       continue;
     }
     std::string capitals = text;
@@ -126,7 +131,8 @@ grpc::Status FaultyServer::Capitals(const attend::v1::TranslateRequest& request,
 }
 
 grpc::Status FaultyServer::WaitForCancel(grpc::ServerContext* context) {
-  for (int i = 0; i < 3000 && !context->IsCancelled(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  for (int i = 0; i < 3000 && !context->IsCancelled(); ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
   if (context->IsCancelled()) ++num_cancelled;
   return grpc::Status::CANCELLED;
 }

@@ -1,5 +1,6 @@
-// A gRPC server for faults that the real server cannot easily be made to show: refusals with a retry delay, calls that
-// never end, streams that break, answers that contradict themselves. It translates nothing.
+// A gRPC server for faults that the real server cannot easily be made to show: refusals with a
+// retry delay, calls that never end, streams that break, answers that contradict themselves. It
+// translates nothing.
 #pragma once
 
 #include <grpcpp/server.h>
@@ -17,15 +18,17 @@
 namespace attend::client {
 
 // A status with google.rpc details, as the real server sends it.
-grpc::Status Refusal(grpc::StatusCode code, const std::string& reason, const std::string& message, int retry_ms = -1);
+grpc::Status Refusal(grpc::StatusCode code, const std::string& reason, const std::string& message,
+                     int retry_ms = -1);
 
 // Each test sets the answers it needs; the rest is UNIMPLEMENTED.
 class FaultyServer final {
  public:
-  using Translate = std::function<grpc::Status(grpc::ServerContext*, const attend::v1::TranslateRequest&,
-                                               attend::v1::TranslateResponse*)>;
-  using StreamTranslate = std::function<grpc::Status(grpc::ServerContext*, const attend::v1::StreamTranslateRequest&,
-                                                     grpc::ServerWriter<attend::v1::StreamTranslateResponse>*)>;
+  using Translate = std::function<grpc::Status(
+      grpc::ServerContext*, const attend::v1::TranslateRequest&, attend::v1::TranslateResponse*)>;
+  using StreamTranslate =
+      std::function<grpc::Status(grpc::ServerContext*, const attend::v1::StreamTranslateRequest&,
+                                 grpc::ServerWriter<attend::v1::StreamTranslateResponse>*)>;
   using GetAttention = std::function<grpc::Status(const attend::v1::GetAttentionRequest&,
                                                   attend::v1::GetAttentionResponse*)>;
   using StreamAttention =
@@ -45,7 +48,8 @@ class FaultyServer final {
   std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
 
   // Answers every text with itself in capital letters; "FAIL" becomes an item error.
-  static grpc::Status Capitals(const attend::v1::TranslateRequest& request, attend::v1::TranslateResponse* response);
+  static grpc::Status Capitals(const attend::v1::TranslateRequest& request,
+                               attend::v1::TranslateResponse* response);
   // Blocks until the client gave up, then counts it.
   grpc::Status WaitForCancel(grpc::ServerContext* context);
 

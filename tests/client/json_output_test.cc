@@ -34,11 +34,14 @@ TEST(ToJson, WritesATranslation) {
   token->set_piece("▁Le");
   token->mutable_span()->set_end(2);
   token->set_log_prob(-0.1f);
-  EXPECT_EQ(ToJson(translation).dump(),
-            "{\"text\":\"Le chat\",\"score\":-0.5,\"hypotheses\":[{\"text\":\"Le chat\",\"score\":-0.5,"
-            "\"finish_reason\":\"MAX_TOKENS\",\"tokens\":[{\"id\":7,\"piece\":\"▁Le\",\"span\":[0,2],\"log_prob\":-0.1}]}],"
-            "\"sentences\":[],\"source_words\":[],\"target_words\":[],\"links\":[],\"truncated_input_tokens\":0,"
-            "\"model_revision\":\"\"}");
+  EXPECT_EQ(
+      ToJson(translation).dump(),
+      "{\"text\":\"Le chat\",\"score\":-0.5,\"hypotheses\":[{\"text\":\"Le chat\",\"score\":-0.5,"
+      "\"finish_reason\":\"MAX_TOKENS\",\"tokens\":[{\"id\":7,\"piece\":\"▁Le\",\"span\":[0,2],"
+      "\"log_prob\":-0.1}]}],"
+      "\"sentences\":[],\"source_words\":[],\"target_words\":[],\"links\":[],\"truncated_input_"
+      "tokens\":0,"
+      "\"model_revision\":\"\"}");
 }
 
 TEST(ToJson, WritesDenseAndSparseMatrices) {
@@ -47,14 +50,16 @@ TEST(ToJson, WritesDenseAndSparseMatrices) {
   matrix.set_row_count(2);
   matrix.set_column_count(2);
   for (const float weight : {0.5f, 0.25f, 1.0f, 0.0f}) matrix.mutable_dense()->add_weights(weight);
-  EXPECT_EQ(ToJson(matrix).dump(), "{\"kind\":\"cross\",\"rows\":2,\"columns\":2,\"weights\":[[0.5,0.25],[1.0,0.0]]}");
+  EXPECT_EQ(ToJson(matrix).dump(),
+            "{\"kind\":\"cross\",\"rows\":2,\"columns\":2,\"weights\":[[0.5,0.25],[1.0,0.0]]}");
   matrix.mutable_head()->set_layer(1);
   auto* sparse = matrix.mutable_sparse();
   for (const uint32_t offset : {0, 1, 9}) sparse->add_row_offsets(offset);  // the last one lies
   sparse->add_columns(1);
   sparse->add_weights(0.5f);
   EXPECT_EQ(ToJson(matrix).dump(),
-            "{\"kind\":\"cross\",\"layer\":1,\"head\":0,\"rows\":2,\"columns\":2,\"entries\":[[[1,0.5]],[]]}");
+            "{\"kind\":\"cross\",\"layer\":1,\"head\":0,\"rows\":2,\"columns\":2,\"entries\":[[[1,"
+            "0.5]],[]]}");
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
-// fork and exec with pipes or a pseudo-terminal; both streams are read at once, so neither can fill up and block.
+// fork and exec with pipes or a pseudo-terminal; both streams are read at once, so neither can fill
+// up and block.
 #include "tests/client/program_run.h"
 
 #include <fcntl.h>
@@ -17,8 +18,11 @@ namespace {
 
 constexpr int kPatienceMs = 60000;
 
-[[noreturn]] void ExecAttend(const std::vector<std::string>& arguments, const RunSettings& settings) {
-  for (const char* name : {"NO_COLOR", "COLUMNS", "ATTEND_ADDRESS", "ATTEND_MODEL", "LC_ALL", "COLORTERM"}) unsetenv(name);
+[[noreturn]] void ExecAttend(const std::vector<std::string>& arguments,
+                             const RunSettings& settings) {
+  for (const char* name :
+       {"NO_COLOR", "COLUMNS", "ATTEND_ADDRESS", "ATTEND_MODEL", "LC_ALL", "COLORTERM"})
+    unsetenv(name);
   setenv("LANG", "C.UTF-8", 1);
   for (const auto& [name, value] : settings.environment) setenv(name.c_str(), value.c_str(), 1);
   std::vector<char*> argv;
@@ -30,7 +34,9 @@ constexpr int kPatienceMs = 60000;
   _exit(127);
 }
 
-int ExitCodeOf(int status) { return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status); }
+int ExitCodeOf(int status) {
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
 
 void WriteAll(int fd, const std::string& text) {
   std::size_t written = 0;
@@ -54,8 +60,8 @@ bool ReadSome(int fd, std::string* text) {
 
 }  // namespace
 
-RunningProgram::RunningProgram(const std::vector<std::string>& arguments, const RunSettings& settings,
-                               bool close_input) {
+RunningProgram::RunningProgram(const std::vector<std::string>& arguments,
+                               const RunSettings& settings, bool close_input) {
   signal(SIGPIPE, SIG_IGN);
   int in[2], out[2], err[2];
   EXPECT_EQ(pipe2(in, O_CLOEXEC) | pipe2(out, O_CLOEXEC) | pipe2(err, O_CLOEXEC), 0);
@@ -109,7 +115,8 @@ std::string RunningProgram::ReadLine() {
       return line;
     }
     pollfd wait = {output_, POLLIN, 0};
-    if (poll(&wait, 1, 10000) <= 0 || !ReadSome(output_, &buffered_)) return std::exchange(buffered_, "");
+    if (poll(&wait, 1, 10000) <= 0 || !ReadSome(output_, &buffered_))
+      return std::exchange(buffered_, "");
   }
 }
 
@@ -142,7 +149,8 @@ ProgramRun RunAttend(const std::vector<std::string>& arguments, const RunSetting
   return RunningProgram(arguments, settings).Finish();
 }
 
-ProgramRun RunAttendOnTerminal(const std::vector<std::string>& arguments, const RunSettings& settings) {
+ProgramRun RunAttendOnTerminal(const std::vector<std::string>& arguments,
+                               const RunSettings& settings) {
   winsize size = {};
   size.ws_col = 80;
   size.ws_row = 24;

@@ -19,17 +19,19 @@ struct RunSettings {
   std::map<std::string, std::string> environment;  // on top of the test's own
 };
 
-// `attend` with these arguments, run to its end. NO_COLOR and COLUMNS of the test's own environment are not passed on.
+// `attend` with these arguments, run to its end. NO_COLOR and COLUMNS of the test's own environment
+// are not passed on.
 ProgramRun RunAttend(const std::vector<std::string>& arguments, const RunSettings& settings = {});
 
 // The same on a pseudo-terminal of 80 columns; `out` holds everything shown, both streams together.
-ProgramRun RunAttendOnTerminal(const std::vector<std::string>& arguments, const RunSettings& settings = {});
+ProgramRun RunAttendOnTerminal(const std::vector<std::string>& arguments,
+                               const RunSettings& settings = {});
 
 // A program that is still running.
 class RunningProgram {
  public:
-  explicit RunningProgram(const std::vector<std::string>& arguments, const RunSettings& settings = {},
-                          bool close_input = true);
+  explicit RunningProgram(const std::vector<std::string>& arguments,
+                          const RunSettings& settings = {}, bool close_input = true);
   ~RunningProgram();  // kills it when it still runs
   RunningProgram(const RunningProgram&) = delete;
   RunningProgram& operator=(const RunningProgram&) = delete;

@@ -1,4 +1,5 @@
-// Starts bin/attend-server on ports of its own choosing and waits until the health check says that it serves.
+// Starts bin/attend-server on ports of its own choosing and waits until the health check says that
+// it serves.
 #include "tests/client/server_process.h"
 
 #include <fcntl.h>
@@ -38,8 +39,9 @@ ServerProcess::ServerProcess() {
     const int log = open(log_path.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
     dup2(log, STDOUT_FILENO);
     dup2(log, STDERR_FILENO);
-    execl(ATTEND_BINARY_DIR "/bin/attend-server", "attend-server", "--model", "en-fr=" ATTEND_SOURCE_DIR "/models/en-fr",
-          "--listen", "127.0.0.1:0", "--metrics-address", "127.0.0.1:0", "--port-file", port_path_.c_str(),
+    execl(ATTEND_BINARY_DIR "/bin/attend-server", "attend-server", "--model",
+          "en-fr=" ATTEND_SOURCE_DIR "/models/en-fr", "--listen", "127.0.0.1:0",
+          "--metrics-address", "127.0.0.1:0", "--port-file", port_path_.c_str(),
           static_cast<char*>(nullptr));
     _exit(127);
   }
@@ -55,7 +57,8 @@ ServerProcess::ServerProcess() {
   }
   if (port.empty()) return;
   const std::string address = "127.0.0.1:" + port;
-  const ProgramRun probe = RunAttend({"probe", "--wait", std::to_string(kStartSeconds), "--address", address});
+  const ProgramRun probe =
+      RunAttend({"probe", "--wait", std::to_string(kStartSeconds), "--address", address});
   if (probe.exit_code == 0) {
     address_ = address;
   } else {
@@ -68,7 +71,8 @@ ServerProcess::~ServerProcess() {
     kill(pid_, SIGTERM);
     int status = 0;
     waitpid(pid_, &status, 0);
-    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << "attend-server did not end well: " << status;
+    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0)
+        << "attend-server did not end well: " << status;
   }
   unlink(port_path_.c_str());
 }

@@ -20,36 +20,46 @@ TEST(ChooseColor, AutoNeedsATerminalThatWantsColor) {
   const Environment xterm = FakeEnvironment({{"TERM", "xterm"}});
   EXPECT_EQ(ChooseColor(ColorChoice::kAuto, true, xterm), ColorDepth::k256);
   EXPECT_EQ(ChooseColor(ColorChoice::kAuto, false, xterm), ColorDepth::kNone);
-  EXPECT_EQ(ChooseColor(ColorChoice::kAuto, true, FakeEnvironment({{"TERM", "dumb"}})), ColorDepth::kNone);
+  EXPECT_EQ(ChooseColor(ColorChoice::kAuto, true, FakeEnvironment({{"TERM", "dumb"}})),
+            ColorDepth::kNone);
   EXPECT_EQ(ChooseColor(ColorChoice::kAuto, true, FakeEnvironment({})), ColorDepth::kNone);
-  EXPECT_EQ(ChooseColor(ColorChoice::kAuto, true, FakeEnvironment({{"TERM", "xterm"}, {"NO_COLOR", "1"}})),
+  EXPECT_EQ(ChooseColor(ColorChoice::kAuto, true,
+                        FakeEnvironment({{"TERM", "xterm"}, {"NO_COLOR", "1"}})),
             ColorDepth::kNone);
   // The convention: an empty NO_COLOR counts as unset.
-  EXPECT_EQ(ChooseColor(ColorChoice::kAuto, true, FakeEnvironment({{"TERM", "xterm"}, {"NO_COLOR", ""}})),
-            ColorDepth::k256);
-  EXPECT_EQ(ChooseColor(ColorChoice::kAuto, true, FakeEnvironment({{"TERM", "xterm"}, {"COLORTERM", "truecolor"}})),
+  EXPECT_EQ(
+      ChooseColor(ColorChoice::kAuto, true, FakeEnvironment({{"TERM", "xterm"}, {"NO_COLOR", ""}})),
+      ColorDepth::k256);
+  EXPECT_EQ(ChooseColor(ColorChoice::kAuto, true,
+                        FakeEnvironment({{"TERM", "xterm"}, {"COLORTERM", "truecolor"}})),
             ColorDepth::kTrueColor);
 }
 
 TEST(ChooseColor, FlagsWinOverTheEnvironment) {
   const Environment no_color = FakeEnvironment({{"TERM", "dumb"}, {"NO_COLOR", "1"}});
   EXPECT_EQ(ChooseColor(ColorChoice::kAlways, false, no_color), ColorDepth::k256);
-  EXPECT_EQ(ChooseColor(ColorChoice::kNever, true, FakeEnvironment({{"TERM", "xterm"}})), ColorDepth::kNone);
+  EXPECT_EQ(ChooseColor(ColorChoice::kNever, true, FakeEnvironment({{"TERM", "xterm"}})),
+            ColorDepth::kNone);
 }
 
 TEST(DescribeTerminal, TakesTheWidthFromColumnsWhenItIsSensible) {
   int pipe_fds[2];
   ASSERT_EQ(pipe(pipe_fds), 0);
   const auto columns = [&](const char* value) {
-    return DescribeTerminal(pipe_fds[1], ColorChoice::kAuto, FakeEnvironment({{"COLUMNS", value}})).columns;
+    return DescribeTerminal(pipe_fds[1], ColorChoice::kAuto, FakeEnvironment({{"COLUMNS", value}}))
+        .columns;
   };
   EXPECT_EQ(columns("132"), 132);
   EXPECT_EQ(columns("0"), 80);
   EXPECT_EQ(columns("-5"), 80);
   EXPECT_EQ(columns("wide"), 80);
   EXPECT_EQ(columns("99999999999999999999"), 80);
-  EXPECT_TRUE(DescribeTerminal(pipe_fds[1], ColorChoice::kAuto, FakeEnvironment({{"LANG", "de_DE.UTF-8"}})).unicode);
-  EXPECT_FALSE(DescribeTerminal(pipe_fds[1], ColorChoice::kAuto, FakeEnvironment({{"LANG", "de_DE.ISO-8859-1"}})).unicode);
+  EXPECT_TRUE(
+      DescribeTerminal(pipe_fds[1], ColorChoice::kAuto, FakeEnvironment({{"LANG", "de_DE.UTF-8"}}))
+          .unicode);
+  EXPECT_FALSE(DescribeTerminal(pipe_fds[1], ColorChoice::kAuto,
+                                FakeEnvironment({{"LANG", "de_DE.ISO-8859-1"}}))
+                   .unicode);
   close(pipe_fds[0]);
   close(pipe_fds[1]);
 }

@@ -9,18 +9,18 @@ TEST(FirstInvalidUtf8, FindsTheFirstBadByte) {
   EXPECT_EQ(FirstInvalidUtf8("plain, é, 漢, 😀"), std::string::npos);
   EXPECT_EQ(FirstInvalidUtf8(""), std::string::npos);
   EXPECT_EQ(FirstInvalidUtf8("ab\xFFxx"), 2u);
-  EXPECT_EQ(FirstInvalidUtf8("ab\xC3"), 2u);              // cut off
-  EXPECT_EQ(FirstInvalidUtf8("\xC0\xAF"), 0u);            // overlong
-  EXPECT_EQ(FirstInvalidUtf8("a\xED\xA0\x80"), 1u);       // surrogate
-  EXPECT_EQ(FirstInvalidUtf8("\xF5\x80\x80\x80"), 0u);    // above U+10FFFF
+  EXPECT_EQ(FirstInvalidUtf8("ab\xC3"), 2u);            // cut off
+  EXPECT_EQ(FirstInvalidUtf8("\xC0\xAF"), 0u);          // overlong
+  EXPECT_EQ(FirstInvalidUtf8("a\xED\xA0\x80"), 1u);     // surrogate
+  EXPECT_EQ(FirstInvalidUtf8("\xF5\x80\x80\x80"), 0u);  // above U+10FFFF
 }
 
 TEST(DisplayWidth, KnowsWideAndCombiningCharacters) {
   EXPECT_EQ(DisplayWidth("abc"), 3);
   EXPECT_EQ(DisplayWidth("漢字"), 4);
-  EXPECT_EQ(DisplayWidth("e\u0301"), 1);   // e + combining acute
+  EXPECT_EQ(DisplayWidth("e\u0301"), 1);  // e + combining acute
   EXPECT_EQ(DisplayWidth("한글"), 4);
-  EXPECT_EQ(DisplayWidth("ｱ"), 1);         // half-width katakana
+  EXPECT_EQ(DisplayWidth("ｱ"), 1);  // half-width katakana
   EXPECT_EQ(DisplayWidth("😀"), 2);
   EXPECT_EQ(DisplayWidth("a\u200Bb"), 2);  // zero width space
   EXPECT_EQ(DisplayWidth("▁cat"), 4);

@@ -18,18 +18,22 @@ attend::v1::Translation TwoHypotheses() {
 
 TEST(FormatTranslation, ALineStaysALine) {
   const std::string source = "Hello world";
-  EXPECT_EQ(FormatTranslation({3, source}, TwoHypotheses(), {}, TranslationFormat::kPlain, Terminal()),
-            "Bonjour le monde\n");
-  EXPECT_EQ(FormatTranslation({0, source}, TwoHypotheses(), {}, TranslationFormat::kPlain, Terminal()),
-            "Bonjour\nle monde\n");
+  EXPECT_EQ(
+      FormatTranslation({3, source}, TwoHypotheses(), {}, TranslationFormat::kPlain, Terminal()),
+      "Bonjour le monde\n");
+  EXPECT_EQ(
+      FormatTranslation({0, source}, TwoHypotheses(), {}, TranslationFormat::kPlain, Terminal()),
+      "Bonjour\nle monde\n");
 }
 
 TEST(FormatTranslation, NBestHasScoresAndLineNumbers) {
   const std::string source = "Hello world";
-  EXPECT_EQ(FormatTranslation({3, source}, TwoHypotheses(), {}, TranslationFormat::kNBest, Terminal()),
-            "3\t-0.2500\tBonjour le monde\n3\t-0.2500\tSalut\n");
-  EXPECT_EQ(FormatTranslation({0, source}, TwoHypotheses(), {}, TranslationFormat::kNBest, Terminal()),
-            "-0.2500\tBonjour le monde\n-0.2500\tSalut\n");
+  EXPECT_EQ(
+      FormatTranslation({3, source}, TwoHypotheses(), {}, TranslationFormat::kNBest, Terminal()),
+      "3\t-0.2500\tBonjour le monde\n3\t-0.2500\tSalut\n");
+  EXPECT_EQ(
+      FormatTranslation({0, source}, TwoHypotheses(), {}, TranslationFormat::kNBest, Terminal()),
+      "-0.2500\tBonjour le monde\n-0.2500\tSalut\n");
 }
 
 TEST(FormatFailedItem, KeepsThePlaceOfTheLine) {
@@ -39,7 +43,8 @@ TEST(FormatFailedItem, KeepsThePlaceOfTheLine) {
   error.message = "too long";
   EXPECT_EQ(FormatFailedItem({2, source}, error, TranslationFormat::kPlain), "\n");
   EXPECT_EQ(FormatFailedItem({2, source}, error, TranslationFormat::kJson),
-            "{\"line\":2,\"source\":\"x\",\"error\":{\"code\":\"INVALID_ARGUMENT\",\"message\":\"too long\"}}\n");
+            "{\"line\":2,\"source\":\"x\",\"error\":{\"code\":\"INVALID_ARGUMENT\",\"message\":"
+            "\"too long\"}}\n");
 }
 
 }  // namespace
