@@ -5,7 +5,7 @@
 FROM debian:trixie-slim AS build
 # Debian's point releases move: exact package versions cannot be pinned (hadolint DL3008).
 RUN apt-get update && apt-get install -y --no-install-recommends \
-      g++ cmake ninja-build pkg-config ca-certificates python3 git \
+      g++ cmake ninja-build ca-certificates python3 git \
       libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc libabsl-dev libssl-dev \
       prometheus-cpp-dev libgtest-dev libgmock-dev libbenchmark-dev libsentencepiece-dev \
       nlohmann-json3-dev libcli11-dev libspdlog-dev libhwy-dev libicu-dev libdnnl-dev \
