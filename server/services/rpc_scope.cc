@@ -2,6 +2,7 @@
 // client that went away.
 #include "server/services/rpc_scope.h"
 
+#include <algorithm>
 #include <chrono>
 #include <functional>
 #include <random>
@@ -53,7 +54,11 @@ RpcScope::RpcScope(RpcMethod method, grpc::CallbackServerContext* context, const
 absl::Duration RpcScope::elapsed() const { return absl::Nanoseconds(MonotonicNanos() - start_ns_); }
 
 void RpcScope::Cancel() {
-  if (absl::Now() < call_.deadline) call_.cancelled->store(true);
+  // gRPC rounds a timeout up on the wire (by at most a hundredth), so the client's own clock cancels a little before the
+  // deadline that we see.
+  const absl::Duration rounding =
+      absl::Milliseconds(10) + std::min((call_.deadline - start_) / 100, absl::Milliseconds(100));
+  if (absl::Now() + rounding < call_.deadline) call_.cancelled->store(true);
   parts_.engine->Wake();
 }
 
