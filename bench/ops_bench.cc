@@ -1,4 +1,5 @@
-// Times of single operations and of whole passes of the bundled model, one thread unless a name says otherwise.
+// Times of single operations and of whole passes of the bundled model, one thread unless a name
+// says otherwise.
 //   ops_bench --benchmark_filter=Dense
 //   ops_bench --model=models/en-fr --benchmark_filter=Model
 #include <benchmark/benchmark.h>
@@ -32,15 +33,23 @@ Matrix RandomMatrix(int64_t rows, int64_t cols) {
 // inputs, outputs, rows. The weights stay in the cache, as those of a small model do between steps.
 void BM_Dense(benchmark::State& state) {
   const int64_t inputs = state.range(0), outputs = state.range(1), rows = state.range(2);
-  const PackedDense dense = PackedDense::Create(RandomMatrix(outputs, inputs).view(), {}, std::nullopt).value();
+  const PackedDense dense =
+      PackedDense::Create(RandomMatrix(outputs, inputs).view(), {}, std::nullopt).value();
   const Matrix in = RandomMatrix(rows, inputs);
   Matrix out(rows, outputs);
   for (auto _ : state) dense.Run(in.view(), out.view());
-  state.counters["GFLOPS"] = benchmark::Counter(static_cast<double>(2 * rows * inputs * outputs) * 1e-9,
-                                                benchmark::Counter::kIsIterationInvariantRate);
+  state.counters["GFLOPS"] =
+      benchmark::Counter(static_cast<double>(2 * rows * inputs * outputs) * 1e-9,
+                         benchmark::Counter::kIsIterationInvariantRate);
 }
 BENCHMARK(BM_Dense)->Apply([](benchmark::internal::Benchmark* b) {
-  for (auto [inputs, outputs] : {std::pair<int, int>{192, 192}, {192, 576}, {192, 768}, {768, 192}, {192, 8001}, {512, 512}, {512, 2048}}) {
+  for (auto [inputs, outputs] : {std::pair<int, int>{192, 192},
+                                 {192, 576},
+                                 {192, 768},
+                                 {768, 192},
+                                 {192, 8001},
+                                 {512, 512},
+                                 {512, 2048}}) {
     for (int rows : {1, 8, 32}) b->Args({inputs, outputs, rows});
   }
 });
@@ -48,17 +57,25 @@ BENCHMARK(BM_Dense)->Apply([](benchmark::internal::Benchmark* b) {
 // Making the kernels of a new shape and packing one matrix: what a load pays.
 void BM_DenseCreate(benchmark::State& state) {
   const Matrix weight = RandomMatrix(state.range(1), state.range(0));
-  for (auto _ : state) benchmark::DoNotOptimize(PackedDense::Create(weight.view(), {}, std::nullopt).value());
+  for (auto _ : state)
+    benchmark::DoNotOptimize(PackedDense::Create(weight.view(), {}, std::nullopt).value());
 }
 BENCHMARK(BM_DenseCreate)->Args({192, 192})->Args({192, 8001})->Args({512, 2048});
 
 void BM_LayerNorm(benchmark::State& state) {
   const int64_t rows = state.range(0), cols = state.range(1);
-  const Matrix in = RandomMatrix(rows, cols), residual = RandomMatrix(rows, cols), weights = RandomMatrix(2, cols);
+  const Matrix in = RandomMatrix(rows, cols), residual = RandomMatrix(rows, cols),
+               weights = RandomMatrix(2, cols);
   Matrix out(rows, cols);
-  for (auto _ : state) LayerNorm(in.view(), residual.view(), {weights.row(0), weights.row(1), 1e-5f}, out.view());
+  for (auto _ : state)
+    LayerNorm(in.view(), residual.view(), {weights.row(0), weights.row(1), 1e-5f}, out.view());
 }
-BENCHMARK(BM_LayerNorm)->Args({1, 192})->Args({8, 192})->Args({32, 192})->Args({1, 512})->Args({32, 512});
+BENCHMARK(BM_LayerNorm)
+    ->Args({1, 192})
+    ->Args({8, 192})
+    ->Args({32, 192})
+    ->Args({1, 512})
+    ->Args({32, 512});
 
 // rows that each see `keys` keys in pages of 16: one layer of a decode step.
 void BM_DecodeAttention(benchmark::State& state) {
@@ -80,7 +97,12 @@ void BM_DecodeAttention(benchmark::State& state) {
   }
   for (auto _ : state) AttendRows(heads, batch);
 }
-BENCHMARK(BM_DecodeAttention)->Args({6, 32, 1, 8})->Args({6, 32, 1, 32})->Args({6, 32, 8, 32})->Args({8, 64, 1, 32})->Args({8, 64, 8, 64});
+BENCHMARK(BM_DecodeAttention)
+    ->Args({6, 32, 1, 8})
+    ->Args({6, 32, 1, 32})
+    ->Args({6, 32, 8, 32})
+    ->Args({8, 64, 1, 32})
+    ->Args({8, 64, 8, 64});
 
 void BM_SequenceAttention(benchmark::State& state) {
   const HeadShape heads = {static_cast<int>(state.range(0)), state.range(1)};
@@ -94,7 +116,13 @@ void BM_SequenceAttention(benchmark::State& state) {
   attention.out = out.view();
   for (auto _ : state) AttendSequence(heads, attention);
 }
-BENCHMARK(BM_SequenceAttention)->Args({6, 32, 8})->Args({6, 32, 25})->Args({6, 32, 100})->Args({6, 32, 400})->Args({8, 64, 25})->Args({8, 64, 100});
+BENCHMARK(BM_SequenceAttention)
+    ->Args({6, 32, 8})
+    ->Args({6, 32, 25})
+    ->Args({6, 32, 100})
+    ->Args({6, 32, 400})
+    ->Args({8, 64, 25})
+    ->Args({8, 64, 100});
 
 void BM_LogSumExp(benchmark::State& state) {
   const Matrix row = RandomMatrix(1, state.range(0));
@@ -120,7 +148,8 @@ const Model& TheModel() {
 void BM_ModelLoad(benchmark::State& state) {
   for (auto _ : state) {
     LoadReport report;
-    benchmark::DoNotOptimize(Model::Load(ModelDirectory::Open(*model_path).value(), &report).value());
+    benchmark::DoNotOptimize(
+        Model::Load(ModelDirectory::Open(*model_path).value(), &report).value());
   }
 }
 BENCHMARK(BM_ModelLoad)->Unit(benchmark::kMillisecond);
@@ -128,7 +157,9 @@ BENCHMARK(BM_ModelLoad)->Unit(benchmark::kMillisecond);
 std::vector<int32_t> RandomIds(int64_t n) {
   std::mt19937 random(5);
   std::vector<int32_t> ids;
-  for (int64_t i = 0; i < n; ++i) ids.push_back(static_cast<int32_t>(random() % static_cast<uint32_t>(TheModel().spec().target_vocab_size)));
+  for (int64_t i = 0; i < n; ++i)
+    ids.push_back(static_cast<int32_t>(random() %
+                                       static_cast<uint32_t>(TheModel().spec().target_vocab_size)));
   return ids;
 }
 
@@ -143,7 +174,15 @@ void BM_ModelEncode(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations() * batch.total_tokens());
   SetOpThreads(1);
 }
-BENCHMARK(BM_ModelEncode)->Args({1, 8, 1})->Args({1, 25, 1})->Args({8, 25, 1})->Args({32, 25, 1})->Args({32, 25, 2})->Args({1, 400, 1})->Unit(benchmark::kMicrosecond)->UseRealTime();
+BENCHMARK(BM_ModelEncode)
+    ->Args({1, 8, 1})
+    ->Args({1, 25, 1})
+    ->Args({8, 25, 1})
+    ->Args({32, 25, 1})
+    ->Args({32, 25, 2})
+    ->Args({1, 400, 1})
+    ->Unit(benchmark::kMicrosecond)
+    ->UseRealTime();
 
 // A step of `rows` rows at position 20 over sources of 25 tokens; threads.
 void BM_ModelDecodeStep(benchmark::State& state) {
@@ -161,7 +200,8 @@ void BM_ModelDecodeStep(benchmark::State& state) {
   std::vector<SelfCache> start;
   for (size_t r = 0; r < num_rows; ++r) start.emplace_back(&pool);
   std::vector<DecodeRow> rows;
-  for (size_t r = 0; r < num_rows; ++r) rows.push_back({static_cast<int32_t>(r + 1), &start[r], &cross});
+  for (size_t r = 0; r < num_rows; ++r)
+    rows.push_back({static_cast<int32_t>(r + 1), &start[r], &cross});
   for (int i = 0; i < 20; ++i) model.DecodeStep(rows, workspace.get(), &logits);
   std::vector<SelfCache> live;
   for (size_t r = 0; r < num_rows; ++r) live.push_back(start[r].Fork());
@@ -173,7 +213,15 @@ void BM_ModelDecodeStep(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations() * state.range(0));
   SetOpThreads(1);
 }
-BENCHMARK(BM_ModelDecodeStep)->Args({1, 1})->Args({4, 1})->Args({8, 1})->Args({32, 1})->Args({64, 1})->Args({32, 2})->Unit(benchmark::kMicrosecond)->UseRealTime();
+BENCHMARK(BM_ModelDecodeStep)
+    ->Args({1, 1})
+    ->Args({4, 1})
+    ->Args({8, 1})
+    ->Args({32, 1})
+    ->Args({64, 1})
+    ->Args({32, 2})
+    ->Unit(benchmark::kMicrosecond)
+    ->UseRealTime();
 
 // Keys and values of one source of 25 tokens.
 void BM_ModelProjectCross(benchmark::State& state) {

@@ -1,4 +1,5 @@
-// Who wants to see attention weights implements this; a nullptr observer is the fast path that never writes them out.
+// Who wants to see attention weights implements this; a nullptr observer is the fast path that
+// never writes them out.
 #pragma once
 
 #include <cstdint>
@@ -18,10 +19,12 @@ struct AttentionSite {
 class AttentionObserver {
  public:
   virtual ~AttentionObserver() = default;
-  // Whether weights of this layer are wanted at all; asked once per layer and pass, so that the rest stays fused.
+  // Whether weights of this layer are wanted at all; asked once per layer and pass, so that the
+  // rest stays fused.
   virtual bool Wants(AttentionKind kind, int layer) const = 0;
-  // weights: [num_queries, num_keys] after softmax, rows sum to one (causal: zeros above the diagonal). Valid during the
-  // call only. Called on the engine's thread, once per head of a wanted layer.
+  // weights: [num_queries, num_keys] after softmax, rows sum to one (causal: zeros above the
+  // diagonal). Valid during the call only. Called on the engine's thread, once per head of a wanted
+  // layer.
   virtual void OnAttention(const AttentionSite& site, ConstMatrixView weights) = 0;
 };
 

@@ -9,7 +9,7 @@ namespace attend {
 
 struct DecodeRow {
   int32_t token = 0;
-  SelfCache* self = nullptr;          // this step's token is appended to it
+  SelfCache* self = nullptr;  // this step's token is appended to it
   const CrossCache* cross = nullptr;
 };
 

@@ -16,7 +16,8 @@ void CopyScaled(const Matrix& from, float scale, float* to) {
 
 }  // namespace
 
-absl::StatusOr<PackedDense> LoadDense(const WeightSource& source, const std::string& name, const DenseSpec& spec) {
+absl::StatusOr<PackedDense> LoadDense(const WeightSource& source, const std::string& name,
+                                      const DenseSpec& spec) {
   const WeightSource own = source.Sub(name);
   ATTEND_ASSIGN_OR_RETURN(Matrix weight, own.ReadMatrix("weight", spec.outputs, spec.inputs));
   ATTEND_ASSIGN_OR_RETURN(Matrix bias, own.ReadVector("bias", spec.outputs));
@@ -24,16 +25,20 @@ absl::StatusOr<PackedDense> LoadDense(const WeightSource& source, const std::str
     CopyScaled(weight, spec.scale, weight.data());
     CopyScaled(bias, spec.scale, bias.data());
   }
-  return PackedDense::Create(weight.view(), {bias.data(), static_cast<size_t>(spec.outputs)}, spec.activation);
+  return PackedDense::Create(weight.view(), {bias.data(), static_cast<size_t>(spec.outputs)},
+                             spec.activation);
 }
 
-absl::StatusOr<PackedDense> LoadFusedDense(const WeightSource& source, const std::vector<FusedPart>& parts) {
+absl::StatusOr<PackedDense> LoadFusedDense(const WeightSource& source,
+                                           const std::vector<FusedPart>& parts) {
   std::vector<Matrix> weights, biases;
   int64_t outputs = 0;
   for (const FusedPart& part : parts) {
-    ATTEND_CHECK(part.spec.inputs == parts[0].spec.inputs && !part.spec.activation, "fused layers must be alike");
+    ATTEND_CHECK(part.spec.inputs == parts[0].spec.inputs && !part.spec.activation,
+                 "fused layers must be alike");
     const WeightSource own = source.Sub(part.name);
-    ATTEND_ASSIGN_OR_RETURN(Matrix weight, own.ReadMatrix("weight", part.spec.outputs, part.spec.inputs));
+    ATTEND_ASSIGN_OR_RETURN(Matrix weight,
+                            own.ReadMatrix("weight", part.spec.outputs, part.spec.inputs));
     ATTEND_ASSIGN_OR_RETURN(Matrix bias, own.ReadVector("bias", part.spec.outputs));
     weights.push_back(std::move(weight));
     biases.push_back(std::move(bias));
@@ -46,7 +51,8 @@ absl::StatusOr<PackedDense> LoadFusedDense(const WeightSource& source, const std
     CopyScaled(biases[i], parts[i].spec.scale, bias.data() + row);
     row += parts[i].spec.outputs;
   }
-  return PackedDense::Create(weight.view(), {bias.data(), static_cast<size_t>(outputs)}, std::nullopt);
+  return PackedDense::Create(weight.view(), {bias.data(), static_cast<size_t>(outputs)},
+                             std::nullopt);
 }
 
 }  // namespace attend

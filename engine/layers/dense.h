@@ -18,13 +18,16 @@ struct DenseSpec {
 };
 
 // NAME.weight [outputs, inputs] and NAME.bias [outputs].
-absl::StatusOr<PackedDense> LoadDense(const WeightSource& source, const std::string& name, const DenseSpec& spec);
+absl::StatusOr<PackedDense> LoadDense(const WeightSource& source, const std::string& name,
+                                      const DenseSpec& spec);
 
-// Several layers with the same input as one, their outputs side by side in this order. REQUIRES: equal inputs, no activation.
+// Several layers with the same input as one, their outputs side by side in this order. REQUIRES:
+// equal inputs, no activation.
 struct FusedPart {
   std::string name;
   DenseSpec spec;
 };
-absl::StatusOr<PackedDense> LoadFusedDense(const WeightSource& source, const std::vector<FusedPart>& parts);
+absl::StatusOr<PackedDense> LoadFusedDense(const WeightSource& source,
+                                           const std::vector<FusedPart>& parts);
 
 }  // namespace attend

@@ -26,7 +26,8 @@ class Embedding {
 
   // out[i] = token vector * scale + position vector; resizes out.
   // REQUIRES: ids in the vocabulary, positions below max_position_embeddings.
-  void Forward(absl::Span<const int32_t> token_ids, absl::Span<const int32_t> positions, Matrix* out) const;
+  void Forward(absl::Span<const int32_t> token_ids, absl::Span<const int32_t> positions,
+               Matrix* out) const;
 
   const Matrix& tokens() const { return *tokens_; }
   int64_t position_bytes() const { return static_cast<int64_t>(positions_.allocated_bytes()); }

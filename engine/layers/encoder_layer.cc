@@ -5,26 +5,33 @@
 
 namespace attend {
 
-absl::StatusOr<EncoderLayer> EncoderLayer::Load(const WeightSource& source, const StackSpec& spec, int layer) {
+absl::StatusOr<EncoderLayer> EncoderLayer::Load(const WeightSource& source, const StackSpec& spec,
+                                                int layer) {
   const NormSpec norm = {spec.hidden_size, spec.layer_norm_eps};
   ATTEND_ASSIGN_OR_RETURN(SelfAttention attention,
                           SelfAttention::Load(source.Sub("self_attention"),
                                               {AttentionKind::kEncoderSelf, layer, spec.heads()}));
-  ATTEND_ASSIGN_OR_RETURN(ResidualNorm attention_norm,
-                          ResidualNorm::Load(source, "self_attention_norm", norm, spec.norm_placement));
-  ATTEND_ASSIGN_OR_RETURN(FeedForward feed_forward,
-                          FeedForward::Load(source.Sub("feed_forward"),
-                                            {spec.hidden_size, spec.intermediate_size, spec.activation}));
-  ATTEND_ASSIGN_OR_RETURN(ResidualNorm feed_forward_norm,
-                          ResidualNorm::Load(source, "feed_forward_norm", norm, spec.norm_placement));
+  ATTEND_ASSIGN_OR_RETURN(
+      ResidualNorm attention_norm,
+      ResidualNorm::Load(source, "self_attention_norm", norm, spec.norm_placement));
+  ATTEND_ASSIGN_OR_RETURN(
+      FeedForward feed_forward,
+      FeedForward::Load(source.Sub("feed_forward"),
+                        {spec.hidden_size, spec.intermediate_size, spec.activation}));
+  ATTEND_ASSIGN_OR_RETURN(
+      ResidualNorm feed_forward_norm,
+      ResidualNorm::Load(source, "feed_forward_norm", norm, spec.norm_placement));
   return EncoderLayer(std::move(attention), std::move(attention_norm), std::move(feed_forward),
                       std::move(feed_forward_norm));
 }
 
-void EncoderLayer::Forward(const RaggedBatch& batch, Observers observers, Workspace* workspace, MatrixView x) const {
-  attention_.Forward(attention_norm_.Enter(x, &workspace->normed), batch, observers, workspace, &workspace->sublayer);
+void EncoderLayer::Forward(const RaggedBatch& batch, Observers observers, Workspace* workspace,
+                           MatrixView x) const {
+  attention_.Forward(attention_norm_.Enter(x, &workspace->normed), batch, observers, workspace,
+                     &workspace->sublayer);
   attention_norm_.Leave(workspace->sublayer.view(), x);
-  feed_forward_.Forward(feed_forward_norm_.Enter(x, &workspace->normed), workspace, &workspace->sublayer);
+  feed_forward_.Forward(feed_forward_norm_.Enter(x, &workspace->normed), workspace,
+                        &workspace->sublayer);
   feed_forward_norm_.Leave(workspace->sublayer.view(), x);
 }
 

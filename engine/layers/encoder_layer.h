@@ -12,14 +12,17 @@ namespace attend {
 class EncoderLayer {
  public:
   // self_attention, self_attention_norm, feed_forward, feed_forward_norm.
-  static absl::StatusOr<EncoderLayer> Load(const WeightSource& source, const StackSpec& spec, int layer);
+  static absl::StatusOr<EncoderLayer> Load(const WeightSource& source, const StackSpec& spec,
+                                           int layer);
 
   // x: [total_tokens, hidden_size], in place.
-  void Forward(const RaggedBatch& batch, Observers observers, Workspace* workspace, MatrixView x) const;
+  void Forward(const RaggedBatch& batch, Observers observers, Workspace* workspace,
+               MatrixView x) const;
   int64_t weight_bytes() const;
 
  private:
-  EncoderLayer(SelfAttention attention, ResidualNorm attention_norm, FeedForward feed_forward, ResidualNorm feed_forward_norm)
+  EncoderLayer(SelfAttention attention, ResidualNorm attention_norm, FeedForward feed_forward,
+               ResidualNorm feed_forward_norm)
       : attention_(std::move(attention)),
         attention_norm_(std::move(attention_norm)),
         feed_forward_(std::move(feed_forward)),

@@ -6,11 +6,14 @@
 
 namespace attend {
 
-absl::StatusOr<FeedForward> FeedForward::Load(const WeightSource& source, const FeedForwardSpec& spec) {
-  ATTEND_ASSIGN_OR_RETURN(PackedDense up,
-                          LoadDense(source, "up", {spec.hidden_size, spec.intermediate_size, spec.activation}));
-  ATTEND_ASSIGN_OR_RETURN(PackedDense down,
-                          LoadDense(source, "down", {spec.intermediate_size, spec.hidden_size, std::nullopt}));
+absl::StatusOr<FeedForward> FeedForward::Load(const WeightSource& source,
+                                              const FeedForwardSpec& spec) {
+  ATTEND_ASSIGN_OR_RETURN(
+      PackedDense up,
+      LoadDense(source, "up", {spec.hidden_size, spec.intermediate_size, spec.activation}));
+  ATTEND_ASSIGN_OR_RETURN(
+      PackedDense down,
+      LoadDense(source, "down", {spec.intermediate_size, spec.hidden_size, std::nullopt}));
   return FeedForward(std::move(up), std::move(down));
 }
 

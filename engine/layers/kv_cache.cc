@@ -1,5 +1,6 @@
-// Pages with reference counts, as operating systems share memory after fork(): a page is written only by the one
-// hypothesis that holds it alone. Released pages go to a free list, so that steady decoding allocates nothing.
+// Pages with reference counts, as operating systems share memory after fork(): a page is written
+// only by the one hypothesis that holds it alone. Released pages go to a free list, so that steady
+// decoding allocates nothing.
 #include "engine/layers/kv_cache.h"
 
 #include <cstdlib>
@@ -13,7 +14,9 @@ namespace attend {
 SelfCache::~SelfCache() { Clear(); }
 
 SelfCache::SelfCache(SelfCache&& other) noexcept
-    : pool_(other.pool_), pages_(std::move(other.pages_)), length_(std::exchange(other.length_, 0)) {
+    : pool_(other.pool_),
+      pages_(std::move(other.pages_)),
+      length_(std::exchange(other.length_, 0)) {
   other.pages_.clear();
 }
 
@@ -40,7 +43,8 @@ void SelfCache::Append() {
     pages_.push_back(pool_->Allocate());
   } else if (KvPage* last = pages_.back(); last->references > 1) {
     KvPage* own = pool_->Allocate();
-    // Whole pages: rows past length_ are not ours yet, but a page is small and one copy beats 2 * layers short ones.
+    // Whole pages: rows past length_ are not ours yet, but a page is small and one copy beats 2 *
+    // layers short ones.
     std::memcpy(own->data, last->data, static_cast<size_t>(pool_->page_bytes()));
     pool_->Release(last);
     pages_.back() = own;
@@ -69,7 +73,8 @@ void SelfCache::Clear() {
 KvCachePool::KvCachePool(int num_layers, int64_t hidden_size, int64_t capacity_bytes)
     : num_layers_(num_layers),
       hidden_size_(hidden_size),
-      page_bytes_(int64_t{num_layers} * 2 * SelfCache::kPageTokens * hidden_size * static_cast<int64_t>(sizeof(float))),
+      page_bytes_(int64_t{num_layers} * 2 * SelfCache::kPageTokens * hidden_size *
+                  static_cast<int64_t>(sizeof(float))),
       capacity_bytes_(capacity_bytes) {
   ATTEND_CHECK(num_layers > 0 && hidden_size > 0, "a cache needs layers and a width");
 }
@@ -88,7 +93,8 @@ KvPage* KvCachePool::Allocate() {
   KvPage* page;
   if (free_.empty()) {
     page = new KvPage;
-    page->data = static_cast<float*>(std::aligned_alloc(64, static_cast<size_t>((page_bytes_ + 63) / 64 * 64)));
+    page->data = static_cast<float*>(
+        std::aligned_alloc(64, static_cast<size_t>((page_bytes_ + 63) / 64 * 64)));
     ATTEND_CHECK(page->data != nullptr, "out of memory");
   } else {
     page = free_.back();

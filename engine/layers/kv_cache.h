@@ -1,10 +1,12 @@
 // What decoding remembers. Two kinds:
-//  * CrossCache: keys and values of one encoded source, for every decoder layer; computed once, read by all beams.
-//  * SelfCache: keys and values of the tokens written so far by ONE hypothesis, in pages of kPageTokens. Pages are
-//    reference-counted: Fork shares them, and appending to a shared last page copies that page first. So beams cost
-//    only what differs between them.
-// A KvCachePool owns the pages' memory, counts bytes and refuses above its capacity. Not thread-safe: everything here
-// belongs to one engine-loop thread.
+//  * CrossCache: keys and values of one encoded source, for every decoder layer; computed once,
+//  read by all beams.
+//  * SelfCache: keys and values of the tokens written so far by ONE hypothesis, in pages of
+//  kPageTokens. Pages are
+//    reference-counted: Fork shares them, and appending to a shared last page copies that page
+//    first. So beams cost only what differs between them.
+// A KvCachePool owns the pages' memory, counts bytes and refuses above its capacity. Not
+// thread-safe: everything here belongs to one engine-loop thread.
 #pragma once
 
 #include <cstdint>
@@ -36,8 +38,9 @@ class SelfCache {
 
   // A cache with the same contents, sharing all pages.
   SelfCache Fork() const;
-  // Makes room for one more token (copying a shared last page), and counts it. The token's keys and values must then be
-  // written by the layers. Bytes beyond the pool's capacity are still given (admission reserves ahead; see scheduler).
+  // Makes room for one more token (copying a shared last page), and counts it. The token's keys and
+  // values must then be written by the layers. Bytes beyond the pool's capacity are still given
+  // (admission reserves ahead; see scheduler).
   void Append();
 
   int length() const { return length_; }
@@ -64,15 +67,15 @@ class KvCachePool {
   KvCachePool& operator=(const KvCachePool&) = delete;
 
   int64_t page_bytes() const { return page_bytes_; }
-  int64_t used_bytes() const { return used_bytes_; }      // pages and cross caches in use
+  int64_t used_bytes() const { return used_bytes_; }  // pages and cross caches in use
   int64_t capacity_bytes() const { return capacity_bytes_; }
   int num_layers() const { return num_layers_; }
   int64_t hidden_size() const { return hidden_size_; }
   // Gives memory of free pages above `keep_bytes` back to the system.
   void Trim(int64_t keep_bytes);
 
-  KvPage* Allocate();             // one reference
-  void Release(KvPage* page);     // drops one reference
+  KvPage* Allocate();          // one reference
+  void Release(KvPage* page);  // drops one reference
   void AddCrossBytes(int64_t bytes) { used_bytes_ += bytes; }
 
  private:

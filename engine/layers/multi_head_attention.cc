@@ -1,5 +1,5 @@
-// The scale 1/sqrt(head_dim) of the scores is folded into the query projection at load. Sequences are attended one by one
-// over exactly their own tokens: no masks, no padding.
+// The scale 1/sqrt(head_dim) of the scores is folded into the query projection at load. Sequences
+// are attended one by one over exactly their own tokens: no masks, no padding.
 #include "engine/layers/multi_head_attention.h"
 
 #include <algorithm>
@@ -14,7 +14,9 @@
 namespace attend {
 namespace {
 
-DenseSpec ProjectionSpec(const HeadShape& heads) { return {heads.hidden_size(), heads.hidden_size(), std::nullopt}; }
+DenseSpec ProjectionSpec(const HeadShape& heads) {
+  return {heads.hidden_size(), heads.hidden_size(), std::nullopt};
+}
 
 DenseSpec QuerySpec(const HeadShape& heads) {
   DenseSpec spec = ProjectionSpec(heads);
@@ -23,13 +25,14 @@ DenseSpec QuerySpec(const HeadShape& heads) {
 }
 
 // Columns [first, first + count) of some rows.
-ConstMatrixView Columns(const Matrix& matrix, int64_t first_row, int64_t rows, int64_t first, int64_t count) {
+ConstMatrixView Columns(const Matrix& matrix, int64_t first_row, int64_t rows, int64_t first,
+                        int64_t count) {
   return {matrix.row(first_row) + first, rows, count, matrix.cols()};
 }
 
 // Attends one sequence, and shows the weights to its observer if that wants them.
-void AttendObserved(const AttentionSpec& spec, SequenceAttention attention, AttentionObserver* observer,
-                    Workspace* workspace) {
+void AttendObserved(const AttentionSpec& spec, SequenceAttention attention,
+                    AttentionObserver* observer, Workspace* workspace) {
   if (observer == nullptr || !observer->Wants(spec.kind, spec.layer)) {
     AttendSequence(spec.heads, attention);
     return;
@@ -39,7 +42,8 @@ void AttendObserved(const AttentionSpec& spec, SequenceAttention attention, Atte
   attention.probabilities = workspace->probabilities.data();
   AttendSequence(spec.heads, attention);
   for (int h = 0; h < spec.heads.num_heads; ++h) {
-    observer->OnAttention({spec.kind, spec.layer, h}, {attention.probabilities + h * rows * count, rows, count, count});
+    observer->OnAttention({spec.kind, spec.layer, h},
+                          {attention.probabilities + h * rows * count, rows, count, count});
   }
 }
 
@@ -49,17 +53,19 @@ AttentionObserver* ObserverOf(Observers observers, int sequence) {
 
 }  // namespace
 
-absl::StatusOr<SelfAttention> SelfAttention::Load(const WeightSource& source, const AttentionSpec& spec) {
+absl::StatusOr<SelfAttention> SelfAttention::Load(const WeightSource& source,
+                                                  const AttentionSpec& spec) {
   const DenseSpec projection = ProjectionSpec(spec.heads);
   ATTEND_ASSIGN_OR_RETURN(
       PackedDense query_key_value,
-      LoadFusedDense(source, {{"query", QuerySpec(spec.heads)}, {"key", projection}, {"value", projection}}));
+      LoadFusedDense(
+          source, {{"query", QuerySpec(spec.heads)}, {"key", projection}, {"value", projection}}));
   ATTEND_ASSIGN_OR_RETURN(PackedDense output, LoadDense(source, "output", projection));
   return SelfAttention(spec, std::move(query_key_value), std::move(output));
 }
 
-void SelfAttention::Forward(ConstMatrixView x, const RaggedBatch& batch, Observers observers, Workspace* workspace,
-                            Matrix* out) const {
+void SelfAttention::Forward(ConstMatrixView x, const RaggedBatch& batch, Observers observers,
+                            Workspace* workspace, Matrix* out) const {
   const int64_t hidden = spec_.heads.hidden_size();
   Matrix& projected = workspace->projected;
   projected.Resize(x.rows, 3 * hidden);
@@ -79,7 +85,8 @@ void SelfAttention::Forward(ConstMatrixView x, const RaggedBatch& batch, Observe
   output_.Run(workspace->context.view(), out->view());
 }
 
-void SelfAttention::Step(ConstMatrixView x, absl::Span<const DecodeRow> rows, Workspace* workspace, Matrix* out) const {
+void SelfAttention::Step(ConstMatrixView x, absl::Span<const DecodeRow> rows, Workspace* workspace,
+                         Matrix* out) const {
   const int64_t hidden = spec_.heads.hidden_size();
   const size_t row_bytes = static_cast<size_t>(hidden) * sizeof(float);
   Matrix& projected = workspace->projected;
@@ -106,7 +113,8 @@ void SelfAttention::Step(ConstMatrixView x, absl::Span<const DecodeRow> rows, Wo
   for (size_t r = 0; r < rows.size(); ++r) {
     const int64_t index = static_cast<int64_t>(r);
     const size_t pages = static_cast<size_t>((rows[r].self->length() + kPage - 1) / kPage);
-    workspace->queries.push_back({projected.row(index), {runs, pages}, workspace->context.row(index)});
+    workspace->queries.push_back(
+        {projected.row(index), {runs, pages}, workspace->context.row(index)});
     runs += pages;
   }
   AttendRows(spec_.heads, workspace->queries);
@@ -114,13 +122,15 @@ void SelfAttention::Step(ConstMatrixView x, absl::Span<const DecodeRow> rows, Wo
   output_.Run(workspace->context.view(), out->view());
 }
 
-absl::StatusOr<CrossAttention> CrossAttention::Load(const WeightSource& source, const AttentionSpec& spec) {
+absl::StatusOr<CrossAttention> CrossAttention::Load(const WeightSource& source,
+                                                    const AttentionSpec& spec) {
   const DenseSpec projection = ProjectionSpec(spec.heads);
   ATTEND_ASSIGN_OR_RETURN(PackedDense query, LoadDense(source, "query", QuerySpec(spec.heads)));
   ATTEND_ASSIGN_OR_RETURN(PackedDense key, LoadDense(source, "key", projection));
   ATTEND_ASSIGN_OR_RETURN(PackedDense value, LoadDense(source, "value", projection));
   ATTEND_ASSIGN_OR_RETURN(PackedDense output, LoadDense(source, "output", projection));
-  return CrossAttention(spec, std::move(query), std::move(key), std::move(value), std::move(output));
+  return CrossAttention(spec, std::move(query), std::move(key), std::move(value),
+                        std::move(output));
 }
 
 void CrossAttention::Project(ConstMatrixView encoded, Matrix* keys, Matrix* values) const {
@@ -130,8 +140,9 @@ void CrossAttention::Project(ConstMatrixView encoded, Matrix* keys, Matrix* valu
   value_.Run(encoded, values->view());
 }
 
-void CrossAttention::Forward(ConstMatrixView x, const RaggedBatch& batch, absl::Span<const CrossCache* const> cross,
-                             Observers observers, Workspace* workspace, Matrix* out) const {
+void CrossAttention::Forward(ConstMatrixView x, const RaggedBatch& batch,
+                             absl::Span<const CrossCache* const> cross, Observers observers,
+                             Workspace* workspace, Matrix* out) const {
   const int64_t hidden = spec_.heads.hidden_size();
   const size_t layer = static_cast<size_t>(spec_.layer);
   workspace->projected.Resize(x.rows, hidden);

@@ -1,5 +1,6 @@
-// Attention sub-layers: project, attend, project. Self-attention reads keys and values from the sequence itself (or, when
-// decoding, from its cache); cross-attention from an encoded source whose keys and values are projected once.
+// Attention sub-layers: project, attend, project. Self-attention reads keys and values from the
+// sequence itself (or, when decoding, from its cache); cross-attention from an encoded source whose
+// keys and values are projected once.
 #pragma once
 
 #include "absl/status/statusor.h"
@@ -22,7 +23,8 @@ struct AttentionSpec {
   HeadShape heads;
 };
 
-// Who looks at which sequence of a pass: one entry per sequence, nullptr where nobody does; or empty.
+// Who looks at which sequence of a pass: one entry per sequence, nullptr where nobody does; or
+// empty.
 using Observers = absl::Span<AttentionObserver* const>;
 
 class SelfAttention {
@@ -31,10 +33,12 @@ class SelfAttention {
   static absl::StatusOr<SelfAttention> Load(const WeightSource& source, const AttentionSpec& spec);
 
   // Whole sequences; causal for a decoder. x and out: [total_tokens, hidden_size].
-  void Forward(ConstMatrixView x, const RaggedBatch& batch, Observers observers, Workspace* workspace,
-               Matrix* out) const;
-  // One new token a row. REQUIRES: every row's cache has room for it already counted (SelfCache::Append).
-  void Step(ConstMatrixView x, absl::Span<const DecodeRow> rows, Workspace* workspace, Matrix* out) const;
+  void Forward(ConstMatrixView x, const RaggedBatch& batch, Observers observers,
+               Workspace* workspace, Matrix* out) const;
+  // One new token a row. REQUIRES: every row's cache has room for it already counted
+  // (SelfCache::Append).
+  void Step(ConstMatrixView x, absl::Span<const DecodeRow> rows, Workspace* workspace,
+            Matrix* out) const;
   int64_t weight_bytes() const { return query_key_value_.packed_bytes() + output_.packed_bytes(); }
 
  private:
@@ -52,16 +56,24 @@ class CrossAttention {
   // Keys and values of one source; resizes both to [source_tokens, hidden_size].
   void Project(ConstMatrixView encoded, Matrix* keys, Matrix* values) const;
   // Whole sequences, sequence i over cross[i].
-  void Forward(ConstMatrixView x, const RaggedBatch& batch, absl::Span<const CrossCache* const> cross,
-               Observers observers, Workspace* workspace, Matrix* out) const;
-  void Step(ConstMatrixView x, absl::Span<const DecodeRow> rows, Workspace* workspace, Matrix* out) const;
+  void Forward(ConstMatrixView x, const RaggedBatch& batch,
+               absl::Span<const CrossCache* const> cross, Observers observers, Workspace* workspace,
+               Matrix* out) const;
+  void Step(ConstMatrixView x, absl::Span<const DecodeRow> rows, Workspace* workspace,
+            Matrix* out) const;
   int64_t weight_bytes() const {
-    return query_.packed_bytes() + key_.packed_bytes() + value_.packed_bytes() + output_.packed_bytes();
+    return query_.packed_bytes() + key_.packed_bytes() + value_.packed_bytes() +
+           output_.packed_bytes();
   }
 
  private:
-  CrossAttention(const AttentionSpec& spec, PackedDense query, PackedDense key, PackedDense value, PackedDense output)
-      : spec_(spec), query_(std::move(query)), key_(std::move(key)), value_(std::move(value)), output_(std::move(output)) {}
+  CrossAttention(const AttentionSpec& spec, PackedDense query, PackedDense key, PackedDense value,
+                 PackedDense output)
+      : spec_(spec),
+        query_(std::move(query)),
+        key_(std::move(key)),
+        value_(std::move(value)),
+        output_(std::move(output)) {}
   AttentionSpec spec_;
   PackedDense query_, key_, value_, output_;  // query scaled
 };

@@ -1,4 +1,5 @@
-// The residual sum is part of the norm's first pass (ops/layer_norm.h) where the norm comes after it.
+// The residual sum is part of the norm's first pass (ops/layer_norm.h) where the norm comes after
+// it.
 #include "engine/layers/norm.h"
 
 #include <utility>
@@ -8,7 +9,8 @@
 
 namespace attend {
 
-absl::StatusOr<Norm> Norm::Load(const WeightSource& source, const std::string& name, const NormSpec& spec) {
+absl::StatusOr<Norm> Norm::Load(const WeightSource& source, const std::string& name,
+                                const NormSpec& spec) {
   Norm norm;
   const WeightSource own = source.Sub(name);
   ATTEND_ASSIGN_OR_RETURN(norm.scale_, own.ReadVector("weight", spec.hidden_size));

@@ -18,14 +18,17 @@ struct NormSpec {
 class Norm {
  public:
   // NAME.weight and NAME.bias, [hidden_size] each.
-  static absl::StatusOr<Norm> Load(const WeightSource& source, const std::string& name, const NormSpec& spec);
+  static absl::StatusOr<Norm> Load(const WeightSource& source, const std::string& name,
+                                   const NormSpec& spec);
 
   // x = norm(x).
   void Apply(MatrixView x) const;
   void Apply(ConstMatrixView in, MatrixView out) const;
   // x = norm(x + addend).
   void ApplyToSum(ConstMatrixView addend, MatrixView x) const;
-  int64_t weight_bytes() const { return static_cast<int64_t>(scale_.allocated_bytes() + shift_.allocated_bytes()); }
+  int64_t weight_bytes() const {
+    return static_cast<int64_t>(scale_.allocated_bytes() + shift_.allocated_bytes());
+  }
 
  private:
   Matrix scale_, shift_;
@@ -35,8 +38,8 @@ class Norm {
 // pre-norm: x = x + sublayer(norm(x)); post-norm: x = norm(x + sublayer(x)).
 class ResidualNorm {
  public:
-  static absl::StatusOr<ResidualNorm> Load(const WeightSource& source, const std::string& name, const NormSpec& spec,
-                                           NormPlacement placement);
+  static absl::StatusOr<ResidualNorm> Load(const WeightSource& source, const std::string& name,
+                                           const NormSpec& spec, NormPlacement placement);
 
   // What the sub-layer reads: x itself, or norm(x) written to `scratch`.
   ConstMatrixView Enter(ConstMatrixView x, Matrix* scratch) const;

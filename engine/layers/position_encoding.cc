@@ -1,5 +1,6 @@
-// "Attention Is All You Need", section 3.5, with sines and cosines not interleaved but in two halves, as Marian has them.
-// Angles are computed in float64 and rounded once, as transformers does: in float32, angles past 100 lose five bits.
+// "Attention Is All You Need", section 3.5, with sines and cosines not interleaved but in two
+// halves, as Marian has them. Angles are computed in float64 and rounded once, as transformers
+// does: in float32, angles past 100 lose five bits.
 #include "engine/layers/position_encoding.h"
 
 #include <cmath>
@@ -11,7 +12,8 @@ namespace {
 void FillSinusoidalHalves(Matrix* table) {
   const int64_t cols = table->cols(), sines = (cols + 1) / 2;
   for (int64_t i = 0; i < sines; ++i) {
-    const double divisor = std::pow(10000.0, 2.0 * static_cast<double>(i) / static_cast<double>(cols));
+    const double divisor =
+        std::pow(10000.0, 2.0 * static_cast<double>(i) / static_cast<double>(cols));
     for (int64_t p = 0; p < table->rows(); ++p) {
       const double angle = static_cast<double>(p) / divisor;
       table->row(p)[i] = static_cast<float>(std::sin(angle));

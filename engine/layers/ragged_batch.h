@@ -9,8 +9,9 @@
 namespace attend {
 
 struct RaggedBatch {
-  std::vector<int32_t> token_ids;        // [total_tokens]
-  std::vector<int32_t> cumulative_lengths = {0};  // [num_sequences + 1]; sequence i owns [c[i], c[i+1])
+  std::vector<int32_t> token_ids;  // [total_tokens]
+  std::vector<int32_t> cumulative_lengths = {
+      0};  // [num_sequences + 1]; sequence i owns [c[i], c[i+1])
 
   int num_sequences() const { return static_cast<int>(cumulative_lengths.size()) - 1; }
   int64_t total_tokens() const { return cumulative_lengths.back(); }

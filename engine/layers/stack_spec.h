@@ -20,8 +20,8 @@ struct StackSpec {
   int64_t max_position_embeddings = 0;
   float embedding_scale = 1.0f;
   float layer_norm_eps = 1e-5f;
-  bool has_embedding_norm = false;   // a norm right after the embeddings
-  bool has_final_norm = false;       // a norm after the last layer
+  bool has_embedding_norm = false;  // a norm right after the embeddings
+  bool has_final_norm = false;      // a norm after the last layer
 
   HeadShape heads() const { return {num_attention_heads, head_dim}; }
 };

@@ -1,5 +1,5 @@
-// Rows of a step are independent of each other in everything but their joint matrix products, so rows of any age and any
-// request may stand side by side.
+// Rows of a step are independent of each other in everything but their joint matrix products, so
+// rows of any age and any request may stand side by side.
 #include "engine/layers/transformer_decoder.h"
 
 #include <string>
@@ -11,16 +11,19 @@
 
 namespace attend {
 
-absl::StatusOr<TransformerDecoder> TransformerDecoder::Load(const WeightSource& source, const StackSpec& spec,
-                                                            std::shared_ptr<const Matrix> tokens, PackedDense lm_head) {
+absl::StatusOr<TransformerDecoder> TransformerDecoder::Load(const WeightSource& source,
+                                                            const StackSpec& spec,
+                                                            std::shared_ptr<const Matrix> tokens,
+                                                            PackedDense lm_head) {
   TransformerDecoder decoder(spec, std::move(lm_head));
   const NormSpec norm = {spec.hidden_size, spec.layer_norm_eps};
   if (spec.has_embedding_norm) {
     ATTEND_ASSIGN_OR_RETURN(decoder.embedding_norm_, Norm::Load(source, "embedding_norm", norm));
   }
   for (int i = 0; i < spec.num_layers; ++i) {
-    ATTEND_ASSIGN_OR_RETURN(DecoderLayer layer,
-                            DecoderLayer::Load(source.Sub("layers").Sub(std::to_string(i)), spec, i));
+    ATTEND_ASSIGN_OR_RETURN(
+        DecoderLayer layer,
+        DecoderLayer::Load(source.Sub("layers").Sub(std::to_string(i)), spec, i));
     decoder.layers_.push_back(std::move(layer));
   }
   if (spec.has_final_norm) {
@@ -33,21 +36,26 @@ absl::StatusOr<TransformerDecoder> TransformerDecoder::Load(const WeightSource& 
 void TransformerDecoder::ProjectCross(ConstMatrixView encoded, CrossCache* cross) const {
   cross->keys.resize(layers_.size());
   cross->values.resize(layers_.size());
-  for (size_t i = 0; i < layers_.size(); ++i) layers_[i].ProjectCross(encoded, &cross->keys[i], &cross->values[i]);
+  for (size_t i = 0; i < layers_.size(); ++i)
+    layers_[i].ProjectCross(encoded, &cross->keys[i], &cross->values[i]);
 }
 
-void TransformerDecoder::Forward(const RaggedBatch& batch, absl::Span<const CrossCache* const> cross,
-                                 Observers observers, Workspace* workspace, Matrix* hidden) const {
+void TransformerDecoder::Forward(const RaggedBatch& batch,
+                                 absl::Span<const CrossCache* const> cross, Observers observers,
+                                 Workspace* workspace, Matrix* hidden) const {
   ATTEND_CHECK(static_cast<int>(cross.size()) == batch.num_sequences(), "one source a sequence");
-  ATTEND_CHECK(observers.empty() || observers.size() == cross.size(), "one observer a sequence, or none at all");
+  ATTEND_CHECK(observers.empty() || observers.size() == cross.size(),
+               "one observer a sequence, or none at all");
   FillPositions(batch, &workspace->positions);
   embedding_.Forward(batch.token_ids, workspace->positions, hidden);
   if (embedding_norm_) embedding_norm_->Apply(hidden->view());
-  for (const DecoderLayer& layer : layers_) layer.Forward(batch, cross, observers, workspace, hidden->view());
+  for (const DecoderLayer& layer : layers_)
+    layer.Forward(batch, cross, observers, workspace, hidden->view());
   if (final_norm_) final_norm_->Apply(hidden->view());
 }
 
-void TransformerDecoder::Step(absl::Span<const DecodeRow> rows, Workspace* workspace, Matrix* hidden) const {
+void TransformerDecoder::Step(absl::Span<const DecodeRow> rows, Workspace* workspace,
+                              Matrix* hidden) const {
   workspace->token_ids.clear();
   workspace->positions.clear();
   for (const DecodeRow& row : rows) {

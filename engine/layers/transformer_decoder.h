@@ -17,15 +17,16 @@ namespace attend {
 
 class TransformerDecoder {
  public:
-  // layers.{i}, embedding_norm and final_norm where the spec has them. `tokens`: [vocab_size, hidden_size]; lm_head: the
-  // output projection, [hidden_size] → [vocab_size].
+  // layers.{i}, embedding_norm and final_norm where the spec has them. `tokens`: [vocab_size,
+  // hidden_size]; lm_head: the output projection, [hidden_size] → [vocab_size].
   static absl::StatusOr<TransformerDecoder> Load(const WeightSource& source, const StackSpec& spec,
-                                                 std::shared_ptr<const Matrix> tokens, PackedDense lm_head);
+                                                 std::shared_ptr<const Matrix> tokens,
+                                                 PackedDense lm_head);
 
   void ProjectCross(ConstMatrixView encoded, CrossCache* cross) const;
   // Whole sequences, causal. Resizes hidden to [total_tokens, hidden_size].
-  void Forward(const RaggedBatch& batch, absl::Span<const CrossCache* const> cross, Observers observers,
-               Workspace* workspace, Matrix* hidden) const;
+  void Forward(const RaggedBatch& batch, absl::Span<const CrossCache* const> cross,
+               Observers observers, Workspace* workspace, Matrix* hidden) const;
   // One token of every row, which is appended to its cache. Resizes hidden to [rows, hidden_size].
   void Step(absl::Span<const DecodeRow> rows, Workspace* workspace, Matrix* hidden) const;
   // Resizes logits to [rows, vocab_size].
@@ -34,7 +35,8 @@ class TransformerDecoder {
   int64_t weight_bytes() const;
 
  private:
-  TransformerDecoder(const StackSpec& spec, PackedDense lm_head) : spec_(spec), lm_head_(std::move(lm_head)) {}
+  TransformerDecoder(const StackSpec& spec, PackedDense lm_head)
+      : spec_(spec), lm_head_(std::move(lm_head)) {}
   StackSpec spec_;
   Embedding embedding_;
   std::optional<Norm> embedding_norm_, final_norm_;

@@ -10,7 +10,8 @@
 namespace attend {
 
 EmbeddingSpec EmbeddingSpecOf(const StackSpec& spec) {
-  return {spec.hidden_size, spec.max_position_embeddings, spec.position_encoding, spec.embedding_scale};
+  return {spec.hidden_size, spec.max_position_embeddings, spec.position_encoding,
+          spec.embedding_scale};
 }
 
 void FillPositions(const RaggedBatch& batch, std::vector<int32_t>* positions) {
@@ -20,7 +21,8 @@ void FillPositions(const RaggedBatch& batch, std::vector<int32_t>* positions) {
   }
 }
 
-absl::StatusOr<TransformerEncoder> TransformerEncoder::Load(const WeightSource& source, const StackSpec& spec,
+absl::StatusOr<TransformerEncoder> TransformerEncoder::Load(const WeightSource& source,
+                                                            const StackSpec& spec,
                                                             std::shared_ptr<const Matrix> tokens) {
   TransformerEncoder encoder;
   const NormSpec norm = {spec.hidden_size, spec.layer_norm_eps};
@@ -28,8 +30,9 @@ absl::StatusOr<TransformerEncoder> TransformerEncoder::Load(const WeightSource& 
     ATTEND_ASSIGN_OR_RETURN(encoder.embedding_norm_, Norm::Load(source, "embedding_norm", norm));
   }
   for (int i = 0; i < spec.num_layers; ++i) {
-    ATTEND_ASSIGN_OR_RETURN(EncoderLayer layer,
-                            EncoderLayer::Load(source.Sub("layers").Sub(std::to_string(i)), spec, i));
+    ATTEND_ASSIGN_OR_RETURN(
+        EncoderLayer layer,
+        EncoderLayer::Load(source.Sub("layers").Sub(std::to_string(i)), spec, i));
     encoder.layers_.push_back(std::move(layer));
   }
   if (spec.has_final_norm) {
@@ -40,14 +43,15 @@ absl::StatusOr<TransformerEncoder> TransformerEncoder::Load(const WeightSource& 
   return encoder;
 }
 
-void TransformerEncoder::Forward(const RaggedBatch& batch, Observers observers, Workspace* workspace,
-                                 Matrix* hidden) const {
+void TransformerEncoder::Forward(const RaggedBatch& batch, Observers observers,
+                                 Workspace* workspace, Matrix* hidden) const {
   ATTEND_CHECK(observers.empty() || static_cast<int>(observers.size()) == batch.num_sequences(),
                "one observer a sequence, or none at all");
   FillPositions(batch, &workspace->positions);
   embedding_.Forward(batch.token_ids, workspace->positions, hidden);
   if (embedding_norm_) embedding_norm_->Apply(hidden->view());
-  for (const EncoderLayer& layer : layers_) layer.Forward(batch, observers, workspace, hidden->view());
+  for (const EncoderLayer& layer : layers_)
+    layer.Forward(batch, observers, workspace, hidden->view());
   if (final_norm_) final_norm_->Apply(hidden->view());
 }
 

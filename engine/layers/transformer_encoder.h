@@ -16,12 +16,14 @@ namespace attend {
 
 class TransformerEncoder {
  public:
-  // layers.{i}, embedding_norm and final_norm where the spec has them. `tokens`: [vocab_size, hidden_size].
+  // layers.{i}, embedding_norm and final_norm where the spec has them. `tokens`: [vocab_size,
+  // hidden_size].
   static absl::StatusOr<TransformerEncoder> Load(const WeightSource& source, const StackSpec& spec,
                                                  std::shared_ptr<const Matrix> tokens);
 
   // Resizes hidden to [total_tokens, hidden_size].
-  void Forward(const RaggedBatch& batch, Observers observers, Workspace* workspace, Matrix* hidden) const;
+  void Forward(const RaggedBatch& batch, Observers observers, Workspace* workspace,
+               Matrix* hidden) const;
   // Without the token table.
   int64_t weight_bytes() const;
 

@@ -1,5 +1,5 @@
-// Names are resolved where they are asked for, so that a family is one function from name to names and no table of all
-// weights has to be built first.
+// Names are resolved where they are asked for, so that a family is one function from name to names
+// and no table of all weights has to be built first.
 #include "engine/layers/weight_source.h"
 
 #include <cmath>
@@ -67,10 +67,13 @@ absl::StatusOr<Matrix> WeightSource::Read(std::string_view name, const Shape& sh
   return matrix;
 }
 
-absl::StatusOr<Matrix> WeightSource::ReadMatrix(std::string_view name, int64_t rows, int64_t cols) const {
+absl::StatusOr<Matrix> WeightSource::ReadMatrix(std::string_view name, int64_t rows,
+                                                int64_t cols) const {
   return Read(name, {rows, cols});
 }
 
-absl::StatusOr<Matrix> WeightSource::ReadVector(std::string_view name, int64_t n) const { return Read(name, {n}); }
+absl::StatusOr<Matrix> WeightSource::ReadVector(std::string_view name, int64_t n) const {
+  return Read(name, {n});
+}
 
 }  // namespace attend

@@ -1,10 +1,11 @@
-// Where a layer gets its weights when a model is loaded: by our canonical names, which the family of the model translates into
-// the checkpoint's. Lives during loading only.
+// Where a layer gets its weights when a model is loaded: by our canonical names, which the family
+// of the model translates into the checkpoint's. Lives during loading only.
 //
 // Canonical names: {encoder,decoder}.embeddings.token.weight, {encoder,decoder}.layers.{i}.
-// {self_attention,cross_attention}.{query,key,value,output}.{weight,bias}, ….feed_forward.{up,down}.{weight,bias},
-// ….{self_attention_norm,cross_attention_norm,feed_forward_norm}.{weight,bias}, {encoder,decoder}.embedding_norm and
-// ….final_norm likewise, lm_head.{weight,bias}.
+// {self_attention,cross_attention}.{query,key,value,output}.{weight,bias},
+// ….feed_forward.{up,down}.{weight,bias},
+// ….{self_attention_norm,cross_attention_norm,feed_forward_norm}.{weight,bias},
+// {encoder,decoder}.embedding_norm and ….final_norm likewise, lm_head.{weight,bias}.
 #pragma once
 
 #include <functional>
@@ -25,14 +26,16 @@ class WeightSource {
   using Translate = std::function<std::vector<std::string>(const std::string& canonical)>;
 
   // Borrows the reader.
-  WeightSource(WeightReader* reader, Translate translate) : reader_(reader), translate_(std::move(translate)) {}
+  WeightSource(WeightReader* reader, Translate translate)
+      : reader_(reader), translate_(std::move(translate)) {}
 
   // The names below `name`: Sub("encoder").Sub("layers.0").
   WeightSource Sub(std::string_view name) const;
 
   bool Has(std::string_view name) const;
-  // A [rows, cols] matrix, or a vector of n as 1 x n. Errors are the reader's, and DATA_LOSS / CHECKPOINT_CORRUPT (metadata
-  // tensor) for numbers that are not finite: they would make every result NaN without a word.
+  // A [rows, cols] matrix, or a vector of n as 1 x n. Errors are the reader's, and DATA_LOSS /
+  // CHECKPOINT_CORRUPT (metadata tensor) for numbers that are not finite: they would make every
+  // result NaN without a word.
   absl::StatusOr<Matrix> ReadMatrix(std::string_view name, int64_t rows, int64_t cols) const;
   absl::StatusOr<Matrix> ReadVector(std::string_view name, int64_t n) const;
 

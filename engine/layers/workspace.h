@@ -1,5 +1,5 @@
-// Scratch memory of the passes. Grows to what the largest pass needs and is used again by the next, so that steady decoding
-// allocates nothing. One per thread; holds nothing between passes.
+// Scratch memory of the passes. Grows to what the largest pass needs and is used again by the next,
+// so that steady decoding allocates nothing. One per thread; holds nothing between passes.
 #pragma once
 
 #include <cstdint>
@@ -18,9 +18,9 @@ class Workspace {
   Matrix context;       // [rows, hidden_size]: weighted sums of values
   Matrix sublayer;      // [rows, hidden_size]: output of a sub-layer
   Matrix intermediate;  // [rows, intermediate_size]
-  std::vector<float> probabilities;      // [heads][queries][keys] of one observed sequence
+  std::vector<float> probabilities;  // [heads][queries][keys] of one observed sequence
   std::vector<int32_t> token_ids, positions;
-  std::vector<KeyValueRun> runs;         // of all rows of a step
+  std::vector<KeyValueRun> runs;  // of all rows of a step
   std::vector<AttentionQuery> queries;
 };
 

@@ -15,8 +15,8 @@ struct NamedActivation {
   Activation activation;
 };
 constexpr NamedActivation kActivations[] = {
-    {"relu", Activation::kRelu},         {"gelu", Activation::kGelu}, {"gelu_new", Activation::kGeluTanh},
-    {"silu", Activation::kSilu},         {"swish", Activation::kSilu},
+    {"relu", Activation::kRelu}, {"gelu", Activation::kGelu},  {"gelu_new", Activation::kGeluTanh},
+    {"silu", Activation::kSilu}, {"swish", Activation::kSilu},
 };
 
 std::string TypeOf(const Json& value) {
@@ -38,7 +38,8 @@ std::string Excerpt(std::string_view text) {
   return out;
 }
 
-std::optional<int64_t> ConfigReader::Checked(std::string_view key, int64_t lowest, int64_t highest) {
+std::optional<int64_t> ConfigReader::Checked(std::string_view key, int64_t lowest,
+                                             int64_t highest) {
   const std::string expected = absl::StrCat("an integer from ", lowest, " to ", highest);
   const auto value = config_.Get(key);
   if (!value.ok()) {
@@ -61,7 +62,8 @@ int64_t ConfigReader::Int(std::string_view key, int64_t lowest, int64_t highest)
   return Checked(key, lowest, highest).value_or(lowest);
 }
 
-int64_t ConfigReader::IntOr(std::string_view key, int64_t otherwise, int64_t lowest, int64_t highest) {
+int64_t ConfigReader::IntOr(std::string_view key, int64_t otherwise, int64_t lowest,
+                            int64_t highest) {
   return config_.Has(key) ? Int(key, lowest, highest) : otherwise;
 }
 
@@ -109,8 +111,8 @@ absl::Status ConfigReader::status() const {
   if (faults_.empty()) return absl::OkStatus();
   std::string message = absl::StrCat(kFile, ": ");
   for (size_t i = 0; i < faults_.size(); ++i) {
-    absl::StrAppend(&message, i > 0 ? "; " : "", "key '", faults_[i].key, "': expected ", faults_[i].expected,
-                    ", found ", faults_[i].found);
+    absl::StrAppend(&message, i > 0 ? "; " : "", "key '", faults_[i].key, "': expected ",
+                    faults_[i].expected, ", found ", faults_[i].found);
   }
   ErrorDetail detail;
   detail.reason = "MODEL_FAILED";

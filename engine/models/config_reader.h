@@ -1,5 +1,5 @@
-// Reads config.json key by key and remembers everything that is wrong with it, so that one error tells all: keys missing, types
-// wrong, numbers out of range.
+// Reads config.json key by key and remembers everything that is wrong with it, so that one error
+// tells all: keys missing, types wrong, numbers out of range.
 #pragma once
 
 #include <cstdint>
@@ -34,7 +34,8 @@ class ConfigReader {
   // Adds a fault of the file's own: what was expected of a key, and what is there.
   void Fault(std::string_view key, std::string_view expected, std::string_view found);
 
-  // OK, or FAILED_PRECONDITION / MODEL_FAILED that names every fault; metadata: file, key, expected and found of the first.
+  // OK, or FAILED_PRECONDITION / MODEL_FAILED that names every fault; metadata: file, key, expected
+  // and found of the first.
   absl::Status status() const;
 
  private:

@@ -1,4 +1,5 @@
-// Loading: family → spec → layers, each taking its own weights; then the reader says whether anything was left over.
+// Loading: family → spec → layers, each taking its own weights; then the reader says whether
+// anything was left over.
 #include "engine/models/model.h"
 
 #include <utility>
@@ -25,27 +26,30 @@ namespace {
 struct TokenTables {
   std::shared_ptr<const Matrix> source, target;  // may be one
   int64_t bytes() const {
-    return static_cast<int64_t>(source->allocated_bytes() + (target == source ? 0 : target->allocated_bytes()));
+    return static_cast<int64_t>(source->allocated_bytes() +
+                                (target == source ? 0 : target->allocated_bytes()));
   }
 };
 
 absl::StatusOr<TokenTables> LoadTokenTables(const WeightSource& weights, const ModelSpec& spec) {
   TokenTables tables;
-  ATTEND_ASSIGN_OR_RETURN(Matrix source, weights.ReadMatrix("encoder.embeddings.token.weight", spec.source_vocab_size,
-                                                            spec.encoder.hidden_size));
+  ATTEND_ASSIGN_OR_RETURN(
+      Matrix source, weights.ReadMatrix("encoder.embeddings.token.weight", spec.source_vocab_size,
+                                        spec.encoder.hidden_size));
   tables.source = std::make_shared<const Matrix>(std::move(source));
   if (spec.share_embeddings) {
     tables.target = tables.source;
     return tables;
   }
-  ATTEND_ASSIGN_OR_RETURN(Matrix target, weights.ReadMatrix("decoder.embeddings.token.weight", spec.target_vocab_size,
-                                                            spec.decoder.hidden_size));
+  ATTEND_ASSIGN_OR_RETURN(
+      Matrix target, weights.ReadMatrix("decoder.embeddings.token.weight", spec.target_vocab_size,
+                                        spec.decoder.hidden_size));
   tables.target = std::make_shared<const Matrix>(std::move(target));
   return tables;
 }
 
-// The output projection: the decoder's table where they are tied, a matrix of its own where not. A checkpoint without a
-// bias means zeros.
+// The output projection: the decoder's table where they are tied, a matrix of its own where not. A
+// checkpoint without a bias means zeros.
 absl::StatusOr<PackedDense> LoadOutputProjection(const WeightSource& weights, const ModelSpec& spec,
                                                  const Matrix& target_tokens) {
   Matrix bias;
@@ -54,14 +58,17 @@ absl::StatusOr<PackedDense> LoadOutputProjection(const WeightSource& weights, co
     ATTEND_ASSIGN_OR_RETURN(bias, weights.ReadMatrix("lm_head.bias", 1, spec.target_vocab_size));
     bias_span = {bias.data(), static_cast<size_t>(spec.target_vocab_size)};
   }
-  if (spec.tie_word_embeddings) return PackedDense::Create(target_tokens.view(), bias_span, std::nullopt);
-  ATTEND_ASSIGN_OR_RETURN(Matrix weight,
-                          weights.ReadMatrix("lm_head.weight", spec.target_vocab_size, spec.decoder.hidden_size));
+  if (spec.tie_word_embeddings)
+    return PackedDense::Create(target_tokens.view(), bias_span, std::nullopt);
+  ATTEND_ASSIGN_OR_RETURN(
+      Matrix weight,
+      weights.ReadMatrix("lm_head.weight", spec.target_vocab_size, spec.decoder.hidden_size));
   return PackedDense::Create(weight.view(), bias_span, std::nullopt);
 }
 
 void CheckLengths(const RaggedBatch& batch, int64_t limit) {
-  ATTEND_CHECK(static_cast<int64_t>(batch.token_ids.size()) == batch.total_tokens(), "a batch of all its tokens");
+  ATTEND_CHECK(static_cast<int64_t>(batch.token_ids.size()) == batch.total_tokens(),
+               "a batch of all its tokens");
   for (int i = 0; i < batch.num_sequences(); ++i) {
     ATTEND_CHECK(batch.length(i) > 0, "an empty sequence in a batch");
     ATTEND_CHECK(batch.length(i) <= limit, "a sequence longer than max_position_embeddings");
@@ -75,21 +82,27 @@ std::unique_ptr<Workspace> MakeWorkspace() { return std::make_unique<Workspace>(
 Model::Model(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 Model::~Model() = default;
 
-absl::StatusOr<std::unique_ptr<Model>> Model::Load(const ModelDirectory& directory, LoadReport* report) {
+absl::StatusOr<std::unique_ptr<Model>> Model::Load(const ModelDirectory& directory,
+                                                   LoadReport* report) {
   const absl::Time start = absl::Now();
   ATTEND_ASSIGN_OR_RETURN(const ModelFamily* family, FindFamily(directory.config()));
   ATTEND_ASSIGN_OR_RETURN(const ModelSpec spec, family->ParseConfig(directory.config()));
-  ATTEND_ASSIGN_OR_RETURN(const std::unique_ptr<Checkpoint> checkpoint, Checkpoint::Open(directory));
+  ATTEND_ASSIGN_OR_RETURN(const std::unique_ptr<Checkpoint> checkpoint,
+                          Checkpoint::Open(directory));
   WeightReader reader(*checkpoint);
-  const WeightSource weights(&reader, [&](const std::string& name) { return family->StoredNames(spec, name); });
+  const WeightSource weights(
+      &reader, [&](const std::string& name) { return family->StoredNames(spec, name); });
 
   ATTEND_ASSIGN_OR_RETURN(const TokenTables tokens, LoadTokenTables(weights, spec));
-  ATTEND_ASSIGN_OR_RETURN(TransformerEncoder encoder,
-                          TransformerEncoder::Load(weights.Sub("encoder"), spec.encoder, tokens.source));
+  ATTEND_ASSIGN_OR_RETURN(
+      TransformerEncoder encoder,
+      TransformerEncoder::Load(weights.Sub("encoder"), spec.encoder, tokens.source));
   ATTEND_ASSIGN_OR_RETURN(PackedDense lm_head, LoadOutputProjection(weights, spec, *tokens.target));
-  ATTEND_ASSIGN_OR_RETURN(TransformerDecoder decoder, TransformerDecoder::Load(weights.Sub("decoder"), spec.decoder,
-                                                                               tokens.target, std::move(lm_head)));
-  for (const IgnorableWeight& weight : family->IgnorableWeights(spec)) reader.Ignore(weight.name, weight.reason);
+  ATTEND_ASSIGN_OR_RETURN(TransformerDecoder decoder,
+                          TransformerDecoder::Load(weights.Sub("decoder"), spec.decoder,
+                                                   tokens.target, std::move(lm_head)));
+  for (const IgnorableWeight& weight : family->IgnorableWeights(spec))
+    reader.Ignore(weight.name, weight.reason);
   LoadReport read;
   ATTEND_RETURN_IF_ERROR(reader.Finish(&read));
   // What is held is the packed form, not what was read.
@@ -102,18 +115,20 @@ absl::StatusOr<std::unique_ptr<Model>> Model::Load(const ModelDirectory& directo
 
 const ModelSpec& Model::spec() const { return parts_->spec; }
 
-void Model::Encode(const RaggedBatch& sources, absl::Span<AttentionObserver* const> observers, Workspace* workspace,
-                   Matrix* hidden) const {
+void Model::Encode(const RaggedBatch& sources, absl::Span<AttentionObserver* const> observers,
+                   Workspace* workspace, Matrix* hidden) const {
   CheckLengths(sources, parts_->spec.encoder.max_position_embeddings);
   parts_->encoder.Forward(sources, observers, workspace, hidden);
 }
 
 void Model::ProjectCross(ConstMatrixView encoded, Workspace*, CrossCache* cross) const {
-  ATTEND_CHECK(encoded.rows > 0 && encoded.cols == parts_->spec.encoder.hidden_size, "one encoded source");
+  ATTEND_CHECK(encoded.rows > 0 && encoded.cols == parts_->spec.encoder.hidden_size,
+               "one encoded source");
   parts_->decoder.ProjectCross(encoded, cross);
 }
 
-void Model::DecodeStep(absl::Span<const DecodeRow> rows, Workspace* workspace, Matrix* logits) const {
+void Model::DecodeStep(absl::Span<const DecodeRow> rows, Workspace* workspace,
+                       Matrix* logits) const {
   for (const DecodeRow& row : rows) {
     ATTEND_CHECK(row.self->length() < parts_->spec.decoder.max_position_embeddings,
                  "a row longer than max_position_embeddings");
@@ -123,8 +138,8 @@ void Model::DecodeStep(absl::Span<const DecodeRow> rows, Workspace* workspace, M
 }
 
 void Model::DecodeForced(const RaggedBatch& inputs, absl::Span<const CrossCache* const> cross,
-                         absl::Span<AttentionObserver* const> observers, Workspace* workspace, Matrix* logits,
-                         Matrix* hidden) const {
+                         absl::Span<AttentionObserver* const> observers, Workspace* workspace,
+                         Matrix* logits, Matrix* hidden) const {
   CheckLengths(inputs, parts_->spec.decoder.max_position_embeddings);
   Matrix* states = hidden != nullptr ? hidden : &workspace->hidden;
   parts_->decoder.Forward(inputs, cross, observers, workspace, states);

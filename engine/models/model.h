@@ -1,12 +1,13 @@
-// One loaded encoder-decoder model of any family: immutable weights and the passes over ragged batches. Safe to share;
-// each thread that runs passes brings its own Workspace. A pass never fails: sizes were checked at load and lengths at
-// admission, so a violated REQUIRES is a bug and checks.
+// One loaded encoder-decoder model of any family: immutable weights and the passes over ragged
+// batches. Safe to share; each thread that runs passes brings its own Workspace. A pass never
+// fails: sizes were checked at load and lengths at admission, so a violated REQUIRES is a bug and
+// checks.
 //
-// Ops use one thread unless the calling thread says otherwise (SetOpThreads in ops/op_threads.h); results are the same bits
-// for any number.
+// Ops use one thread unless the calling thread says otherwise (SetOpThreads in ops/op_threads.h);
+// results are the same bits for any number.
 //
-// Promise (docs/numerics.md): in fp32, what a pass computes for a sequence is the same bits whatever else is in the
-// batch. Equal to transformers' eager fp32 within 1e-4 relative.
+// Promise (docs/numerics.md): in fp32, what a pass computes for a sequence is the same bits
+// whatever else is in the batch. Equal to transformers' eager fp32 within 1e-4 relative.
 #pragma once
 
 #include <memory>
@@ -31,31 +32,35 @@ std::unique_ptr<Workspace> MakeWorkspace();
 
 class Model {
  public:
-  // Every piece that is missing, truncated, mis-shaped or unknown is an error that names file, tensor, expected and
-  // found. UNIMPLEMENTED / ARCHITECTURE_UNKNOWN (metadata architecture) for a family we lack.
-  static absl::StatusOr<std::unique_ptr<Model>> Load(const ModelDirectory& directory, LoadReport* report);
+  // Every piece that is missing, truncated, mis-shaped or unknown is an error that names file,
+  // tensor, expected and found. UNIMPLEMENTED / ARCHITECTURE_UNKNOWN (metadata architecture) for a
+  // family we lack.
+  static absl::StatusOr<std::unique_ptr<Model>> Load(const ModelDirectory& directory,
+                                                     LoadReport* report);
   ~Model();
 
   const ModelSpec& spec() const;
 
-  // Encodes sequences. hidden: [total_tokens, hidden_size], after the final norm if there is one. observers: one entry
-  // per sequence (nullptr: nobody looks), or empty.
-  // REQUIRES: ids within the vocabulary, lengths within max_position_embeddings.
-  void Encode(const RaggedBatch& sources, absl::Span<AttentionObserver* const> observers, Workspace* workspace,
-              Matrix* hidden) const;
+  // Encodes sequences. hidden: [total_tokens, hidden_size], after the final norm if there is one.
+  // observers: one entry per sequence (nullptr: nobody looks), or empty. REQUIRES: ids within the
+  // vocabulary, lengths within max_position_embeddings.
+  void Encode(const RaggedBatch& sources, absl::Span<AttentionObserver* const> observers,
+              Workspace* workspace, Matrix* hidden) const;
 
   // Keys and values of one encoded source ([source_tokens, hidden_size]) for every decoder layer.
   void ProjectCross(ConstMatrixView encoded, Workspace* workspace, CrossCache* cross) const;
 
-  // One token of every row; each row at its own position (self->length() before the call). logits: [rows, vocab].
+  // One token of every row; each row at its own position (self->length() before the call). logits:
+  // [rows, vocab].
   void DecodeStep(absl::Span<const DecodeRow> rows, Workspace* workspace, Matrix* logits) const;
 
-  // Forced pass: whole decoder inputs at once, causal. `inputs` holds decoder ids with the start token first, one
-  // sequence per entry of `cross`. logits may be nullptr, then the output projection is not computed; else
-  // [total_tokens, vocab]. hidden (may be nullptr): decoder states [total_tokens, hidden_size].
+  // Forced pass: whole decoder inputs at once, causal. `inputs` holds decoder ids with the start
+  // token first, one sequence per entry of `cross`. logits may be nullptr, then the output
+  // projection is not computed; else [total_tokens, vocab]. hidden (may be nullptr): decoder states
+  // [total_tokens, hidden_size].
   void DecodeForced(const RaggedBatch& inputs, absl::Span<const CrossCache* const> cross,
-                    absl::Span<AttentionObserver* const> observers, Workspace* workspace, Matrix* logits,
-                    Matrix* hidden) const;
+                    absl::Span<AttentionObserver* const> observers, Workspace* workspace,
+                    Matrix* logits, Matrix* hidden) const;
 
  private:
   struct Parts;

@@ -1,5 +1,6 @@
-// What makes a family of models: how its config.json is read and what its weights are called. A description; the
-// computation is the layers'. To add a family: one file in families/ and one line in model_registry.cc.
+// What makes a family of models: how its config.json is read and what its weights are called. A
+// description; the computation is the layers'. To add a family: one file in families/ and one line
+// in model_registry.cc.
 #pragma once
 
 #include <string>
@@ -21,7 +22,8 @@ struct ModelFamily {
 
   // Checks everything it reads. Errors name file, key, expected and found.
   absl::StatusOr<ModelSpec> (*ParseConfig)(const Json& config);
-  // The checkpoint's names for a canonical one (layers/weight_source.h), best first; tied weights have several.
+  // The checkpoint's names for a canonical one (layers/weight_source.h), best first; tied weights
+  // have several.
   std::vector<std::string> (*StoredNames)(const ModelSpec& spec, const std::string& canonical);
   std::vector<IgnorableWeight> (*IgnorableWeights)(const ModelSpec& spec);
 };

@@ -42,11 +42,13 @@ absl::StatusOr<const ModelFamily*> FindFamily(const Json& config) {
   const std::string architecture = Excerpt(ArchitectureOf(config, model_type));
   ErrorDetail detail;
   detail.reason = "ARCHITECTURE_UNKNOWN";
-  detail.metadata = {{"architecture", architecture}, {"model_type", Excerpt(model_type)}, {"file", "config.json"}};
-  return MakeError(absl::StatusCode::kUnimplemented,
-                   absl::StrCat("config.json: models of type '", Excerpt(model_type), "' (", architecture,
-                                ") are not supported; supported: ", absl::StrJoin(KnownModelTypes(), ", ")),
-                   std::move(detail));
+  detail.metadata = {
+      {"architecture", architecture}, {"model_type", Excerpt(model_type)}, {"file", "config.json"}};
+  return MakeError(
+      absl::StatusCode::kUnimplemented,
+      absl::StrCat("config.json: models of type '", Excerpt(model_type), "' (", architecture,
+                   ") are not supported; supported: ", absl::StrJoin(KnownModelTypes(), ", ")),
+      std::move(detail));
 }
 
 std::vector<std::string> KnownModelTypes() {

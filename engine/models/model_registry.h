@@ -10,8 +10,8 @@
 
 namespace attend {
 
-// The family that config.json names by `model_type`. UNIMPLEMENTED / ARCHITECTURE_UNKNOWN with metadata architecture for
-// one that we lack, FAILED_PRECONDITION when the key is missing.
+// The family that config.json names by `model_type`. UNIMPLEMENTED / ARCHITECTURE_UNKNOWN with
+// metadata architecture for one that we lack, FAILED_PRECONDITION when the key is missing.
 absl::StatusOr<const ModelFamily*> FindFamily(const Json& config);
 
 // Every model_type, sorted.

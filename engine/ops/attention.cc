@@ -1,12 +1,14 @@
-// Own loops: at translation's lengths (some 5 to 100 keys) attention is a few percent of a step, and library calls cost more
-// than the work (bench/README.md).
+// Own loops: at translation's lengths (some 5 to 100 keys) attention is a few percent of a step,
+// and library calls cost more than the work (bench/README.md).
 //
-// A step's row (AttendRow): scores of all heads key by key, so that each key's row is read once and in order; softmax per head;
-// then per head a weighted sum of value rows with the sums kept in registers.
+// A step's row (AttendRow): scores of all heads key by key, so that each key's row is read once and
+// in order; softmax per head; then per head a weighted sum of value rows with the sums kept in
+// registers.
 //
-// A whole sequence (AttendTiles): per head two small matrix products, scores = queries x transposed keys and out = weights x
-// values, four query rows at a time. Every number is one chain of multiply-adds in the order of the inner index, so it is the
-// same bits whichever tile or vector lane it falls into.
+// A whole sequence (AttendTiles): per head two small matrix products, scores = queries x transposed
+// keys and out = weights x values, four query rows at a time. Every number is one chain of
+// multiply-adds in the order of the inner index, so it is the same bits whichever tile or vector
+// lane it falls into.
 #include "engine/ops/attention.h"
 
 #include <algorithm>
@@ -24,7 +26,8 @@ namespace {
 constexpr int64_t kTileRows = 4;
 constexpr int64_t kLanePadding = 16;  // the widest vector that a processor here has
 
-// Memory of one head: keys [head_dim][keys_stride], values [count][values_stride], and a tile of scores and results.
+// Memory of one head: keys [head_dim][keys_stride], values [count][values_stride], and a tile of
+// scores and results.
 struct TileScratch {
   int64_t head_dim = 0;
   float *keys = nullptr, *values = nullptr, *scores = nullptr, *out = nullptr;
@@ -57,7 +60,8 @@ float Dot(D d, const float* a, const float* b, int64_t n) {
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
   auto sum = hn::Zero(d);
   int64_t i = 0;
-  for (; i + lanes <= n; i += lanes) sum = hn::MulAdd(hn::LoadU(d, a + i), hn::LoadU(d, b + i), sum);
+  for (; i + lanes <= n; i += lanes)
+    sum = hn::MulAdd(hn::LoadU(d, a + i), hn::LoadU(d, b + i), sum);
   float total = hn::GetLane(hn::SumOfLanes(d, sum));
   for (; i < n; ++i) total += a[i] * b[i];
   return total;
@@ -65,7 +69,8 @@ float Dot(D d, const float* a, const float* b, int64_t n) {
 
 // out[0..n) = sum over tokens of weight * value, n being `kVectors` vectors.
 template <int kVectors, class D>
-void WeighValues(D d, absl::Span<const KeyValueRun> runs, const float* weights, int64_t offset, float* out) {
+void WeighValues(D d, absl::Span<const KeyValueRun> runs, const float* weights, int64_t offset,
+                 float* out) {
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
   auto a = hn::Zero(d), b = a, c = a, e = a;
   for (const KeyValueRun& run : runs) {
@@ -85,13 +90,15 @@ void WeighValues(D d, absl::Span<const KeyValueRun> runs, const float* weights, 
 }
 
 template <class D>
-void AttendWith(D d, const HeadShape& heads, const AttentionQuery& query, int64_t count, float* scores, int64_t stride) {
+void AttendWith(D d, const HeadShape& heads, const AttentionQuery& query, int64_t count,
+                float* scores, int64_t stride) {
   int64_t token = 0;
   for (const KeyValueRun& run : query.runs) {
     const float* key = run.keys;
     for (int64_t t = 0; t < run.count; ++t, ++token, key += run.stride) {
       for (int h = 0; h < heads.num_heads; ++h) {
-        scores[h * stride + token] = Dot(d, query.query + h * heads.head_dim, key + h * heads.head_dim, heads.head_dim);
+        scores[h * stride + token] =
+            Dot(d, query.query + h * heads.head_dim, key + h * heads.head_dim, heads.head_dim);
       }
     }
   }
@@ -101,8 +108,10 @@ void AttendWith(D d, const HeadShape& heads, const AttentionQuery& query, int64_
     SoftmaxPadded(count, weights);
     const int64_t end = (h + 1) * heads.head_dim;
     int64_t i = h * heads.head_dim;
-    for (; i + 4 * lanes <= end; i += 4 * lanes) WeighValues<4>(d, query.runs, weights, i, query.out + i);
-    for (; i + 2 * lanes <= end; i += 2 * lanes) WeighValues<2>(d, query.runs, weights, i, query.out + i);
+    for (; i + 4 * lanes <= end; i += 4 * lanes)
+      WeighValues<4>(d, query.runs, weights, i, query.out + i);
+    for (; i + 2 * lanes <= end; i += 2 * lanes)
+      WeighValues<2>(d, query.runs, weights, i, query.out + i);
     for (; i + lanes <= end; i += lanes) WeighValues<1>(d, query.runs, weights, i, query.out + i);
     for (; i < end; ++i) {
       float sum = 0;
@@ -115,7 +124,8 @@ void AttendWith(D d, const HeadShape& heads, const AttentionQuery& query, int64_
   }
 }
 
-void AttendRow(const HeadShape& heads, const AttentionQuery& query, int64_t count, float* scores, int64_t stride) {
+void AttendRow(const HeadShape& heads, const AttentionQuery& query, int64_t count, float* scores,
+               int64_t stride) {
   const hn::ScalableTag<float> whole;
   // Narrow heads (tiny models) would leave wide vectors unused.
   if (heads.head_dim % static_cast<int64_t>(hn::Lanes(whole)) == 0) {
@@ -129,7 +139,8 @@ void AttendRow(const HeadShape& heads, const AttentionQuery& query, int64_t coun
 template <int kRows, bool kTwo, class D>
 void MultiplyTile(D d, ConstMatrixView a, const float* b, int64_t b_stride, MatrixView out) {
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
-  auto s00 = hn::Zero(d), s01 = s00, s10 = s00, s11 = s00, s20 = s00, s21 = s00, s30 = s00, s31 = s00;
+  auto s00 = hn::Zero(d), s01 = s00, s10 = s00, s11 = s00, s20 = s00, s21 = s00, s30 = s00,
+       s31 = s00;
   const float* a0 = a.row(0);
   const float* a1 = a.row(kRows > 1 ? 1 : 0);
   const float* a2 = a.row(kRows > 2 ? 2 : 0);
@@ -170,10 +181,18 @@ void MultiplyTile(D d, ConstMatrixView a, const float* b, int64_t b_stride, Matr
 template <bool kTwo, class D>
 void MultiplyColumns(D d, ConstMatrixView a, const float* b, int64_t b_stride, MatrixView out) {
   switch (a.rows) {
-    case 1: MultiplyTile<1, kTwo>(d, a, b, b_stride, out); break;
-    case 2: MultiplyTile<2, kTwo>(d, a, b, b_stride, out); break;
-    case 3: MultiplyTile<3, kTwo>(d, a, b, b_stride, out); break;
-    default: MultiplyTile<4, kTwo>(d, a, b, b_stride, out); break;
+    case 1:
+      MultiplyTile<1, kTwo>(d, a, b, b_stride, out);
+      break;
+    case 2:
+      MultiplyTile<2, kTwo>(d, a, b, b_stride, out);
+      break;
+    case 3:
+      MultiplyTile<3, kTwo>(d, a, b, b_stride, out);
+      break;
+    default:
+      MultiplyTile<4, kTwo>(d, a, b, b_stride, out);
+      break;
   }
 }
 
@@ -192,14 +211,18 @@ void MultiplyRows(ConstMatrixView a, ConstMatrixView b, MatrixView out) {
 }
 
 // One head, query rows [begin, end) of the sequence.
-void AttendTiles(const SequenceAttention& attention, const TileScratch& scratch, const TileRange& range) {
+void AttendTiles(const SequenceAttention& attention, const TileScratch& scratch,
+                 const TileRange& range) {
   const int64_t count = attention.keys.rows, head_dim = scratch.head_dim;
   for (int64_t row = range.begin; row < range.end; row += kTileRows) {
     const int64_t rows = std::min<int64_t>(kTileRows, range.end - row);
-    // What no row of the tile sees need not be computed; what one row does not see has weight 0 for it.
+    // What no row of the tile sees need not be computed; what one row does not see has weight 0 for
+    // it.
     const int64_t seen_by_any = attention.causal ? row + rows : count;
-    MultiplyRows({attention.queries.row(row) + range.first_column, rows, head_dim, attention.queries.stride},
-                 {scratch.keys, head_dim, seen_by_any, scratch.keys_stride}, {scratch.scores, rows, seen_by_any, scratch.keys_stride});
+    MultiplyRows(
+        {attention.queries.row(row) + range.first_column, rows, head_dim, attention.queries.stride},
+        {scratch.keys, head_dim, seen_by_any, scratch.keys_stride},
+        {scratch.scores, rows, seen_by_any, scratch.keys_stride});
     for (int64_t r = 0; r < rows; ++r) {
       float* weights = scratch.scores + r * scratch.keys_stride;
       const int64_t seen = attention.causal ? row + r + 1 : count;
@@ -212,9 +235,11 @@ void AttendTiles(const SequenceAttention& attention, const TileScratch& scratch,
       }
     }
     MultiplyRows({scratch.scores, rows, seen_by_any, scratch.keys_stride},
-                 {scratch.values, seen_by_any, head_dim, scratch.values_stride}, {scratch.out, rows, head_dim, scratch.out_stride});
+                 {scratch.values, seen_by_any, head_dim, scratch.values_stride},
+                 {scratch.out, rows, head_dim, scratch.out_stride});
     for (int64_t r = 0; r < rows; ++r) {
-      std::copy_n(scratch.out + r * scratch.out_stride, head_dim, attention.out.row(row + r) + range.first_column);
+      std::copy_n(scratch.out + r * scratch.out_stride, head_dim,
+                  attention.out.row(row + r) + range.first_column);
     }
   }
 }
@@ -264,13 +289,16 @@ TileScratch LayOut(int64_t head_dim, int64_t count, std::vector<float>* memory) 
   return scratch;
 }
 
-// Keys transposed and values copied, both with whole vectors: lanes past the end hold whatever was there, and nobody
-// looks at what comes of them.
-void GatherHead(const SequenceAttention& attention, int64_t first_column, const TileScratch& scratch) {
+// Keys transposed and values copied, both with whole vectors: lanes past the end hold whatever was
+// there, and nobody looks at what comes of them.
+void GatherHead(const SequenceAttention& attention, int64_t first_column,
+                const TileScratch& scratch) {
   for (int64_t t = 0; t < attention.keys.rows; ++t) {
     const float* key = attention.keys.row(t) + first_column;
-    for (int64_t i = 0; i < scratch.head_dim; ++i) scratch.keys[i * scratch.keys_stride + t] = key[i];
-    std::copy_n(attention.values.row(t) + first_column, scratch.head_dim, scratch.values + t * scratch.values_stride);
+    for (int64_t i = 0; i < scratch.head_dim; ++i)
+      scratch.keys[i * scratch.keys_stride + t] = key[i];
+    std::copy_n(attention.values.row(t) + first_column, scratch.head_dim,
+                scratch.values + t * scratch.values_stride);
   }
 }
 
@@ -288,13 +316,15 @@ void AttendSequence(const HeadShape& heads, const SequenceAttention& attention) 
   ATTEND_CHECK(rows == 0 || count > 0, "attention over nothing");
   ATTEND_CHECK(!attention.causal || rows <= count, "a causal row for each key");
   // Pieces of at least some 50 us.
-  const int64_t grain = std::max<int64_t>(16, 400000 / std::max<int64_t>(1, count * heads.hidden_size()));
+  const int64_t grain =
+      std::max<int64_t>(16, 400000 / std::max<int64_t>(1, count * heads.hidden_size()));
   ParallelFor(rows, grain, [&](int64_t begin, int64_t end) {
     thread_local std::vector<float> memory;
     const TileScratch scratch = LayOut(heads.head_dim, count, &memory);
     for (int h = 0; h < heads.num_heads; ++h) {
       TileRange range = {begin, end, h * heads.head_dim, nullptr};
-      if (attention.probabilities != nullptr) range.probabilities = attention.probabilities + h * rows * count;
+      if (attention.probabilities != nullptr)
+        range.probabilities = attention.probabilities + h * rows * count;
       GatherHead(attention, range.first_column, scratch);
       HWY_DYNAMIC_DISPATCH(AttendTiles)(attention, scratch, range);
     }

@@ -1,5 +1,6 @@
-// Scaled dot-product attention of all heads of a row: softmax(query . keys) weighted sum of values. The scale of the scores
-// is the caller's business (folded into the query projection at load). Each query row is computed by itself.
+// Scaled dot-product attention of all heads of a row: softmax(query . keys) weighted sum of values.
+// The scale of the scores is the caller's business (folded into the query projection at load). Each
+// query row is computed by itself.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +16,8 @@ struct HeadShape {
   int64_t hidden_size() const { return num_heads * head_dim; }
 };
 
-// Keys and values of consecutive tokens at a fixed distance in memory; rows are [hidden_size], heads side by side.
+// Keys and values of consecutive tokens at a fixed distance in memory; rows are [hidden_size],
+// heads side by side.
 struct KeyValueRun {
   const float* keys = nullptr;
   const float* values = nullptr;
@@ -32,8 +34,9 @@ struct AttentionQuery {
 // REQUIRES: every query has at least one key.
 void AttendRows(const HeadShape& heads, absl::Span<const AttentionQuery> queries);
 
-// All rows of one sequence. queries [rows, hidden], keys and values [count, hidden], out [rows, hidden]. causal: row i
-// sees keys 0..i. probabilities: nullptr, or room for [num_heads][rows][count]; what a causal row does not see is 0.
+// All rows of one sequence. queries [rows, hidden], keys and values [count, hidden], out [rows,
+// hidden]. causal: row i sees keys 0..i. probabilities: nullptr, or room for
+// [num_heads][rows][count]; what a causal row does not see is 0.
 struct SequenceAttention {
   ConstMatrixView queries, keys, values;
   bool causal = false;

@@ -1,9 +1,10 @@
-// oneDNN's inner_product with blocked weights ("brgemm" kernels): 1.3 to 2.5 times its matmul at 2 to 64 rows with AVX2,
-// equal with AVX-512. Blocks chosen for 4 rows serve all row counts best: those for more rows are up to 1.5 times slower at
-// one row with AVX2, those for one row 1.1 times slower at 64.
+// oneDNN's inner_product with blocked weights ("brgemm" kernels): 1.3 to 2.5 times its matmul at 2
+// to 64 rows with AVX2, equal with AVX-512. Blocks chosen for 4 rows serve all row counts best:
+// those for more rows are up to 1.5 times slower at one row with AVX2, those for one row 1.1 times
+// slower at 64.
 //
-// A DenseFamily holds the kernels of one shape (inputs, outputs, activation) for a ladder of row counts; layers of equal
-// shape share it. Kernels are made single-threaded; threads share out rows.
+// A DenseFamily holds the kernels of one shape (inputs, outputs, activation) for a ladder of row
+// counts; layers of equal shape share it. Kernels are made single-threaded; threads share out rows.
 #include "engine/ops/dense.h"
 
 #include <algorithm>
@@ -34,11 +35,12 @@ using Tag = dnnl::memory::format_tag;
 constexpr auto kF32 = dnnl::memory::data_type::f32;
 
 constexpr int64_t kMaxRowsOfLarge = 32, kLarge = int64_t{8} << 20;
-constexpr int64_t kPackingRows = 4;   // the weights' blocks are chosen for it
-// Dense where decoding lives, so that few calls need two pieces; ends at 64, since above oneDNN may block the sum
-// differently.
-// A large shape (a vocabulary) does without the last ones, which would make the check below long.
-constexpr std::array<int64_t, 18> kLadder = {1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 32, 40, 48, 64};
+constexpr int64_t kPackingRows = 4;  // the weights' blocks are chosen for it
+// Dense where decoding lives, so that few calls need two pieces; ends at 64, since above oneDNN may
+// block the sum differently. A large shape (a vocabulary) does without the last ones, which would
+// make the check below long.
+constexpr std::array<int64_t, 18> kLadder = {1,  2,  3,  4,  5,  6,  7,  8,  10,
+                                             12, 14, 16, 20, 24, 32, 40, 48, 64};
 
 const dnnl::engine& Cpu() {
   static const dnnl::engine* const cpu = new dnnl::engine(dnnl::engine::kind::cpu, 0);
@@ -50,7 +52,8 @@ dnnl::stream& Stream() {
   return stream;
 }
 
-// Scratch memory of kernels, owned here because oneDNN's own belongs to the thread that made the kernel.
+// Scratch memory of kernels, owned here because oneDNN's own belongs to the thread that made the
+// kernel.
 void* Scratchpad(size_t bytes) {
   thread_local std::vector<char> memory;
   if (memory.size() < bytes + 64) memory.resize(bytes + 64);
@@ -63,10 +66,18 @@ dnnl::post_ops PostOps(std::optional<Activation> activation) {
   dnnl::post_ops ops;
   if (!activation) return ops;
   switch (*activation) {
-    case Activation::kRelu: ops.append_eltwise(dnnl::algorithm::eltwise_relu, 0.f, 0.f); break;
-    case Activation::kGelu: ops.append_eltwise(dnnl::algorithm::eltwise_gelu_erf, 0.f, 0.f); break;
-    case Activation::kGeluTanh: ops.append_eltwise(dnnl::algorithm::eltwise_gelu_tanh, 0.f, 0.f); break;
-    case Activation::kSilu: ops.append_eltwise(dnnl::algorithm::eltwise_swish, 1.f, 0.f); break;
+    case Activation::kRelu:
+      ops.append_eltwise(dnnl::algorithm::eltwise_relu, 0.f, 0.f);
+      break;
+    case Activation::kGelu:
+      ops.append_eltwise(dnnl::algorithm::eltwise_gelu_erf, 0.f, 0.f);
+      break;
+    case Activation::kGeluTanh:
+      ops.append_eltwise(dnnl::algorithm::eltwise_gelu_tanh, 0.f, 0.f);
+      break;
+    case Activation::kSilu:
+      ops.append_eltwise(dnnl::algorithm::eltwise_swish, 1.f, 0.f);
+      break;
   }
   return ops;
 }
@@ -99,15 +110,17 @@ BuiltKernel Build(const DenseShape& shape, int64_t rows, const dnnl::memory::des
   attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   attributes.set_post_ops(PostOps(shape.activation));
   const dnnl::inner_product_forward::primitive_desc description(
-      Cpu(), dnnl::prop_kind::forward_inference, in, weight != nullptr ? *weight : any, bias, out, attributes);
+      Cpu(), dnnl::prop_kind::forward_inference, in, weight != nullptr ? *weight : any, bias, out,
+      attributes);
   static std::atomic<uint64_t> next_id{1};
-  return {{next_id++, rows, in, out, description.scratchpad_desc(), dnnl::inner_product_forward(description)},
+  return {{next_id++, rows, in, out, description.scratchpad_desc(),
+           dnnl::inner_product_forward(description)},
           description.weights_desc(),
           description.impl_info_str()};
 }
 
-// oneDNN's handles on a kernel's input and output. Making them costs as much as a small product, so each thread keeps
-// those it used; running is then setting two pointers.
+// oneDNN's handles on a kernel's input and output. Making them costs as much as a small product, so
+// each thread keeps those it used; running is then setting two pointers.
 struct Binding {
   dnnl::memory in, out, scratchpad;
 };
@@ -118,12 +131,15 @@ Binding& BindingOf(const Kernel& kernel) {
   const auto found = bindings.find(kernel.id);
   if (found != bindings.end()) return found->second;
   if (bindings.size() >= kMostKept) bindings.clear();
-  Binding binding = {dnnl::memory(kernel.in, Cpu(), nullptr), dnnl::memory(kernel.out, Cpu(), nullptr), {}};
-  if (kernel.scratchpad.get_size() > 0) binding.scratchpad = dnnl::memory(kernel.scratchpad, Cpu(), nullptr);
+  Binding binding = {
+      dnnl::memory(kernel.in, Cpu(), nullptr), dnnl::memory(kernel.out, Cpu(), nullptr), {}};
+  if (kernel.scratchpad.get_size() > 0)
+    binding.scratchpad = dnnl::memory(kernel.scratchpad, Cpu(), nullptr);
   return bindings.emplace(kernel.id, std::move(binding)).first->second;
 }
 
-void Execute(const Kernel& kernel, const dnnl::memory& weight, const dnnl::memory& bias, const float* in, float* out) {
+void Execute(const Kernel& kernel, const dnnl::memory& weight, const dnnl::memory& bias,
+             const float* in, float* out) {
   Binding& binding = BindingOf(kernel);
   binding.in.set_data_handle(const_cast<float*>(in));
   binding.out.set_data_handle(out);
@@ -137,12 +153,15 @@ void Execute(const Kernel& kernel, const dnnl::memory& weight, const dnnl::memor
     arguments[4] = {DNNL_ARG_SCRATCHPAD, binding.scratchpad.get()};
     count = 5;
   }
-  dnnl::error::wrap_c_api(dnnl_primitive_execute(kernel.primitive.get(), Stream().get(), count, arguments.data()),
-                          "running a kernel");
+  dnnl::error::wrap_c_api(
+      dnnl_primitive_execute(kernel.primitive.get(), Stream().get(), count, arguments.data()),
+      "running a kernel");
 }
 
-dnnl::memory Reordered(const float* weight, const DenseShape& shape, const dnnl::memory::desc& blocked) {
-  dnnl::memory plain({{shape.outputs, shape.inputs}, kF32, Tag::ab}, Cpu(), const_cast<float*>(weight));
+dnnl::memory Reordered(const float* weight, const DenseShape& shape,
+                       const dnnl::memory::desc& blocked) {
+  dnnl::memory plain({{shape.outputs, shape.inputs}, kF32, Tag::ab}, Cpu(),
+                     const_cast<float*>(weight));
   dnnl::memory packed(blocked, Cpu());
   dnnl::reorder(plain, packed).execute(Stream(), plain, packed);
   Stream().wait();
@@ -176,17 +195,21 @@ struct DenseFamily {
   }
 };
 
-// Runs every kernel on equal rows and keeps the largest set whose results are the same bits everywhere.
+// Runs every kernel on equal rows and keeps the largest set whose results are the same bits
+// everywhere.
 void KeepAgreeing(DenseFamily* family) {
   const DenseShape& shape = family->shape;
   Noise noise;
-  std::vector<float> weight(static_cast<size_t>(shape.inputs * shape.outputs)), bias(static_cast<size_t>(shape.outputs));
+  std::vector<float> weight(static_cast<size_t>(shape.inputs * shape.outputs)),
+      bias(static_cast<size_t>(shape.outputs));
   for (float& w : weight) w = noise.Next();
   for (float& b : bias) b = noise.Next();
   const int64_t most = family->kernels.back().rows;
-  std::vector<float> in(static_cast<size_t>(most * shape.inputs)), out(static_cast<size_t>(most * shape.outputs));
+  std::vector<float> in(static_cast<size_t>(most * shape.inputs)),
+      out(static_cast<size_t>(most * shape.outputs));
   for (int64_t i = 0; i < shape.inputs; ++i) in[static_cast<size_t>(i)] = noise.Next();
-  for (int64_t r = 1; r < most; ++r) std::copy_n(in.begin(), shape.inputs, in.begin() + r * shape.inputs);
+  for (int64_t r = 1; r < most; ++r)
+    std::copy_n(in.begin(), shape.inputs, in.begin() + r * shape.inputs);
   const dnnl::memory packed = Reordered(weight.data(), shape, family->weight);
   weight = {};
   const dnnl::memory bias_memory({{shape.outputs}, kF32, Tag::a}, Cpu(), bias.data());
@@ -200,7 +223,8 @@ void KeepAgreeing(DenseFamily* family) {
       equal_rows = std::memcmp(out.data(), out.data() + r * shape.outputs, row_bytes) == 0;
     }
     if (equal_rows) {
-      by_result[std::string(reinterpret_cast<const char*>(out.data()), row_bytes)].push_back(std::move(kernel));
+      by_result[std::string(reinterpret_cast<const char*>(out.data()), row_bytes)].push_back(
+          std::move(kernel));
     }
   }
   family->kernels.clear();
@@ -229,17 +253,20 @@ std::shared_ptr<const DenseFamily> MakeFamily(const DenseShape& shape) {
   return family;
 }
 
-// Families in use, so that equal layers share one. Entries of unloaded models are swept when a new shape comes.
+// Families in use, so that equal layers share one. Entries of unloaded models are swept when a new
+// shape comes.
 std::shared_ptr<const DenseFamily> FindFamily(const DenseShape& shape) {
   using Key = std::tuple<int64_t, int64_t, int>;
   static std::mutex mutex;
   static auto* const families = new std::map<Key, std::weak_ptr<const DenseFamily>>;
-  const Key key{shape.inputs, shape.outputs, shape.activation ? static_cast<int>(*shape.activation) : -1};
+  const Key key{shape.inputs, shape.outputs,
+                shape.activation ? static_cast<int>(*shape.activation) : -1};
   const std::lock_guard<std::mutex> lock(mutex);
   if (auto found = families->find(key); found != families->end()) {
     if (auto family = found->second.lock()) return family;
   }
-  for (auto it = families->begin(); it != families->end();) it = it->second.expired() ? families->erase(it) : ++it;
+  for (auto it = families->begin(); it != families->end();)
+    it = it->second.expired() ? families->erase(it) : ++it;
   auto family = MakeFamily(shape);
   (*families)[key] = family;
   return family;
@@ -260,10 +287,13 @@ PackedDense::PackedDense(PackedDense&&) noexcept = default;
 PackedDense& PackedDense::operator=(PackedDense&&) noexcept = default;
 PackedDense::~PackedDense() = default;
 
-absl::StatusOr<PackedDense> PackedDense::Create(ConstMatrixView weight, absl::Span<const float> bias,
+absl::StatusOr<PackedDense> PackedDense::Create(ConstMatrixView weight,
+                                                absl::Span<const float> bias,
                                                 std::optional<Activation> activation) {
-  ATTEND_CHECK(weight.rows > 0 && weight.cols > 0 && weight.stride == weight.cols, "weights without gaps");
-  ATTEND_CHECK(bias.empty() || static_cast<int64_t>(bias.size()) == weight.rows, "one bias per output");
+  ATTEND_CHECK(weight.rows > 0 && weight.cols > 0 && weight.stride == weight.cols,
+               "weights without gaps");
+  ATTEND_CHECK(bias.empty() || static_cast<int64_t>(bias.size()) == weight.rows,
+               "one bias per output");
   OpThreads();  // makes sure that oneDNN plans for one thread
   try {
     const DenseShape shape{weight.cols, weight.rows, activation};
@@ -275,19 +305,23 @@ absl::StatusOr<PackedDense> PackedDense::Create(ConstMatrixView weight, absl::Sp
     parts->bias_memory = dnnl::memory({{shape.outputs}, kF32, Tag::a}, Cpu(), parts->bias.data());
     return PackedDense(std::move(parts));
   } catch (const dnnl::error& error) {
-    const std::string message = absl::StrCat("oneDNN cannot make a linear operation of ", weight.cols, " inputs and ",
-                                             weight.rows, " outputs: ", error.what());
-    return error.status == dnnl_out_of_memory ? absl::ResourceExhaustedError(message) : absl::InternalError(message);
+    const std::string message =
+        absl::StrCat("oneDNN cannot make a linear operation of ", weight.cols, " inputs and ",
+                     weight.rows, " outputs: ", error.what());
+    return error.status == dnnl_out_of_memory ? absl::ResourceExhaustedError(message)
+                                              : absl::InternalError(message);
   } catch (const std::bad_alloc&) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("no memory for a linear operation of ", weight.cols, " inputs and ", weight.rows, " outputs"));
+    return absl::ResourceExhaustedError(absl::StrCat("no memory for a linear operation of ",
+                                                     weight.cols, " inputs and ", weight.rows,
+                                                     " outputs"));
   }
 }
 
 int64_t PackedDense::inputs() const { return parts_->family->shape.inputs; }
 int64_t PackedDense::outputs() const { return parts_->family->shape.outputs; }
 int64_t PackedDense::packed_bytes() const {
-  return static_cast<int64_t>(parts_->family->weight.get_size() + parts_->bias.size() * sizeof(float));
+  return static_cast<int64_t>(parts_->family->weight.get_size() +
+                              parts_->bias.size() * sizeof(float));
 }
 int PackedDense::num_kernels() const { return static_cast<int>(parts_->family->kernels.size()); }
 const char* PackedDense::kernel_name() const { return parts_->family->name.c_str(); }
@@ -313,14 +347,16 @@ void PackedDense::Parts::RunRows(ConstMatrixView in, MatrixView out) const {
 }
 
 void PackedDense::Run(ConstMatrixView in, MatrixView out) const {
-  ATTEND_CHECK(in.rows == out.rows && in.cols == inputs() && out.cols == outputs(), "shapes of a linear operation");
+  ATTEND_CHECK(in.rows == out.rows && in.cols == inputs() && out.cols == outputs(),
+               "shapes of a linear operation");
   ATTEND_CHECK(in.stride == in.cols && out.stride == out.cols, "rows without gaps");
   // A thread is worth waking from about 0.1 ms of work on.
   const int64_t grain = std::max<int64_t>(1, 4'000'000 / (inputs() * outputs()));
   try {
     ParallelFor(in.rows, grain, [&](int64_t begin, int64_t end) {
       try {
-        parts_->RunRows({in.row(begin), end - begin, in.cols, in.stride}, out.Rows(begin, end - begin));
+        parts_->RunRows({in.row(begin), end - begin, in.cols, in.stride},
+                        out.Rows(begin, end - begin));
       } catch (const std::exception&) {
         ATTEND_CHECK(false, "oneDNN failed to run a kernel that it made");
       }
@@ -333,8 +369,8 @@ void PackedDense::Run(ConstMatrixView in, MatrixView out) const {
 const char* OneDnnDescription() {
   static const std::string* const text = [] {
     const dnnl_version_t* version = dnnl_version();
-    return new std::string(absl::StrCat(version->major, ".", version->minor, ".", version->patch, " ",
-                                        dnnl_cpu_isa2str(dnnl_get_effective_cpu_isa())));
+    return new std::string(absl::StrCat(version->major, ".", version->minor, ".", version->patch,
+                                        " ", dnnl_cpu_isa2str(dnnl_get_effective_cpu_isa())));
   }();
   return text->c_str();
 }

@@ -10,7 +10,8 @@ namespace attend {
 
 // out[i] = table[ids[i]] * scale + addends[addend_rows[i]].
 // REQUIRES: ids and addend_rows within their tables, as many as out has rows; equal widths.
-void GatherScaledSum(ConstMatrixView table, absl::Span<const int32_t> ids, float scale, ConstMatrixView addends,
-                     absl::Span<const int32_t> addend_rows, MatrixView out);
+void GatherScaledSum(ConstMatrixView table, absl::Span<const int32_t> ids, float scale,
+                     ConstMatrixView addends, absl::Span<const int32_t> addend_rows,
+                     MatrixView out);
 
 }  // namespace attend

@@ -1,5 +1,6 @@
-// Two passes as PyTorch has them: the mean first, then the variance about it, so that large means cost no precision. The
-// sum with the residual is written to `out` in the first pass and read from there (cache) in the others.
+// Two passes as PyTorch has them: the mean first, then the variance about it, so that large means
+// cost no precision. The sum with the residual is written to `out` in the first pass and read from
+// there (cache) in the others.
 #include "engine/ops/layer_norm.h"
 
 #include <algorithm>
@@ -19,7 +20,8 @@ namespace attend {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-void NormRow(const float* in, const float* residual, const LayerNormWeights& weights, int64_t cols, float* out) {
+void NormRow(const float* in, const float* residual, const LayerNormWeights& weights, int64_t cols,
+             float* out) {
   const hn::ScalableTag<float> d;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
   const int64_t whole = cols / lanes * lanes;
@@ -52,16 +54,19 @@ void NormRow(const float* in, const float* residual, const LayerNormWeights& wei
   const auto factors = hn::Set(d, factor);
   for (int64_t i = 0; i < whole; i += lanes) {
     const auto x = hn::Mul(hn::Sub(hn::LoadU(d, out + i), means), factors);
-    hn::StoreU(hn::MulAdd(x, hn::LoadU(d, weights.scale + i), hn::LoadU(d, weights.shift + i)), d, out + i);
+    hn::StoreU(hn::MulAdd(x, hn::LoadU(d, weights.scale + i), hn::LoadU(d, weights.shift + i)), d,
+               out + i);
   }
-  for (int64_t i = whole; i < cols; ++i) out[i] = (out[i] - mean) * factor * weights.scale[i] + weights.shift[i];
+  for (int64_t i = whole; i < cols; ++i)
+    out[i] = (out[i] - mean) * factor * weights.scale[i] + weights.shift[i];
 }
 
 void AddRow(const float* in, int64_t cols, float* inout) {
   const hn::ScalableTag<float> d;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
   int64_t i = 0;
-  for (; i + lanes <= cols; i += lanes) hn::StoreU(hn::Add(hn::LoadU(d, in + i), hn::LoadU(d, inout + i)), d, inout + i);
+  for (; i + lanes <= cols; i += lanes)
+    hn::StoreU(hn::Add(hn::LoadU(d, in + i), hn::LoadU(d, inout + i)), d, inout + i);
   for (; i < cols; ++i) inout[i] += in[i];
 }
 
@@ -79,13 +84,16 @@ namespace {
 int64_t Grain(int64_t cols) { return std::max<int64_t>(1, 65536 / std::max<int64_t>(1, cols)); }
 }  // namespace
 
-void LayerNorm(ConstMatrixView in, ConstMatrixView residual, const LayerNormWeights& weights, MatrixView out) {
+void LayerNorm(ConstMatrixView in, ConstMatrixView residual, const LayerNormWeights& weights,
+               MatrixView out) {
   ATTEND_CHECK(in.rows == out.rows && in.cols == out.cols, "shapes of a layer norm");
-  ATTEND_CHECK(residual.data == nullptr || (residual.rows == in.rows && residual.cols == in.cols), "shape of a residual");
+  ATTEND_CHECK(residual.data == nullptr || (residual.rows == in.rows && residual.cols == in.cols),
+               "shape of a residual");
   ParallelFor(in.rows, Grain(in.cols), [&](int64_t begin, int64_t end) {
     for (int64_t r = begin; r < end; ++r) {
       HWY_DYNAMIC_DISPATCH(NormRow)
-      (in.row(r), residual.data != nullptr ? residual.row(r) : nullptr, weights, in.cols, out.row(r));
+      (in.row(r), residual.data != nullptr ? residual.row(r) : nullptr, weights, in.cols,
+       out.row(r));
     }
   });
 }
@@ -93,7 +101,8 @@ void LayerNorm(ConstMatrixView in, ConstMatrixView residual, const LayerNormWeig
 void AddRows(ConstMatrixView in, MatrixView inout) {
   ATTEND_CHECK(in.rows == inout.rows && in.cols == inout.cols, "shapes of a sum");
   ParallelFor(in.rows, Grain(in.cols), [&](int64_t begin, int64_t end) {
-    for (int64_t r = begin; r < end; ++r) HWY_DYNAMIC_DISPATCH(AddRow)(in.row(r), in.cols, inout.row(r));
+    for (int64_t r = begin; r < end; ++r)
+      HWY_DYNAMIC_DISPATCH(AddRow)(in.row(r), in.cols, inout.row(r));
   });
 }
 

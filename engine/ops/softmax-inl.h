@@ -1,4 +1,5 @@
-// The softmax loops for one instruction set; included by softmax.cc and attention.cc, once for each.
+// The softmax loops for one instruction set; included by softmax.cc and attention.cc, once for
+// each.
 #if defined(ATTEND_OPS_SOFTMAX_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef ATTEND_OPS_SOFTMAX_INL_H_
 #undef ATTEND_OPS_SOFTMAX_INL_H_
@@ -6,11 +7,11 @@
 #define ATTEND_OPS_SOFTMAX_INL_H_
 #endif
 
-#include <cmath>
-#include <limits>
-
 #include <hwy/contrib/math/math-inl.h>
 #include <hwy/highway.h>
+
+#include <cmath>
+#include <limits>
 
 HWY_BEFORE_NAMESPACE();
 namespace attend {
@@ -31,7 +32,8 @@ inline float MaxOf(const float* row, int64_t n) {
   return largest;
 }
 
-// exp(row - largest) into `out` where that is not null; returns the sum. The last, partial vector is computed as a whole one.
+// exp(row - largest) into `out` where that is not null; returns the sum. The last, partial vector
+// is computed as a whole one.
 inline float ExpSum(const float* row, int64_t n, float largest, float* out) {
   const hn::ScalableTag<float> d;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
@@ -45,7 +47,8 @@ inline float ExpSum(const float* row, int64_t n, float largest, float* out) {
   }
   if (i < n) {
     HWY_ALIGN float rest[HWY_MAX_BYTES / sizeof(float)];
-    for (int64_t j = 0; j < lanes; ++j) rest[j] = i + j < n ? row[i + j] - largest : -1000.0f;  // exp gives 0
+    for (int64_t j = 0; j < lanes; ++j)
+      rest[j] = i + j < n ? row[i + j] - largest : -1000.0f;  // exp gives 0
     const auto e = hn::Exp(d, hn::Load(d, rest));
     sums = hn::Add(sums, e);
     hn::Store(e, d, rest);
@@ -56,7 +59,8 @@ inline float ExpSum(const float* row, int64_t n, float largest, float* out) {
   return hn::GetLane(hn::SumOfLanes(d, sums));
 }
 
-// In place over whole vectors. REQUIRES: room for n rounded up to whole vectors; what lies past n becomes 0.
+// In place over whole vectors. REQUIRES: room for n rounded up to whole vectors; what lies past n
+// becomes 0.
 inline void SoftmaxPadded(int64_t n, float* row) {
   const hn::ScalableTag<float> d;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
@@ -64,7 +68,8 @@ inline void SoftmaxPadded(int64_t n, float* row) {
   for (int64_t i = n; i < padded; ++i) row[i] = -1e30f;  // exp gives 0
   const float factor = 1.0f / ExpSum(row, padded, MaxOf(row, padded), row);
   const auto factors = hn::Set(d, factor);
-  for (int64_t i = 0; i < padded; i += lanes) hn::StoreU(hn::Mul(hn::LoadU(d, row + i), factors), d, row + i);
+  for (int64_t i = 0; i < padded; i += lanes)
+    hn::StoreU(hn::Mul(hn::LoadU(d, row + i), factors), d, row + i);
 }
 
 // In place, without room.
@@ -74,7 +79,8 @@ inline void SoftmaxInPlace(int64_t n, float* row) {
   const float factor = 1.0f / ExpSum(row, n, MaxOf(row, n), row);
   const auto factors = hn::Set(d, factor);
   int64_t i = 0;
-  for (; i + lanes <= n; i += lanes) hn::StoreU(hn::Mul(hn::LoadU(d, row + i), factors), d, row + i);
+  for (; i + lanes <= n; i += lanes)
+    hn::StoreU(hn::Mul(hn::LoadU(d, row + i), factors), d, row + i);
   for (; i < n; ++i) row[i] *= factor;
 }
 

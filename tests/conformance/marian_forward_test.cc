@@ -1,6 +1,7 @@
-// The forward pass of a MarianMT checkpoint against what transformers 4.48 computes from the same files
-// (tests/golden/marian_tiny/forward.json): hidden states, logits, attention. Then what the reference cannot show: the same bits alone
-// and in company, and step by step the same as all at once.
+// The forward pass of a MarianMT checkpoint against what transformers 4.48 computes from the same
+// files (tests/golden/marian_tiny/forward.json): hidden states, logits, attention. Then what the
+// reference cannot show: the same bits alone and in company, and step by step the same as all at
+// once.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -30,7 +31,9 @@ void ExpectClose(double expected, double found, const std::string& what) {
 }
 
 double Number(const Json& json, const char* key) { return json.GetNumber(key).value(); }
-std::vector<Json> List(const Json& json, const char* key) { return json.Get(key).value().Elements(); }
+std::vector<Json> List(const Json& json, const char* key) {
+  return json.Get(key).value().Elements();
+}
 
 std::vector<int32_t> Ids(const Json& json, const char* key) {
   const std::vector<int64_t> wide = json.Get(key).value().AsInts().value();
@@ -43,8 +46,10 @@ class Recorder : public AttentionObserver {
   bool Wants(AttentionKind, int) const override { return true; }
   void OnAttention(const AttentionSite& site, ConstMatrixView weights) override {
     Matrix copy(weights.rows, weights.cols);
-    for (int64_t r = 0; r < weights.rows; ++r) std::copy_n(weights.row(r), weights.cols, copy.row(r));
-    const bool fresh = heads.emplace(std::tuple(site.kind, site.layer, site.head), std::move(copy)).second;
+    for (int64_t r = 0; r < weights.rows; ++r)
+      std::copy_n(weights.row(r), weights.cols, copy.row(r));
+    const bool fresh =
+        heads.emplace(std::tuple(site.kind, site.layer, site.head), std::move(copy)).second;
     EXPECT_TRUE(fresh) << "shown twice";
   }
   std::map<std::tuple<AttentionKind, int, int>, Matrix> heads;
@@ -88,7 +93,8 @@ class MarianForward : public ::testing::Test {
     model_->Encode(source, {&observer, 1}, workspace_.get(), &pass->encoded);
     const CrossCache cross = Project(pass->encoded.view());
     const CrossCache* const crosses[] = {&cross};
-    model_->DecodeForced(target, crosses, {&observer, 1}, workspace_.get(), &pass->logits, &pass->hidden);
+    model_->DecodeForced(target, crosses, {&observer, 1}, workspace_.get(), &pass->logits,
+                         &pass->hidden);
   }
 
   static Model* model_;
@@ -107,7 +113,8 @@ void ExpectHidden(const Json& one, const char* key, const Matrix& found) {
     const std::string where = std::string(key) + " position " + std::to_string(p);
     const std::vector<Json> first = List(expected, "first8");
     ASSERT_EQ(first.size(), 8u);
-    for (size_t i = 0; i < 8; ++i) ExpectClose(first[i].AsNumber().value(), found.row(p)[i], where + " first8");
+    for (size_t i = 0; i < 8; ++i)
+      ExpectClose(first[i].AsNumber().value(), found.row(p)[i], where + " first8");
     double sum = 0, squares = 0;
     for (int64_t c = 0; c < found.cols(); ++c) {
       sum += found.row(p)[c];
@@ -130,7 +137,8 @@ void ExpectLogits(const Json& one, const Matrix& found) {
     std::vector<float> sorted(row, row + found.cols());
     std::sort(sorted.begin(), sorted.end(), std::greater<float>());
     double sum = 0;
-    for (int64_t c = 0; c < found.cols(); ++c) sum += std::exp(static_cast<double>(row[c]) - sorted[0]);
+    for (int64_t c = 0; c < found.cols(); ++c)
+      sum += std::exp(static_cast<double>(row[c]) - sorted[0]);
     for (size_t i = 0; i < ids.size(); ++i) {
       const double value = values[i].AsNumber().value();
       ExpectClose(value, row[ids[i]], "logit of id " + std::to_string(ids[i]));
@@ -143,7 +151,8 @@ void ExpectLogits(const Json& one, const Matrix& found) {
 void ExpectFullRow(const Json& expected, const float* row, int64_t n, const std::string& where) {
   const std::vector<Json> weights = expected.Elements();
   ASSERT_EQ(static_cast<int64_t>(weights.size()), n) << where;
-  for (int64_t k = 0; k < n; ++k) ExpectClose(weights[static_cast<size_t>(k)].AsNumber().value(), row[k], where);
+  for (int64_t k = 0; k < n; ++k)
+    ExpectClose(weights[static_cast<size_t>(k)].AsNumber().value(), row[k], where);
 }
 
 // [argmax, its weight, entropy].
@@ -155,11 +164,13 @@ void ExpectSummaryRow(const Json& expected, const float* row, int64_t n, const s
   ExpectClose(weight, row[best], where + " weight");
   ExpectClose(weight, *std::max_element(row, row + n), where + " largest");
   double entropy = 0;
-  for (int64_t k = 0; k < n; ++k) entropy -= row[k] > 0 ? row[k] * std::log(static_cast<double>(row[k])) : 0;
+  for (int64_t k = 0; k < n; ++k)
+    entropy -= row[k] > 0 ? row[k] * std::log(static_cast<double>(row[k])) : 0;
   ExpectClose(summary[2].AsNumber().value(), entropy, where + " entropy");
 }
 
-void ExpectAttention(const Json& attentions, const char* key, AttentionKind kind, const Recorder& recorder) {
+void ExpectAttention(const Json& attentions, const char* key, AttentionKind kind,
+                     const Recorder& recorder) {
   const bool full = attentions.GetString("kind").value() == "full";
   const std::vector<Json> layers = List(attentions, key);
   ASSERT_FALSE(layers.empty());
@@ -173,11 +184,13 @@ void ExpectAttention(const Json& attentions, const char* key, AttentionKind kind
       const std::vector<Json> queries = heads[h].Elements();
       ASSERT_EQ(static_cast<int64_t>(queries.size()), weights.rows());
       for (int64_t q = 0; q < weights.rows(); ++q) {
-        const std::string where = std::string(key) + " layer " + std::to_string(l) + " head " + std::to_string(h) +
-                                  " query " + std::to_string(q);
+        const std::string where = std::string(key) + " layer " + std::to_string(l) + " head " +
+                                  std::to_string(h) + " query " + std::to_string(q);
         const Json& expected = queries[static_cast<size_t>(q)];
-        if (full) ExpectFullRow(expected, weights.row(q), weights.cols(), where);
-        else ExpectSummaryRow(expected, weights.row(q), weights.cols(), where);
+        if (full)
+          ExpectFullRow(expected, weights.row(q), weights.cols(), where);
+        else
+          ExpectSummaryRow(expected, weights.row(q), weights.cols(), where);
         double sum = 0;
         for (int64_t k = 0; k < weights.cols(); ++k) sum += weights.row(q)[k];
         EXPECT_NEAR(sum, 1.0, 1e-6) << where;
@@ -190,7 +203,9 @@ void ExpectSameBits(ConstMatrixView expected, ConstMatrixView found, const std::
   ASSERT_EQ(expected.rows, found.rows) << what;
   ASSERT_EQ(expected.cols, found.cols) << what;
   for (int64_t r = 0; r < expected.rows; ++r) {
-    EXPECT_EQ(std::memcmp(expected.row(r), found.row(r), static_cast<size_t>(expected.cols) * sizeof(float)), 0)
+    EXPECT_EQ(std::memcmp(expected.row(r), found.row(r),
+                          static_cast<size_t>(expected.cols) * sizeof(float)),
+              0)
         << what << " row " << r;
   }
 }
@@ -246,7 +261,8 @@ TEST_F(MarianForward, ARaggedBatchGivesTheBitsOfEachAlone) {
   for (int threads : {1, 2, 3}) {
     SetOpThreads(threads);
     RaggedBatch sources, targets;
-    // Some twice, in another order, so that every sequence stands in several places of a batch of more than 64 rows.
+    // Some twice, in another order, so that every sequence stands in several places of a batch of
+    // more than 64 rows.
     std::vector<size_t> order = {3, 0, 9, 1, 2, 4, 5, 6, 7, 8, 0, 3, 3, 9, 5};
     for (size_t i : order) {
       sources.Add(Ids((*cases_)[i], "input_ids"));
@@ -254,7 +270,8 @@ TEST_F(MarianForward, ARaggedBatchGivesTheBitsOfEachAlone) {
     }
     std::vector<Recorder> recorders(order.size());
     std::vector<AttentionObserver*> observers;
-    for (size_t i = 0; i < order.size(); ++i) observers.push_back(i % 2 == 0 ? &recorders[i] : nullptr);
+    for (size_t i = 0; i < order.size(); ++i)
+      observers.push_back(i % 2 == 0 ? &recorders[i] : nullptr);
     Matrix encoded, logits, hidden;
     model_->Encode(sources, observers, workspace_.get(), &encoded);
     std::vector<CrossCache> crosses(order.size());
@@ -269,11 +286,15 @@ TEST_F(MarianForward, ARaggedBatchGivesTheBitsOfEachAlone) {
     model_->DecodeForced(targets, cross_pointers, observers, workspace_.get(), &logits, &hidden);
     for (size_t i = 0; i < order.size(); ++i) {
       const int s = static_cast<int>(i);
-      ExpectSameBits(alone[order[i]].logits.view(), logits.view().Rows(targets.begin(s), targets.length(s)), "logits");
-      ExpectSameBits(alone[order[i]].hidden.view(), hidden.view().Rows(targets.begin(s), targets.length(s)), "hidden");
-      EXPECT_EQ(recorders[i].heads.size(), i % 2 == 0 ? alone[order[i]].attention.heads.size() : 0u);
+      ExpectSameBits(alone[order[i]].logits.view(),
+                     logits.view().Rows(targets.begin(s), targets.length(s)), "logits");
+      ExpectSameBits(alone[order[i]].hidden.view(),
+                     hidden.view().Rows(targets.begin(s), targets.length(s)), "hidden");
+      EXPECT_EQ(recorders[i].heads.size(),
+                i % 2 == 0 ? alone[order[i]].attention.heads.size() : 0u);
       for (const auto& [site, weights] : recorders[i].heads) {
-        ExpectSameBits(alone[order[i]].attention.heads.at(site).view(), weights.view(), "attention");
+        ExpectSameBits(alone[order[i]].attention.heads.at(site).view(), weights.view(),
+                       "attention");
       }
     }
   }
@@ -302,7 +323,8 @@ TEST_F(MarianForward, StepsEqualTheForcedPassAndThemselvesInAnyCompany) {
     Matrix logits;
     for (size_t i = 0; i < cases_->size(); ++i) {
       for (std::vector<Walk>* walks : {&alone, &together}) {
-        walks->push_back({Ids((*cases_)[i], "decoder_input_ids"), &crosses[i], SelfCache(&pool), {}});
+        walks->push_back(
+            {Ids((*cases_)[i], "decoder_input_ids"), &crosses[i], SelfCache(&pool), {}});
       }
       Walk& walk = alone.back();
       for (int32_t token : walk.tokens) {
@@ -312,12 +334,13 @@ TEST_F(MarianForward, StepsEqualTheForcedPassAndThemselvesInAnyCompany) {
       }
       for (size_t p = 0; p < walk.tokens.size(); ++p) {
         for (int64_t c = 0; c < logits.cols(); ++c) {
-          ASSERT_NEAR(walk.logits[p][static_cast<size_t>(c)], forced[i].logits.row(static_cast<int64_t>(p))[c], 1e-5);
+          ASSERT_NEAR(walk.logits[p][static_cast<size_t>(c)],
+                      forced[i].logits.row(static_cast<int64_t>(p))[c], 1e-5);
         }
       }
     }
-    // Each step takes a random subset in random order. Now and then a walk goes on in a fork of its cache while the original
-    // is fed nonsense (which must not reach the fork), or is dropped.
+    // Each step takes a random subset in random order. Now and then a walk goes on in a fork of its
+    // cache while the original is fed nonsense (which must not reach the fork), or is dropped.
     std::mt19937 random(7);
     std::vector<SelfCache> strays;
     int forks = 0;
@@ -339,9 +362,11 @@ TEST_F(MarianForward, StepsEqualTheForcedPassAndThemselvesInAnyCompany) {
       std::vector<DecodeRow> rows;
       const size_t num_strays = strays.size();
       for (size_t i = num_strays > 6 ? num_strays - 6 : 0; i < num_strays; ++i) {
-        rows.push_back({static_cast<int32_t>(random() % 320), &strays[i], &crosses[random() % crosses.size()]});
+        rows.push_back({static_cast<int32_t>(random() % 320), &strays[i],
+                        &crosses[random() % crosses.size()]});
       }
-      for (Walk* walk : chosen) rows.push_back({walk->tokens[walk->logits.size()], &walk->cache, walk->cross});
+      for (Walk* walk : chosen)
+        rows.push_back({walk->tokens[walk->logits.size()], &walk->cache, walk->cross});
       if (rows.empty()) continue;
       model_->DecodeStep(rows, workspace_.get(), &logits);
       for (size_t i = 0; i < chosen.size(); ++i) {
@@ -350,7 +375,8 @@ TEST_F(MarianForward, StepsEqualTheForcedPassAndThemselvesInAnyCompany) {
       }
     }
     EXPECT_GT(forks, 10);
-    for (size_t i = 0; i < alone.size(); ++i) EXPECT_EQ(alone[i].logits, together[i].logits) << "sequence " << i;
+    for (size_t i = 0; i < alone.size(); ++i)
+      EXPECT_EQ(alone[i].logits, together[i].logits) << "sequence " << i;
     EXPECT_GT(pool.used_bytes(), 0);
   }
   EXPECT_EQ(pool.used_bytes(), 0);

@@ -1,6 +1,7 @@
-// MarianMT (the OPUS-MT models). Encoder-decoder, post-norm, sinusoidal positions that start at 0, embeddings scaled by
-// sqrt(hidden size) where scale_embedding says so, biases everywhere, a bias on the logits. Usually one embedding table serves
-// encoder, decoder and output projection; then the checkpoint stores it once, under any of four names.
+// MarianMT (the OPUS-MT models). Encoder-decoder, post-norm, sinusoidal positions that start at 0,
+// embeddings scaled by sqrt(hidden size) where scale_embedding says so, biases everywhere, a bias
+// on the logits. Usually one embedding table serves encoder, decoder and output projection; then
+// the checkpoint stores it once, under any of four names.
 #include <cmath>
 #include <map>
 
@@ -14,12 +15,15 @@
 namespace attend {
 namespace {
 
-// Far above every published model; below what could make a wrong file cost much before its tensors are looked at.
-constexpr int64_t kMaxHiddenSize = 16384, kMaxLayers = 256, kMaxHeads = 1024, kMaxIntermediateSize = 131072;
+// Far above every published model; below what could make a wrong file cost much before its tensors
+// are looked at.
+constexpr int64_t kMaxHiddenSize = 16384, kMaxLayers = 256, kMaxHeads = 1024,
+                  kMaxIntermediateSize = 131072;
 constexpr int64_t kMaxVocabSize = 4 << 20, kMaxPositions = 65536;
 constexpr int64_t kMaxPositionTable = int64_t{64} << 20;  // elements
 
-StackSpec ParseStack(ConfigReader* config, const std::string& stack, int64_t hidden_size, float embedding_scale) {
+StackSpec ParseStack(ConfigReader* config, const std::string& stack, int64_t hidden_size,
+                     float embedding_scale) {
   StackSpec spec;
   spec.hidden_size = hidden_size;
   spec.num_layers = static_cast<int>(config->Int(stack + "_layers", 1, kMaxLayers));
@@ -27,7 +31,8 @@ StackSpec ParseStack(ConfigReader* config, const std::string& stack, int64_t hid
   const std::string heads_key = stack + "_attention_heads";
   const int64_t heads = config->Int(heads_key, 1, kMaxHeads);
   if (hidden_size % heads != 0) {
-    config->Fault(heads_key, absl::StrCat("a divisor of d_model (", hidden_size, ")"), std::to_string(heads));
+    config->Fault(heads_key, absl::StrCat("a divisor of d_model (", hidden_size, ")"),
+                  std::to_string(heads));
   }
   spec.num_attention_heads = static_cast<int>(heads);
   spec.head_dim = hidden_size / heads;
@@ -42,16 +47,19 @@ void ParseVocabulary(ConfigReader* config, ModelSpec* spec) {
   spec->share_embeddings = config->BoolOr("share_encoder_decoder_embeddings", true);
   spec->tie_word_embeddings = config->BoolOr("tie_word_embeddings", true);
   spec->source_vocab_size = config->Int("vocab_size", 1, kMaxVocabSize);
-  spec->target_vocab_size = config->IntOr("decoder_vocab_size", spec->source_vocab_size, 1, kMaxVocabSize);
+  spec->target_vocab_size =
+      config->IntOr("decoder_vocab_size", spec->source_vocab_size, 1, kMaxVocabSize);
   if (spec->share_embeddings && spec->target_vocab_size != spec->source_vocab_size) {
-    config->Fault("decoder_vocab_size",
-                  absl::StrCat("vocab_size (", spec->source_vocab_size, "), since the embeddings are shared"),
-                  std::to_string(spec->target_vocab_size));
+    config->Fault(
+        "decoder_vocab_size",
+        absl::StrCat("vocab_size (", spec->source_vocab_size, "), since the embeddings are shared"),
+        std::to_string(spec->target_vocab_size));
   }
   const int64_t last = spec->target_vocab_size - 1;
   spec->pad_token_id = static_cast<int32_t>(config->Int("pad_token_id", 0, last));
   spec->eos_token_id = static_cast<int32_t>(config->Int("eos_token_id", 0, last));
-  spec->decoder_start_token_id = static_cast<int32_t>(config->Int("decoder_start_token_id", 0, last));
+  spec->decoder_start_token_id =
+      static_cast<int32_t>(config->Int("decoder_start_token_id", 0, last));
 }
 
 absl::StatusOr<ModelSpec> ParseConfig(const Json& json) {
@@ -64,16 +72,19 @@ absl::StatusOr<ModelSpec> ParseConfig(const Json& json) {
 
   const int64_t hidden_size = config.Int("d_model", 1, kMaxHiddenSize);
   const bool scaled = config.BoolOr("scale_embedding", false);
-  const float scale = scaled ? static_cast<float>(std::sqrt(static_cast<double>(hidden_size))) : 1.0f;
+  const float scale =
+      scaled ? static_cast<float>(std::sqrt(static_cast<double>(hidden_size))) : 1.0f;
   spec.encoder = ParseStack(&config, "encoder", hidden_size, scale);
   spec.decoder = ParseStack(&config, "decoder", hidden_size, scale);
   const int64_t positions = config.Int("max_position_embeddings", 1, kMaxPositions);
   if (positions * hidden_size > kMaxPositionTable) {
-    config.Fault("max_position_embeddings", absl::StrCat("at most ", kMaxPositionTable / hidden_size, " for this d_model"),
+    config.Fault("max_position_embeddings",
+                 absl::StrCat("at most ", kMaxPositionTable / hidden_size, " for this d_model"),
                  std::to_string(positions));
   }
   spec.encoder.max_position_embeddings = spec.decoder.max_position_embeddings = positions;
-  spec.encoder.activation = spec.decoder.activation = config.ActivationFunction("activation_function");
+  spec.encoder.activation = spec.decoder.activation =
+      config.ActivationFunction("activation_function");
   ParseVocabulary(&config, &spec);
   ATTEND_RETURN_IF_ERROR(config.status());
   return spec;
@@ -114,11 +125,13 @@ std::vector<std::string> StoredNames(const ModelSpec& spec, const std::string& c
   }
   if (canonical == "encoder.embeddings.token.weight") return {kEncoderTokens};
   if (canonical == "decoder.embeddings.token.weight") {
-    return tied ? std::vector<std::string>{kDecoderTokens, kOutput} : std::vector<std::string>{kDecoderTokens};
+    return tied ? std::vector<std::string>{kDecoderTokens, kOutput}
+                : std::vector<std::string>{kDecoderTokens};
   }
   if (canonical == "lm_head.weight") return {kOutput};
 
-  // "encoder.layers.0.feed_forward.up.weight" → "model.encoder.layers.0.fc1.weight": feed-forward has no level of its own.
+  // "encoder.layers.0.feed_forward.up.weight" → "model.encoder.layers.0.fc1.weight": feed-forward
+  // has no level of its own.
   std::vector<std::string> parts = {"model"};
   for (const std::string& part : std::vector<std::string>(absl::StrSplit(canonical, '.'))) {
     if (part != "feed_forward") parts.push_back(StoredPart(part));
@@ -130,7 +143,8 @@ std::vector<IgnorableWeight> IgnorableWeights(const ModelSpec& spec) {
   const std::string positions = "sinusoidal positions are computed, not learned";
   std::vector<IgnorableWeight> weights = {{"model.encoder.embed_positions.weight", positions},
                                           {"model.decoder.embed_positions.weight", positions}};
-  if (!spec.share_embeddings) weights.push_back({kShared, "encoder and decoder have tables of their own"});
+  if (!spec.share_embeddings)
+    weights.push_back({kShared, "encoder and decoder have tables of their own"});
   return weights;
 }
 

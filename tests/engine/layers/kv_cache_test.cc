@@ -30,8 +30,10 @@ void ExpectMarks(const SelfCache& cache, const std::vector<float>& marks) {
   for (int t = 0; t < cache.length(); ++t) {
     for (int layer = 0; layer < kLayers; ++layer) {
       for (int64_t i = 0; i < kHidden; ++i) {
-        ASSERT_EQ(cache.key(layer, t)[i], marks[static_cast<size_t>(t)] + static_cast<float>(layer));
-        ASSERT_EQ(cache.value(layer, t)[i], -marks[static_cast<size_t>(t)] - static_cast<float>(layer));
+        ASSERT_EQ(cache.key(layer, t)[i],
+                  marks[static_cast<size_t>(t)] + static_cast<float>(layer));
+        ASSERT_EQ(cache.value(layer, t)[i],
+                  -marks[static_cast<size_t>(t)] - static_cast<float>(layer));
       }
     }
   }
@@ -61,7 +63,8 @@ TEST(KvCache, RowsOfAPageLieOneAfterAnother) {
   SelfCache cache(&pool);
   for (int t = 0; t < kPage + 3; ++t) Write(&cache, static_cast<float>(t));
   for (int layer = 0; layer < kLayers; ++layer) {
-    for (int t = 1; t < kPage; ++t) EXPECT_EQ(cache.key(layer, t), cache.key(layer, 0) + t * kHidden);
+    for (int t = 1; t < kPage; ++t)
+      EXPECT_EQ(cache.key(layer, t), cache.key(layer, 0) + t * kHidden);
     EXPECT_EQ(cache.value(layer, kPage + 2), cache.value(layer, kPage) + 2 * kHidden);
   }
 }
@@ -83,7 +86,8 @@ TEST(KvCache, ForkSharesAndAppendingCopiesOnlyTheLastPage) {
   second_marks.push_back(2222);
   Write(&second, 2222);
   EXPECT_EQ(pool.used_bytes(), 4 * pool.page_bytes());
-  EXPECT_EQ(std::as_const(first).key(0, 0), std::as_const(second).key(0, 0)) << "full pages stay shared";
+  EXPECT_EQ(std::as_const(first).key(0, 0), std::as_const(second).key(0, 0))
+      << "full pages stay shared";
   marks.push_back(3333);
   Write(&parent, 3333);  // alone on its page again: no copy
   EXPECT_EQ(pool.used_bytes(), 4 * pool.page_bytes());

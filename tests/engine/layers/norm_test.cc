@@ -19,9 +19,10 @@ class ResidualNormTest : public ::testing::Test {
  protected:
   ResidualNormTest() {
     folder_.Write("config.json", "{}");
-    folder_.Write("model.safetensors",
-                  SafetensorsFile({{"n.weight", "F32", "[6]", Floats({1, 2, 3, 4, 5, 6})},
-                                   {"n.bias", "F32", "[6]", Floats({.1f, .2f, .3f, .4f, .5f, .6f})}}));
+    folder_.Write(
+        "model.safetensors",
+        SafetensorsFile({{"n.weight", "F32", "[6]", Floats({1, 2, 3, 4, 5, 6})},
+                         {"n.bias", "F32", "[6]", Floats({.1f, .2f, .3f, .4f, .5f, .6f})}}));
     directory_.emplace(ModelDirectory::Open(folder_.path()).value());
     checkpoint_ = Checkpoint::Open(*directory_).value();
     for (int64_t i = 0; i < kHidden; ++i) {
@@ -32,7 +33,8 @@ class ResidualNormTest : public ::testing::Test {
 
   ResidualNorm Load(NormPlacement placement) {
     WeightReader reader(*checkpoint_);
-    const WeightSource source(&reader, [](const std::string& name) { return std::vector<std::string>{name}; });
+    const WeightSource source(
+        &reader, [](const std::string& name) { return std::vector<std::string>{name}; });
     return ResidualNorm::Load(source, "n", {kHidden, 1e-5f}, placement).value();
   }
 
@@ -59,10 +61,12 @@ TEST_F(ResidualNormTest, PostNormNormsTheSum) {
   const ResidualNorm norm = Load(NormPlacement::kPost);
   EXPECT_EQ(norm.Enter(x_.view(), &scratch_).data, x_.data());
   std::vector<double> sum;
-  for (int64_t i = 0; i < kHidden; ++i) sum.push_back(static_cast<double>(x_.data()[i]) + sublayer_.data()[i]);
+  for (int64_t i = 0; i < kHidden; ++i)
+    sum.push_back(static_cast<double>(x_.data()[i]) + sublayer_.data()[i]);
   norm.Leave(sublayer_.view(), x_.view());
   const std::vector<double> expected = Normed(sum);
-  for (int64_t i = 0; i < kHidden; ++i) EXPECT_NEAR(x_.data()[i], expected[static_cast<size_t>(i)], 1e-5);
+  for (int64_t i = 0; i < kHidden; ++i)
+    EXPECT_NEAR(x_.data()[i], expected[static_cast<size_t>(i)], 1e-5);
 }
 
 TEST_F(ResidualNormTest, PreNormNormsTheInputAndAdds) {
@@ -74,9 +78,11 @@ TEST_F(ResidualNormTest, PreNormNormsTheInputAndAdds) {
     sum.push_back(in.back() + sublayer_.data()[i]);
   }
   const std::vector<double> expected = Normed(in);
-  for (int64_t i = 0; i < kHidden; ++i) EXPECT_NEAR(entered.row(0)[i], expected[static_cast<size_t>(i)], 1e-5);
+  for (int64_t i = 0; i < kHidden; ++i)
+    EXPECT_NEAR(entered.row(0)[i], expected[static_cast<size_t>(i)], 1e-5);
   norm.Leave(sublayer_.view(), x_.view());
-  for (int64_t i = 0; i < kHidden; ++i) EXPECT_FLOAT_EQ(x_.data()[i], static_cast<float>(sum[static_cast<size_t>(i)]));
+  for (int64_t i = 0; i < kHidden; ++i)
+    EXPECT_FLOAT_EQ(x_.data()[i], static_cast<float>(sum[static_cast<size_t>(i)]));
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
-// Sinusoids against values of transformers' MarianSinusoidalPositionalEmbedding (4.48, computed in float64, stored as float32).
+// Sinusoids against values of transformers' MarianSinusoidalPositionalEmbedding (4.48, computed in
+// float64, stored as float32).
 #include "engine/layers/position_encoding.h"
 
 #include <gtest/gtest.h>
@@ -14,11 +15,14 @@ TEST(SinusoidalHalves, HasSinesThenCosines) {
   ASSERT_EQ(table.cols(), 6);
   const float first[] = {0, 0, 0, 1, 1, 1};
   for (int i = 0; i < 6; ++i) EXPECT_EQ(table.row(0)[i], first[i]);
-  const float at_1[] = {0.841470957f, 0.0463992245f, 0.00215443294f, 0.540302277f, 0.998923004f, 0.999997675f};
+  const float at_1[] = {0.841470957f, 0.0463992245f, 0.00215443294f,
+                        0.540302277f, 0.998923004f,  0.999997675f};
   for (int i = 0; i < 6; ++i) EXPECT_FLOAT_EQ(table.row(1)[i], at_1[i]);
-  const float at_100[] = {-0.506365657f, -0.997494698f, 0.213780671f, 0.862318873f, -0.0707410127f, 0.976881683f};
+  const float at_100[] = {-0.506365657f, -0.997494698f,  0.213780671f,
+                          0.862318873f,  -0.0707410127f, 0.976881683f};
   for (int i = 0; i < 6; ++i) EXPECT_FLOAT_EQ(table.row(100)[i], at_100[i]);
-  const float at_511[] = {0.881770372f, -0.987767279f, 0.891622543f, -0.471678883f, 0.155935079f, 0.452779472f};
+  const float at_511[] = {0.881770372f,  -0.987767279f, 0.891622543f,
+                          -0.471678883f, 0.155935079f,  0.452779472f};
   for (int i = 0; i < 6; ++i) EXPECT_FLOAT_EQ(table.row(511)[i], at_511[i]);
 }
 

@@ -16,13 +16,16 @@
 namespace attend {
 namespace {
 
-std::vector<std::string> Shout(const std::string& name) { return {"first." + name, "second." + name}; }
+std::vector<std::string> Shout(const std::string& name) {
+  return {"first." + name, "second." + name};
+}
 
 TEST(WeightSource, AsksForTheTranslatedNameBelowItsPrefix) {
   TemporaryFolder folder;
   folder.Write("config.json", "{}");
-  folder.Write("model.safetensors", SafetensorsFile({{"second.a.b.weight", "F32", "[2, 3]", Floats({1, 2, 3, 4, 5, 6})},
-                                                     {"first.a.bias", "F32", "[2]", Floats({7, 8})}}));
+  folder.Write("model.safetensors",
+               SafetensorsFile({{"second.a.b.weight", "F32", "[2, 3]", Floats({1, 2, 3, 4, 5, 6})},
+                                {"first.a.bias", "F32", "[2]", Floats({7, 8})}}));
   const ModelDirectory directory = ModelDirectory::Open(folder.path()).value();
   const std::unique_ptr<Checkpoint> checkpoint = Checkpoint::Open(directory).value();
   WeightReader reader(*checkpoint);
@@ -41,18 +44,21 @@ TEST(WeightSource, AsksForTheTranslatedNameBelowItsPrefix) {
 }
 
 TEST(WeightSource, RefusesWhatIsNotFinite) {
-  for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(),
-                          -std::numeric_limits<float>::infinity()}) {
+  for (const float bad :
+       {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(),
+        -std::numeric_limits<float>::infinity()}) {
     TemporaryFolder folder;
     folder.Write("config.json", "{}");
-    folder.Write("model.safetensors", SafetensorsFile({{"second.weight", "F32", "[3]", Floats({1, bad, 3})}}));
+    folder.Write("model.safetensors",
+                 SafetensorsFile({{"second.weight", "F32", "[3]", Floats({1, bad, 3})}}));
     const ModelDirectory directory = ModelDirectory::Open(folder.path()).value();
     const std::unique_ptr<Checkpoint> checkpoint = Checkpoint::Open(directory).value();
     WeightReader reader(*checkpoint);
     const auto read = WeightSource(&reader, Shout).ReadVector("weight", 3);
     EXPECT_EQ(read.status().code(), absl::StatusCode::kDataLoss);
     EXPECT_EQ(GetErrorDetail(read.status())->reason, "CHECKPOINT_CORRUPT");
-    EXPECT_NE(std::string(read.status().message()).find("tensor 'second.weight': element 1"), std::string::npos);
+    EXPECT_NE(std::string(read.status().message()).find("tensor 'second.weight': element 1"),
+              std::string::npos);
   }
 }
 

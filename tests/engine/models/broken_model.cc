@@ -1,4 +1,5 @@
-// Tensors are taken out of the golden file through the checkpoint reader, which has tests of its own.
+// Tensors are taken out of the golden file through the checkpoint reader, which has tests of its
+// own.
 #include "tests/engine/models/broken_model.h"
 
 #include <algorithm>
@@ -14,7 +15,8 @@ namespace {
 
 const std::string kModel = std::string(ATTEND_SOURCE_DIR) + "/tests/golden/marian_tiny/model";
 
-// Where `"key": value` stands in the golden config, which has one key a line: the value's [begin, end).
+// Where `"key": value` stands in the golden config, which has one key a line: the value's [begin,
+// end).
 std::pair<size_t, size_t> FindValue(const std::string& config, const std::string& key) {
   const size_t name = config.find("\"" + key + "\":");
   if (name == std::string::npos) return {std::string::npos, std::string::npos};
@@ -30,8 +32,9 @@ BrokenModel::BrokenModel() : config_(ReadWholeFile(kModel + "/config.json")) {
   const ModelDirectory directory = ModelDirectory::Open(kModel).value();
   const std::unique_ptr<Checkpoint> checkpoint = Checkpoint::Open(directory).value();
   for (const auto& [name, stored] : checkpoint->tensors()) {
-    tensors_.push_back({name, Name(stored.view.type), ToString(stored.view.shape),
-                        std::string(reinterpret_cast<const char*>(stored.view.data), stored.view.num_bytes)});
+    tensors_.push_back(
+        {name, Name(stored.view.type), ToString(stored.view.shape),
+         std::string(reinterpret_cast<const char*>(stored.view.data), stored.view.num_bytes)});
   }
 }
 
@@ -51,8 +54,8 @@ void BrokenModel::RemoveKey(const std::string& key) {
 }
 
 TensorToWrite& BrokenModel::Tensor(std::string_view name) {
-  const auto found =
-      std::find_if(tensors_.begin(), tensors_.end(), [&](const TensorToWrite& t) { return t.name == name; });
+  const auto found = std::find_if(tensors_.begin(), tensors_.end(),
+                                  [&](const TensorToWrite& t) { return t.name == name; });
   ATTEND_CHECK(found != tensors_.end(), "no such tensor");
   return *found;
 }
@@ -79,7 +82,8 @@ std::string HalvesFromFloats(const std::string& float_bytes) {
     std::memcpy(&bits, float_bytes.data() + i, 4);
     const int exponent = static_cast<int>(bits >> 23 & 0xff) - 127 + 15;
     uint16_t half = static_cast<uint16_t>(bits >> 16 & 0x8000);
-    if (exponent > 0 && exponent < 31) half = static_cast<uint16_t>(half | exponent << 10 | (bits >> 13 & 0x3ff));
+    if (exponent > 0 && exponent < 31)
+      half = static_cast<uint16_t>(half | exponent << 10 | (bits >> 13 & 0x3ff));
     out += LittleEndian(half, 2);
   }
   return out;

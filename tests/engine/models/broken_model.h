@@ -1,4 +1,5 @@
-// A copy of the golden Marian checkpoint that a test may change before it is loaded: config keys, tensors, bytes.
+// A copy of the golden Marian checkpoint that a test may change before it is loaded: config keys,
+// tensors, bytes.
 #pragma once
 
 #include <memory>

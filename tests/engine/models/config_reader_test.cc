@@ -12,7 +12,9 @@ namespace {
 using ::testing::HasSubstr;
 
 TEST(ConfigReader, ReadsWhatIsThere) {
-  ConfigReader reader(Json::Parse(R"({"a": 5, "b": true, "c": "swish", "d": "x", "e": null})", "config.json").value());
+  ConfigReader reader(
+      Json::Parse(R"({"a": 5, "b": true, "c": "swish", "d": "x", "e": null})", "config.json")
+          .value());
   EXPECT_EQ(reader.Int("a", 1, 10), 5);
   EXPECT_EQ(reader.IntOr("z", 7, 1, 10), 7);
   EXPECT_EQ(reader.IntOr("e", 8, 1, 10), 8) << "null counts as absent";
@@ -25,8 +27,9 @@ TEST(ConfigReader, ReadsWhatIsThere) {
 
 TEST(ConfigReader, CollectsEveryFault) {
   ConfigReader reader(
-      Json::Parse(R"({"low": 0, "text": "5", "float": 1.5, "flag": 1, "act": "tanh", "list": [1], "huge": 1e300})",
-                  "config.json")
+      Json::Parse(
+          R"({"low": 0, "text": "5", "float": 1.5, "flag": 1, "act": "tanh", "list": [1], "huge": 1e300})",
+          "config.json")
           .value());
   EXPECT_EQ(reader.Int("missing", 1, 9), 1);
   reader.Int("low", 1, 9);
@@ -41,14 +44,17 @@ TEST(ConfigReader, CollectsEveryFault) {
   const absl::Status status = reader.status();
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
   const std::string message(status.message());
-  EXPECT_THAT(message, HasSubstr("key 'missing': expected an integer from 1 to 9, found no such key"));
+  EXPECT_THAT(message,
+              HasSubstr("key 'missing': expected an integer from 1 to 9, found no such key"));
   EXPECT_THAT(message, HasSubstr("key 'low': expected an integer from 1 to 9, found 0"));
   EXPECT_THAT(message, HasSubstr("key 'text': expected an integer from 1 to 9, found a string"));
   EXPECT_THAT(message, HasSubstr("key 'float'"));
   EXPECT_THAT(message, HasSubstr("key 'list': expected an integer from 1 to 9, found an array"));
   EXPECT_THAT(message, HasSubstr("key 'huge'"));
   EXPECT_THAT(message, HasSubstr("key 'flag': expected true or false, found"));
-  EXPECT_THAT(message, HasSubstr("key 'act': expected one of relu, gelu, gelu_new, silu, swish, found 'tanh'"));
+  EXPECT_THAT(
+      message,
+      HasSubstr("key 'act': expected one of relu, gelu, gelu_new, silu, swish, found 'tanh'"));
   EXPECT_THAT(message, HasSubstr("key 'none': expected a string, found no such key"));
   const auto detail = GetErrorDetail(status);
   ASSERT_TRUE(detail.has_value());

@@ -65,10 +65,19 @@ TEST(MarianConfig, StacksMayDiffer) {
 }
 
 TEST(MarianConfig, EveryRequiredKeyIsNamedWhenMissing) {
-  const std::vector<std::string> keys = {
-      "d_model",          "encoder_layers", "decoder_layers",      "encoder_attention_heads", "decoder_attention_heads",
-      "encoder_ffn_dim",  "decoder_ffn_dim", "activation_function", "max_position_embeddings", "vocab_size",
-      "pad_token_id",     "eos_token_id",   "decoder_start_token_id"};
+  const std::vector<std::string> keys = {"d_model",
+                                         "encoder_layers",
+                                         "decoder_layers",
+                                         "encoder_attention_heads",
+                                         "decoder_attention_heads",
+                                         "encoder_ffn_dim",
+                                         "decoder_ffn_dim",
+                                         "activation_function",
+                                         "max_position_embeddings",
+                                         "vocab_size",
+                                         "pad_token_id",
+                                         "eos_token_id",
+                                         "decoder_start_token_id"};
   for (const std::string& key : keys) {
     BrokenModel model;
     model.RemoveKey(key);
@@ -79,7 +88,8 @@ TEST(MarianConfig, EveryRequiredKeyIsNamedWhenMissing) {
     EXPECT_THAT(std::string(status.message()), HasSubstr("found no such key")) << key;
   }
   const absl::Status none = ParseText("{}").status();
-  for (const std::string& key : keys) EXPECT_THAT(std::string(none.message()), HasSubstr("'" + key + "'"));
+  for (const std::string& key : keys)
+    EXPECT_THAT(std::string(none.message()), HasSubstr("'" + key + "'"));
 }
 
 TEST(MarianConfig, WrongValuesAreNamed) {
@@ -116,7 +126,8 @@ TEST(MarianConfig, WrongValuesAreNamed) {
     BrokenModel model;
     model.SetKey(key, value);
     const absl::Status status = model.LoadStatus();
-    EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition) << key << " = " << value << ": " << status;
+    EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition)
+        << key << " = " << value << ": " << status;
     EXPECT_THAT(std::string(status.message()), HasSubstr("expected ")) << key << " = " << value;
     EXPECT_EQ(GetErrorDetail(status)->reason, "MODEL_FAILED") << key;
   }
@@ -126,8 +137,10 @@ TEST(MarianConfig, ThePositionTableIsBounded) {
   BrokenModel model;
   model.SetKey("d_model", "16384");
   model.SetKey("max_position_embeddings", "65536");
-  EXPECT_THAT(std::string(model.LoadStatus().message()),
-              HasSubstr("key 'max_position_embeddings': expected at most 4096 for this d_model, found 65536"));
+  EXPECT_THAT(
+      std::string(model.LoadStatus().message()),
+      HasSubstr(
+          "key 'max_position_embeddings': expected at most 4096 for this d_model, found 65536"));
 }
 
 TEST(ModelRegistry, NamesTheArchitectureItLacks) {
@@ -138,7 +151,8 @@ TEST(ModelRegistry, NamesTheArchitectureItLacks) {
   const auto detail = GetErrorDetail(status);
   ASSERT_TRUE(detail.has_value());
   EXPECT_EQ(detail->reason, "ARCHITECTURE_UNKNOWN");
-  EXPECT_EQ(detail->metadata[0], (std::pair<std::string, std::string>("architecture", "T5ForConditionalGeneration")));
+  EXPECT_EQ(detail->metadata[0],
+            (std::pair<std::string, std::string>("architecture", "T5ForConditionalGeneration")));
   EXPECT_THAT(std::string(status.message()), HasSubstr("supported: marian"));
 }
 

@@ -1,4 +1,5 @@
-// Loading a checkpoint in all the ways it may be stored, and in many ways in which it may be broken.
+// Loading a checkpoint in all the ways it may be stored, and in many ways in which it may be
+// broken.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -47,7 +48,8 @@ Matrix SampleLogits(const BrokenModel& files) {
 void ExpectEqual(const Matrix& a, const Matrix& b) {
   ASSERT_EQ(a.rows(), b.rows());
   ASSERT_EQ(a.cols(), b.cols());
-  EXPECT_EQ(std::memcmp(a.data(), b.data(), sizeof(float) * static_cast<size_t>(a.rows() * a.cols())), 0);
+  EXPECT_EQ(
+      std::memcmp(a.data(), b.data(), sizeof(float) * static_cast<size_t>(a.rows() * a.cols())), 0);
 }
 
 TEST(ModelLoad, ReportsWhatItRead) {
@@ -68,7 +70,8 @@ TEST(ModelLoad, ReportsWhatItRead) {
 
 TEST(ModelLoad, SharedEmbeddingsMayHaveAnyOfTheirNames) {
   const Matrix expected = SampleLogits(BrokenModel());
-  for (const char* name : {"model.encoder.embed_tokens.weight", "model.decoder.embed_tokens.weight", "lm_head.weight"}) {
+  for (const char* name : {"model.encoder.embed_tokens.weight", "model.decoder.embed_tokens.weight",
+                           "lm_head.weight"}) {
     BrokenModel files;
     files.Tensor(kShared).name = name;
     ExpectEqual(SampleLogits(files), expected);
@@ -129,13 +132,16 @@ TEST(ModelLoad, ALogitsBiasThatIsNotStoredIsZero) {
 
 TEST(ModelLoad, StoredSinusoidsAreIgnoredWithAReason) {
   BrokenModel files;
-  files.AddTensor({"model.encoder.embed_positions.weight", "F32", "[128, 32]", std::string(128 * 32 * 4, '\1')});
-  files.AddTensor({"model.decoder.embed_positions.weight", "F32", "[128, 32]", std::string(128 * 32 * 4, '\1')});
+  files.AddTensor({"model.encoder.embed_positions.weight", "F32", "[128, 32]",
+                   std::string(128 * 32 * 4, '\1')});
+  files.AddTensor({"model.decoder.embed_positions.weight", "F32", "[128, 32]",
+                   std::string(128 * 32 * 4, '\1')});
   LoadReport report;
   const auto model = files.Load(&report);
   ASSERT_TRUE(model.ok()) << model.status();
   ASSERT_EQ(report.ignored.size(), 2u);
-  EXPECT_THAT(report.ignored[0], AllOf(HasSubstr("embed_positions.weight"), HasSubstr("computed, not learned")));
+  EXPECT_THAT(report.ignored[0],
+              AllOf(HasSubstr("embed_positions.weight"), HasSubstr("computed, not learned")));
   ExpectEqual(SampleLogits(**model), SampleLogits(BrokenModel()));
 }
 
@@ -178,21 +184,28 @@ TEST(ModelLoad, AWrongShapeIsNamed) {
   files.Tensor(kQuery).shape = "[16, 64]";
   absl::Status status = files.LoadStatus();
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_THAT(Message(status), AllOf(HasSubstr("model.safetensors"), HasSubstr(kQuery), HasSubstr("[32, 32]"), HasSubstr("[16, 64]")));
+  EXPECT_THAT(Message(status), AllOf(HasSubstr("model.safetensors"), HasSubstr(kQuery),
+                                     HasSubstr("[32, 32]"), HasSubstr("[16, 64]")));
 
   // A configuration that claims another size than the tensors have.
-  for (const auto& [key, value] : std::vector<std::pair<std::string, std::string>>{
-           {"d_model", "64"}, {"vocab_size", "640"}, {"encoder_ffn_dim", "65"}, {"d_model", "16384"}}) {
+  for (const auto& [key, value] :
+       std::vector<std::pair<std::string, std::string>>{{"d_model", "64"},
+                                                        {"vocab_size", "640"},
+                                                        {"encoder_ffn_dim", "65"},
+                                                        {"d_model", "16384"}}) {
     BrokenModel other;
     if (key == "vocab_size") other.SetKey("decoder_vocab_size", value);
     other.SetKey(key, value);
     status = other.LoadStatus();
     EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition) << key << ": " << status;
-    EXPECT_THAT(Message(status), AllOf(HasSubstr("model.safetensors"), HasSubstr("expected"), HasSubstr("found"))) << key;
+    EXPECT_THAT(Message(status),
+                AllOf(HasSubstr("model.safetensors"), HasSubstr("expected"), HasSubstr("found")))
+        << key;
   }
   BrokenModel vector;
   vector.Tensor("model.encoder.layers.0.fc1.bias").shape = "[64, 1]";
-  EXPECT_THAT(Message(vector.LoadStatus()), AllOf(HasSubstr("fc1.bias"), HasSubstr("[64]"), HasSubstr("[64, 1]")));
+  EXPECT_THAT(Message(vector.LoadStatus()),
+              AllOf(HasSubstr("fc1.bias"), HasSubstr("[64]"), HasSubstr("[64, 1]")));
 }
 
 TEST(ModelLoad, LayersMoreOrFewerThanStored) {
@@ -233,7 +246,8 @@ TEST(ModelLoad, ATruncatedFileIsDataLoss) {
 }
 
 TEST(ModelLoad, NumbersThatAreNotFiniteAreDataLoss) {
-  for (const char* name : {kShared, kQuery, "model.encoder.layers.0.self_attn_layer_norm.bias", "final_logits_bias"}) {
+  for (const char* name :
+       {kShared, kQuery, "model.encoder.layers.0.self_attn_layer_norm.bias", "final_logits_bias"}) {
     BrokenModel files;
     files.Tensor(name).bytes.replace(8, 4, Floats({std::numeric_limits<float>::quiet_NaN()}));
     const absl::Status status = files.LoadStatus();
@@ -242,7 +256,8 @@ TEST(ModelLoad, NumbersThatAreNotFiniteAreDataLoss) {
   }
 }
 
-// The bundled model: float16, another size. Its weights may be exchanged, so nothing about what it says is tested.
+// The bundled model: float16, another size. Its weights may be exchanged, so nothing about what it
+// says is tested.
 TEST(ModelLoad, TheBundledModel) {
   const auto directory = ModelDirectory::Open(std::string(ATTEND_SOURCE_DIR) + "/models/en-fr");
   ASSERT_TRUE(directory.ok()) << directory.status();
@@ -251,7 +266,8 @@ TEST(ModelLoad, TheBundledModel) {
   ASSERT_TRUE(model.ok()) << model.status();
   const Matrix logits = SampleLogits(**model);
   EXPECT_EQ(logits.cols(), (*model)->spec().target_vocab_size);
-  for (int64_t i = 0; i < logits.rows() * logits.cols(); ++i) ASSERT_TRUE(std::isfinite(logits.data()[i]));
+  for (int64_t i = 0; i < logits.rows() * logits.cols(); ++i)
+    ASSERT_TRUE(std::isfinite(logits.data()[i]));
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
-// Attention against the definition, over head sizes that fit vectors and others, contiguous and paged keys.
+// Attention against the definition, over head sizes that fit vectors and others, contiguous and
+// paged keys.
 #include "engine/ops/attention.h"
 
 #include <gtest/gtest.h>
@@ -21,8 +22,8 @@ TEST(Attention, SequencesEqualTheReference) {
       const HeadShape heads = {num_heads, head_dim};
       const int64_t hidden = heads.hidden_size();
       for (int64_t count : {1, 2, 15, 16, 17, 40}) {
-        const Matrix queries = RandomMatrix(count, hidden, 1), keys = RandomMatrix(count, hidden, 2),
-                     values = RandomMatrix(count, hidden, 3);
+        const Matrix queries = RandomMatrix(count, hidden, 1),
+                     keys = RandomMatrix(count, hidden, 2), values = RandomMatrix(count, hidden, 3);
         for (bool causal : {false, true}) {
           Matrix out(count, hidden);
           std::vector<float> probabilities(static_cast<size_t>(num_heads * count * count), -1.0f);
@@ -39,13 +40,16 @@ TEST(Attention, SequencesEqualTheReference) {
             const ReferenceAttentionResult expected =
                 ReferenceAttention({queries.row(r), keys.view(), values.view(), num_heads, seen});
             for (int64_t i = 0; i < hidden; ++i) {
-              ASSERT_NEAR(out.row(r)[i], expected.out[static_cast<size_t>(i)], kTolerance) << head_dim << " " << count;
+              ASSERT_NEAR(out.row(r)[i], expected.out[static_cast<size_t>(i)], kTolerance)
+                  << head_dim << " " << count;
             }
             for (int h = 0; h < num_heads; ++h) {
               const float* row = probabilities.data() + (h * count + r) * count;
               for (int64_t k = 0; k < count; ++k) {
                 const double weight =
-                    k < seen ? expected.probabilities[static_cast<size_t>(h)][static_cast<size_t>(k)] : 0.0;
+                    k < seen
+                        ? expected.probabilities[static_cast<size_t>(h)][static_cast<size_t>(k)]
+                        : 0.0;
                 ASSERT_NEAR(row[k], weight, kTolerance);
                 if (k >= seen) {
                   ASSERT_EQ(row[k], 0.0f);
@@ -60,7 +64,9 @@ TEST(Attention, SequencesEqualTheReference) {
           SetOpThreads(2);
           AttendSequence(heads, attention);
           SetOpThreads(1);
-          ASSERT_EQ(std::memcmp(out.data(), again.data(), static_cast<size_t>(count * hidden) * sizeof(float)), 0);
+          ASSERT_EQ(std::memcmp(out.data(), again.data(),
+                                static_cast<size_t>(count * hidden) * sizeof(float)),
+                    0);
         }
       }
     }
@@ -85,7 +91,8 @@ TEST(Attention, PagedKeysGiveTheBitsOfContiguousOnes) {
     whole.push_back({keys.data(), values.data(), count, hidden});
     gaps.push_back({strided.data(), strided.data() + hidden, count, 2 * hidden});
     first_page.push_back(pages.size());
-    for (int64_t t = 0; t < count; t += 16) pages.push_back({keys.row(t), values.row(t), std::min<int64_t>(16, count - t), hidden});
+    for (int64_t t = 0; t < count; t += 16)
+      pages.push_back({keys.row(t), values.row(t), std::min<int64_t>(16, count - t), hidden});
   }
   first_page.push_back(pages.size());
   Matrix expected(20, hidden), paged(20, hidden), with_gaps(20, hidden);
@@ -93,18 +100,26 @@ TEST(Attention, PagedKeysGiveTheBitsOfContiguousOnes) {
   for (size_t q = 0; q < 20; ++q) {
     const int64_t row = static_cast<int64_t>(q);
     a.push_back({queries.row(row), {&whole[q], 1}, expected.row(row)});
-    b.push_back({queries.row(row), {&pages[first_page[q]], first_page[q + 1] - first_page[q]}, paged.row(row)});
+    b.push_back({queries.row(row),
+                 {&pages[first_page[q]], first_page[q + 1] - first_page[q]},
+                 paged.row(row)});
     c.push_back({queries.row(row), {&gaps[q], 1}, with_gaps.row(row)});
   }
   AttendRows(heads, a);
   AttendRows(heads, b);
   AttendRows(heads, c);
-  EXPECT_EQ(std::memcmp(expected.data(), paged.data(), sizeof(float) * 20 * static_cast<size_t>(hidden)), 0);
-  EXPECT_EQ(std::memcmp(expected.data(), with_gaps.data(), sizeof(float) * 20 * static_cast<size_t>(hidden)), 0);
+  EXPECT_EQ(
+      std::memcmp(expected.data(), paged.data(), sizeof(float) * 20 * static_cast<size_t>(hidden)),
+      0);
+  EXPECT_EQ(std::memcmp(expected.data(), with_gaps.data(),
+                        sizeof(float) * 20 * static_cast<size_t>(hidden)),
+            0);
   for (int64_t q = 0; q < 20; ++q) {
-    const ReferenceAttentionResult result = ReferenceAttention(
-        {queries.row(q), keys.view(), values.view(), heads.num_heads, whole[static_cast<size_t>(q)].count});
-    for (int64_t i = 0; i < hidden; ++i) ASSERT_NEAR(expected.row(q)[i], result.out[static_cast<size_t>(i)], kTolerance);
+    const ReferenceAttentionResult result =
+        ReferenceAttention({queries.row(q), keys.view(), values.view(), heads.num_heads,
+                            whole[static_cast<size_t>(q)].count});
+    for (int64_t i = 0; i < hidden; ++i)
+      ASSERT_NEAR(expected.row(q)[i], result.out[static_cast<size_t>(i)], kTolerance);
   }
 }
 
@@ -113,13 +128,15 @@ TEST(Attention, LargeScoresStayFinite) {
   Matrix query = RandomMatrix(1, 16, 7);
   const Matrix keys = RandomMatrix(9, 16, 8);
   for (int i = 0; i < 16; ++i) query.data()[i] *= 1e4f;
-  const ReferenceAttentionResult expected = ReferenceAttention({query.data(), keys.view(), keys.view(), 1, 9});
+  const ReferenceAttentionResult expected =
+      ReferenceAttention({query.data(), keys.view(), keys.view(), 1, 9});
   Matrix row(1, 16), sequence(1, 16);
   const KeyValueRun run = {keys.data(), keys.data(), 9, 16};
   const AttentionQuery one = {query.data(), {&run, 1}, row.data()};
   AttendRows(heads, {&one, 1});
   std::vector<float> probabilities(9);
-  AttendSequence(heads, {query.view(), keys.view(), keys.view(), false, sequence.view(), probabilities.data()});
+  AttendSequence(heads, {query.view(), keys.view(), keys.view(), false, sequence.view(),
+                         probabilities.data()});
   for (int i = 0; i < 16; ++i) {
     EXPECT_NEAR(row.data()[i], expected.out[static_cast<size_t>(i)], kTolerance);
     EXPECT_NEAR(sequence.data()[i], expected.out[static_cast<size_t>(i)], kTolerance);

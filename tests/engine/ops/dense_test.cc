@@ -20,7 +20,8 @@ std::vector<float> RandomVector(int64_t n, uint32_t seed) {
   return {m.data(), m.data() + n};
 }
 
-PackedDense Make(const Matrix& weight, const std::vector<float>& bias, std::optional<Activation> activation) {
+PackedDense Make(const Matrix& weight, const std::vector<float>& bias,
+                 std::optional<Activation> activation) {
   auto dense = PackedDense::Create(weight.view(), bias, activation);
   EXPECT_TRUE(dense.ok()) << dense.status();
   return *std::move(dense);
@@ -38,7 +39,8 @@ TEST(PackedDense, EqualsTheReferenceOverOddShapes) {
         const Matrix in = RandomMatrix(rows, inputs, 3);
         Matrix out(rows, outputs);
         dense.Run(in.view(), out.view());
-        const std::vector<double> expected = ReferenceDense(in.view(), weight.view(), bias, std::nullopt);
+        const std::vector<double> expected =
+            ReferenceDense(in.view(), weight.view(), bias, std::nullopt);
         const double tolerance = 1e-6 * std::sqrt(static_cast<double>(inputs)) * 8;
         for (int64_t i = 0; i < rows * outputs; ++i) {
           ASSERT_NEAR(out.data()[i], expected[static_cast<size_t>(i)], tolerance)
@@ -52,15 +54,18 @@ TEST(PackedDense, EqualsTheReferenceOverOddShapes) {
 TEST(PackedDense, ActivationsAndAbsentBias) {
   const Matrix weight = RandomMatrix(40, 24, 4), in = RandomMatrix(11, 24, 5);
   for (std::optional<Activation> activation :
-       {std::optional<Activation>(), std::optional(Activation::kRelu), std::optional(Activation::kGelu),
-        std::optional(Activation::kGeluTanh), std::optional(Activation::kSilu)}) {
+       {std::optional<Activation>(), std::optional(Activation::kRelu),
+        std::optional(Activation::kGelu), std::optional(Activation::kGeluTanh),
+        std::optional(Activation::kSilu)}) {
     for (const std::vector<float>& bias : {std::vector<float>(), RandomVector(40, 6)}) {
       const PackedDense dense = Make(weight, bias, activation);
       Matrix out(11, 40);
       dense.Run(in.view(), out.view());
-      const std::vector<double> expected = ReferenceDense(in.view(), weight.view(), bias, activation);
+      const std::vector<double> expected =
+          ReferenceDense(in.view(), weight.view(), bias, activation);
       for (int64_t i = 0; i < 11 * 40; ++i) {
-        ASSERT_NEAR(out.data()[i], expected[static_cast<size_t>(i)], 3e-5) << (activation ? Name(*activation) : "none");
+        ASSERT_NEAR(out.data()[i], expected[static_cast<size_t>(i)], 3e-5)
+            << (activation ? Name(*activation) : "none");
       }
     }
   }
@@ -92,26 +97,28 @@ TEST_P(DenseInvariance, ARowHasTheSameBitsInAnyCompanyPlaceAndNumberOfThreads) {
       // Not always from the first row: the same row must not care for its place.
       for (int64_t first : {int64_t{0}, (kMost - rows) / 2, kMost - rows}) {
         dense.Run({in.row(first), rows, shape.inputs, shape.inputs}, out.view().Rows(0, rows));
-        ASSERT_EQ(std::memcmp(out.data(), alone.row(first), static_cast<size_t>(rows * shape.outputs) * sizeof(float)), 0)
-            << rows << " rows from " << first << " with " << threads << " threads, kernel " << dense.kernel_name();
+        ASSERT_EQ(std::memcmp(out.data(), alone.row(first),
+                              static_cast<size_t>(rows * shape.outputs) * sizeof(float)),
+                  0)
+            << rows << " rows from " << first << " with " << threads << " threads, kernel "
+            << dense.kernel_name();
       }
     }
   }
   SetOpThreads(1);
 }
 
-INSTANTIATE_TEST_SUITE_P(Shapes, DenseInvariance,
-                         ::testing::Values(InvarianceShape{32, 96, std::nullopt}, InvarianceShape{64, 32, std::nullopt},
-                                           InvarianceShape{32, 64, Activation::kSilu},
-                                           InvarianceShape{192, 576, std::nullopt},
-                                           InvarianceShape{192, 768, Activation::kRelu},
-                                           InvarianceShape{768, 192, std::nullopt},
-                                           InvarianceShape{192, 1501, std::nullopt},
-                                           InvarianceShape{37, 53, Activation::kGelu},
-                                           InvarianceShape{512, 512, std::nullopt}, InvarianceShape{1, 1, std::nullopt}),
-                         [](const auto& shape) {
-                           return std::to_string(shape.param.inputs) + "x" + std::to_string(shape.param.outputs);
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    Shapes, DenseInvariance,
+    ::testing::Values(
+        InvarianceShape{32, 96, std::nullopt}, InvarianceShape{64, 32, std::nullopt},
+        InvarianceShape{32, 64, Activation::kSilu}, InvarianceShape{192, 576, std::nullopt},
+        InvarianceShape{192, 768, Activation::kRelu}, InvarianceShape{768, 192, std::nullopt},
+        InvarianceShape{192, 1501, std::nullopt}, InvarianceShape{37, 53, Activation::kGelu},
+        InvarianceShape{512, 512, std::nullopt}, InvarianceShape{1, 1, std::nullopt}),
+    [](const auto& shape) {
+      return std::to_string(shape.param.inputs) + "x" + std::to_string(shape.param.outputs);
+    });
 
 TEST(PackedDense, RunsFromThreadsThatDidNotMakeIt) {
   const Matrix weight = RandomMatrix(300, 200, 10), in = RandomMatrix(50, 200, 11);

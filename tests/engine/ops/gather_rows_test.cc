@@ -17,7 +17,8 @@ TEST(GatherScaledSum, TakesScalesAndAdds) {
   GatherScaledSum(table.view(), ids, 2.5f, addends.view(), rows, out.view());
   for (int64_t i = 0; i < 4; ++i) {
     for (int64_t c = 0; c < 7; ++c) {
-      EXPECT_FLOAT_EQ(out.row(i)[c], table.row(ids[static_cast<size_t>(i)])[c] * 2.5f + addends.row(rows[static_cast<size_t>(i)])[c]);
+      EXPECT_FLOAT_EQ(out.row(i)[c], table.row(ids[static_cast<size_t>(i)])[c] * 2.5f +
+                                         addends.row(rows[static_cast<size_t>(i)])[c]);
     }
   }
 }
@@ -28,8 +29,10 @@ TEST(GatherScaledSumDeathTest, AnIdOutsideTheTableIsABug) {
   const std::vector<int32_t> zero = {0};
   for (int32_t bad : {-1, 3}) {
     const std::vector<int32_t> ids = {bad};
-    EXPECT_DEATH(GatherScaledSum(table.view(), ids, 1, table.view(), zero, out.view()), "outside the vocabulary");
-    EXPECT_DEATH(GatherScaledSum(table.view(), zero, 1, table.view(), ids, out.view()), "outside the table");
+    EXPECT_DEATH(GatherScaledSum(table.view(), ids, 1, table.view(), zero, out.view()),
+                 "outside the vocabulary");
+    EXPECT_DEATH(GatherScaledSum(table.view(), zero, 1, table.view(), ids, out.view()),
+                 "outside the table");
   }
 }
 

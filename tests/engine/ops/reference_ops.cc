@@ -17,21 +17,27 @@ Matrix RandomMatrix(int64_t rows, int64_t cols, uint32_t seed) {
 double ReferenceActivation(std::optional<Activation> activation, double x) {
   if (!activation) return x;
   switch (*activation) {
-    case Activation::kRelu: return std::max(0.0, x);
-    case Activation::kGelu: return 0.5 * x * (1 + std::erf(x / std::sqrt(2.0)));
-    case Activation::kGeluTanh: return 0.5 * x * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
-    case Activation::kSilu: return x / (1 + std::exp(-x));
+    case Activation::kRelu:
+      return std::max(0.0, x);
+    case Activation::kGelu:
+      return 0.5 * x * (1 + std::erf(x / std::sqrt(2.0)));
+    case Activation::kGeluTanh:
+      return 0.5 * x * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
+    case Activation::kSilu:
+      return x / (1 + std::exp(-x));
   }
   return x;
 }
 
-std::vector<double> ReferenceDense(ConstMatrixView in, ConstMatrixView weight, const std::vector<float>& bias,
+std::vector<double> ReferenceDense(ConstMatrixView in, ConstMatrixView weight,
+                                   const std::vector<float>& bias,
                                    std::optional<Activation> activation) {
   std::vector<double> out;
   for (int64_t r = 0; r < in.rows; ++r) {
     for (int64_t n = 0; n < weight.rows; ++n) {
       double sum = bias.empty() ? 0 : bias[static_cast<size_t>(n)];
-      for (int64_t k = 0; k < in.cols; ++k) sum += static_cast<double>(in.row(r)[k]) * weight.row(n)[k];
+      for (int64_t k = 0; k < in.cols; ++k)
+        sum += static_cast<double>(in.row(r)[k]) * weight.row(n)[k];
       out.push_back(ReferenceActivation(activation, sum));
     }
   }

@@ -1,4 +1,5 @@
-// The same operations written as naively as possible, in float64: what the fast ones are compared with.
+// The same operations written as naively as possible, in float64: what the fast ones are compared
+// with.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +17,8 @@ Matrix RandomMatrix(int64_t rows, int64_t cols, uint32_t seed);
 
 double ReferenceActivation(std::optional<Activation> activation, double x);
 // activation(in * weight^T + bias); bias may be empty.
-std::vector<double> ReferenceDense(ConstMatrixView in, ConstMatrixView weight, const std::vector<float>& bias,
+std::vector<double> ReferenceDense(ConstMatrixView in, ConstMatrixView weight,
+                                   const std::vector<float>& bias,
                                    std::optional<Activation> activation);
 std::vector<double> ReferenceSoftmax(const std::vector<double>& x);
 

@@ -22,10 +22,12 @@ TEST(Softmax, EqualsTheReferenceOverOddLengths) {
       double largest = x[0], sum = 0;
       for (double v : x) largest = std::max(largest, v);
       for (double v : x) sum += std::exp(v - largest);
-      EXPECT_NEAR(LogSumExp(row.data(), n), largest + std::log(sum), 1e-6 * std::max(10.0, std::abs(largest)));
+      EXPECT_NEAR(LogSumExp(row.data(), n), largest + std::log(sum),
+                  1e-6 * std::max(10.0, std::abs(largest)));
       SoftmaxRow(n, row.data());
       for (int64_t i = 0; i < n; ++i) {
-        ASSERT_NEAR(row.data()[i], expected[static_cast<size_t>(i)], 1e-6 + 2e-6 * expected[static_cast<size_t>(i)]);
+        ASSERT_NEAR(row.data()[i], expected[static_cast<size_t>(i)],
+                    1e-6 + 2e-6 * expected[static_cast<size_t>(i)]);
       }
     }
   }
