@@ -1,5 +1,5 @@
-// The door finds the model, hands the call to its task and counts it: what runs is known here and nowhere else, so that
-// draining can wait for it and Wake can carry cancel flags to it.
+// The door finds the model, hands the call to its task and counts it: what runs is known here and
+// nowhere else, so that draining can wait for it and Wake can carry cancel flags to it.
 #include "engine/engine.h"
 
 #include <algorithm>
@@ -24,7 +24,8 @@ namespace {
 
 constexpr char kModelType[] = "attend.v1.Model";
 
-absl::Status ModelError(absl::StatusCode code, const char* reason, const std::string& name, std::string message) {
+absl::Status ModelError(absl::StatusCode code, const char* reason, const std::string& name,
+                        std::string message) {
   ErrorDetail detail;
   detail.reason = reason;
   detail.metadata = {{"model", name}};
@@ -34,7 +35,8 @@ absl::Status ModelError(absl::StatusCode code, const char* reason, const std::st
 }
 
 absl::Status NotFound(const std::string& name) {
-  return ModelError(absl::StatusCode::kNotFound, "MODEL_NOT_FOUND", name, absl::StrCat("there is no model '", name, "'"));
+  return ModelError(absl::StatusCode::kNotFound, "MODEL_NOT_FOUND", name,
+                    absl::StrCat("there is no model '", name, "'"));
 }
 
 absl::Status Loading(const std::string& name) {
@@ -44,8 +46,8 @@ absl::Status Loading(const std::string& name) {
   detail.retry_after = absl::Seconds(1);
   detail.resource_type = kModelType;
   detail.resource_name = absl::StrCat("models/", name);
-  return MakeError(absl::StatusCode::kUnavailable, absl::StrCat("model '", name, "' is being loaded"),
-                   std::move(detail));
+  return MakeError(absl::StatusCode::kUnavailable,
+                   absl::StrCat("model '", name, "' is being loaded"), std::move(detail));
 }
 
 absl::Status Failed(const std::string& name, const absl::Status& cause) {
@@ -54,16 +56,18 @@ absl::Status Failed(const std::string& name, const absl::Status& cause) {
   detail.metadata = {{"model", name}, {"cause", std::string(cause.message())}};
   detail.resource_type = kModelType;
   detail.resource_name = absl::StrCat("models/", name);
-  return MakeError(absl::StatusCode::kFailedPrecondition,
-                   absl::StrCat("model '", name, "' could not be loaded: ", std::string(cause.message())),
-                   std::move(detail));
+  return MakeError(
+      absl::StatusCode::kFailedPrecondition,
+      absl::StrCat("model '", name, "' could not be loaded: ", std::string(cause.message())),
+      std::move(detail));
 }
 
 absl::Status ShuttingDown() {
   ErrorDetail detail;
   detail.reason = "SHUTTING_DOWN";
   detail.retry_after = absl::Seconds(1);
-  return MakeError(absl::StatusCode::kUnavailable, "the server is shutting down", std::move(detail));
+  return MakeError(absl::StatusCode::kUnavailable, "the server is shutting down",
+                   std::move(detail));
 }
 
 struct Entry {
@@ -104,7 +108,9 @@ bool Translates(const ServedModel& model) {
 }  // namespace
 
 struct Engine::State {
-  explicit State(EngineOptions o) : options(std::move(o)), workers(std::make_unique<WorkQueue>(std::max(1, options.num_workers))) {}
+  explicit State(EngineOptions o)
+      : options(std::move(o)),
+        workers(std::make_unique<WorkQueue>(std::max(1, options.num_workers))) {}
 
   struct ActiveCall {
     CancelFlag caller;  // may be null
@@ -124,18 +130,22 @@ struct Engine::State {
     const auto found = models.find(name);
     if (found == models.end()) return NotFound(name);
     switch (found->second.state) {
-      case ModelState::kLoading: return Loading(name);
-      case ModelState::kFailed: return Failed(name, found->second.error);
+      case ModelState::kLoading:
+        return Loading(name);
+      case ModelState::kFailed:
+        return Failed(name, found->second.error);
       case ModelState::kServing:
-      case ModelState::kDraining: break;
+      case ModelState::kDraining:
+        break;
     }
     return found->second.model;
   }
 
-  absl::StatusOr<std::shared_ptr<ServedModel>> Choose(const std::string& name, const LanguagePair& wanted) const
+  absl::StatusOr<std::shared_ptr<ServedModel>> Choose(const std::string& name,
+                                                      const LanguagePair& wanted) const
       ABSL_SHARED_LOCKS_REQUIRED(mutex);
-  absl::StatusOr<CallEnvironment> Enter(const std::string& name, const LanguagePair& wanted, CallContext context,
-                                        uint64_t* call);
+  absl::StatusOr<CallEnvironment> Enter(const std::string& name, const LanguagePair& wanted,
+                                        CallContext context, uint64_t* call);
   void Leave(uint64_t call) {
     absl::MutexLock lock(&mutex);
     calls.erase(call);
@@ -168,13 +178,14 @@ struct Engine::State {
 };
 
 // By name, the pair then only checked; or by the pair among the models that translate.
-absl::StatusOr<std::shared_ptr<ServedModel>> Engine::State::Choose(const std::string& name,
-                                                                   const LanguagePair& wanted) const {
+absl::StatusOr<std::shared_ptr<ServedModel>> Engine::State::Choose(
+    const std::string& name, const LanguagePair& wanted) const {
   std::vector<LanguageCandidate> candidates;
   if (!name.empty()) {
     ATTEND_ASSIGN_OR_RETURN(std::shared_ptr<ServedModel> model, Find(name));
     const LanguagePair pair{model->source_language(), model->target_language()};
-    if (LanguageServed(wanted.source, pair.source) && LanguageServed(wanted.target, pair.target)) return model;
+    if (LanguageServed(wanted.source, pair.source) && LanguageServed(wanted.target, pair.target))
+      return model;
     candidates.push_back({name, pair});
     return PairNotServed(wanted, candidates);
   }
@@ -191,10 +202,12 @@ absl::StatusOr<std::shared_ptr<ServedModel>> Engine::State::Choose(const std::st
   if (!loading.empty() && absl::IsNotFound(chosen.status())) return Find(loading);
   if (!candidates.empty()) return chosen.status();
   if (!failed.empty()) return Find(failed);
-  return ModelError(absl::StatusCode::kNotFound, "MODEL_NOT_FOUND", "", "no model that translates is served");
+  return ModelError(absl::StatusCode::kNotFound, "MODEL_NOT_FOUND", "",
+                    "no model that translates is served");
 }
 
-absl::StatusOr<CallEnvironment> Engine::State::Enter(const std::string& name, const LanguagePair& wanted,
+absl::StatusOr<CallEnvironment> Engine::State::Enter(const std::string& name,
+                                                     const LanguagePair& wanted,
                                                      CallContext context, uint64_t* call) {
   CallEnvironment environment;
   environment.limits = options.limits;
@@ -230,7 +243,8 @@ Engine::~Engine() {
 
 absl::Status Engine::Register(const std::string& name, const std::string& directory) {
   if (name.empty() || name.find('/') != std::string::npos) {
-    return absl::InvalidArgumentError(absl::StrCat("'", name, "' is no name of a model: it must not be empty or hold /"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("'", name, "' is no name of a model: it must not be empty or hold /"));
   }
   absl::MutexLock lock(&state_->mutex);
   Entry entry;
@@ -291,8 +305,10 @@ namespace {
 absl::StatusOr<LanguagePair> ParsePair(const std::string& source, const std::string& target,
                                        const std::string& field_prefix) {
   LanguagePair pair;
-  ATTEND_ASSIGN_OR_RETURN(pair.source, ParseLanguageCode(source, field_prefix + "source_language_code"));
-  ATTEND_ASSIGN_OR_RETURN(pair.target, ParseLanguageCode(target, field_prefix + "target_language_code"));
+  ATTEND_ASSIGN_OR_RETURN(pair.source,
+                          ParseLanguageCode(source, field_prefix + "source_language_code"));
+  ATTEND_ASSIGN_OR_RETURN(pair.target,
+                          ParseLanguageCode(target, field_prefix + "target_language_code"));
   return pair;
 }
 
@@ -311,7 +327,8 @@ void Engine::GetAttention(AttentionInput input, CallContext context, Done<Attent
   uint64_t call = 0;
   auto environment = state_->Enter(input.model, {}, std::move(context), &call);
   if (!environment.ok()) return done(environment.status());
-  RunGetAttention(*std::move(environment), std::move(input), state_->Counted(std::move(done), call));
+  RunGetAttention(*std::move(environment), std::move(input),
+                  state_->Counted(std::move(done), call));
 }
 
 void Engine::AlignWords(AlignInput input, CallContext context, Done<AlignOutput> done) {
@@ -323,7 +340,8 @@ void Engine::AlignWords(AlignInput input, CallContext context, Done<AlignOutput>
   RunAlignWords(*std::move(environment), std::move(input), state_->Counted(std::move(done), call));
 }
 
-absl::StatusOr<std::vector<AttendedToken>> Engine::Tokenize(const std::string& model, const std::string& text,
+absl::StatusOr<std::vector<AttendedToken>> Engine::Tokenize(const std::string& model,
+                                                            const std::string& text,
                                                             bool omit_special) const {
   std::shared_ptr<ServedModel> served;
   {
@@ -334,13 +352,15 @@ absl::StatusOr<std::vector<AttendedToken>> Engine::Tokenize(const std::string& m
   std::vector<AttendedToken> tokens =
       AxisOfEncoded(text, served->tokenizer().Encode(text, TextSide::kSource), 0).tokens;
   if (omit_special) {
-    tokens.erase(std::remove_if(tokens.begin(), tokens.end(), [](const AttendedToken& t) { return t.special; }),
+    tokens.erase(std::remove_if(tokens.begin(), tokens.end(),
+                                [](const AttendedToken& t) { return t.special; }),
                  tokens.end());
   }
   return tokens;
 }
 
-absl::StatusOr<std::string> Engine::Detokenize(const std::string& model, const std::vector<int32_t>& ids,
+absl::StatusOr<std::string> Engine::Detokenize(const std::string& model,
+                                               const std::vector<int32_t>& ids,
                                                bool keep_special) const {
   std::shared_ptr<ServedModel> served;
   {
@@ -371,7 +391,8 @@ void Engine::Drain(absl::Duration timeout) {
     }
   }
   const bool ended = state_->WaitForCalls(timeout);
-  // The loops say SHUTTING_DOWN to what they still hold; the flags reach calls that wait for a place in a queue.
+  // The loops say SHUTTING_DOWN to what they still hold; the flags reach calls that wait for a
+  // place in a queue.
   for (const auto& model : state_->Serving()) model->loop()->Drain(absl::ZeroDuration());
   if (!ended) state_->Stop(/*all=*/true);
   state_->WaitForCalls(absl::InfiniteDuration());
@@ -379,7 +400,8 @@ void Engine::Drain(absl::Duration timeout) {
 
 absl::Duration Engine::SinceLastTick() const {
   absl::Duration longest = absl::ZeroDuration();
-  for (const auto& model : state_->Serving()) longest = std::max(longest, model->loop()->SinceLastTick());
+  for (const auto& model : state_->Serving())
+    longest = std::max(longest, model->loop()->SinceLastTick());
   return longest;
 }
 

@@ -1,5 +1,6 @@
-// A model folder is a set of files that somebody put together: that each can be read does not mean that they belong
-// together, so the ids of one are checked against the sizes of the other before the first caller comes.
+// A model folder is a set of files that somebody put together: that each can be read does not mean
+// that they belong together, so the ids of one are checked against the sizes of the other before
+// the first caller comes.
 #include "engine/served_model.h"
 
 #include <algorithm>
@@ -19,8 +20,8 @@ namespace {
 constexpr char kGenerationFile[] = "generation_config.json";
 constexpr absl::Duration kWarmUpTime = absl::Minutes(2);
 
-// Some folders name no length at all. transformers then writes 20 tokens; a translation service goes by its own rule
-// (3 x input + 32), so the model's positions are the only limit.
+// Some folders name no length at all. transformers then writes 20 tokens; a translation service
+// goes by its own rule (3 x input + 32), so the model's positions are the only limit.
 bool NamesLength(const Json& json) { return json.Has("max_length") || json.Has("max_new_tokens"); }
 
 // Languages that a checkpoint declares in a way we cannot read count as unknown.
@@ -40,7 +41,8 @@ absl::StatusOr<std::shared_ptr<ServedModel>> ServedModel::Load(Options options) 
   ATTEND_RETURN_IF_ERROR(model->Read(options));
   ATTEND_RETURN_IF_ERROR(model->CheckParts());
   model->observer_ = std::move(options.observer);
-  model->loop_ = std::make_unique<EngineLoop>(model->model_.get(), options.scheduler, model->observer_.get());
+  model->loop_ =
+      std::make_unique<EngineLoop>(model->model_.get(), options.scheduler, model->observer_.get());
   ATTEND_RETURN_IF_ERROR(model->WarmUp());
   return model;
 }
@@ -57,8 +59,8 @@ absl::Status ServedModel::Read(const Options& options) {
   if (has_own_file) {
     ATTEND_ASSIGN_OR_RETURN(generation_config, directory.ReadJson(kGenerationFile));
   }
-  ATTEND_ASSIGN_OR_RETURN(generation_,
-                          ParseGenerationConfig(generation_config, directory.config(), spec().target_vocab_size));
+  ATTEND_ASSIGN_OR_RETURN(generation_, ParseGenerationConfig(generation_config, directory.config(),
+                                                             spec().target_vocab_size));
   if (!NamesLength(has_own_file ? generation_config : directory.config())) {
     generation_.max_length = static_cast<int>(spec().decoder.max_position_embeddings) + 1;
   }
@@ -88,12 +90,14 @@ absl::Status ServedModel::CheckParts() const {
                                              ", the generation options end with id ", ends[0]));
   }
   if (max_input_tokens() < 2) {
-    return PartsDisagree(name_, absl::StrCat("inputs of ", max_input_tokens(), " tokens hold no word"));
+    return PartsDisagree(name_,
+                         absl::StrCat("inputs of ", max_input_tokens(), " tokens hold no word"));
   }
   return absl::OkStatus();
 }
 
-// The first pass allocates, builds primitives and touches every weight: better now than for the first caller.
+// The first pass allocates, builds primitives and touches every weight: better now than for the
+// first caller.
 absl::Status ServedModel::WarmUp() {
   auto request = std::make_shared<GenerationRequest>();
   request->source_ids = tokenizer_->Encode("a", TextSide::kSource).ids();
@@ -112,7 +116,8 @@ absl::Status ServedModel::WarmUp() {
     outcome->done.Notify();
   };
   const absl::Status submitted = loop_->Submit(std::move(request));
-  if (!submitted.ok()) return PartsDisagree(name_, absl::StrCat("warm-up: ", std::string(submitted.message())));
+  if (!submitted.ok())
+    return PartsDisagree(name_, absl::StrCat("warm-up: ", std::string(submitted.message())));
   outcome->done.WaitForNotification();
   if (outcome->status.ok()) return absl::OkStatus();
   return PartsDisagree(name_, absl::StrCat("warm-up: ", std::string(outcome->status.message())));

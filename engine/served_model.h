@@ -1,4 +1,5 @@
-// One model as it is served: its folder read and checked, its tokenizer, its attention presets and the loop that runs it.
+// One model as it is served: its folder read and checked, its tokenizer, its attention presets and
+// the loop that runs it.
 #pragma once
 
 #include <memory>
@@ -17,7 +18,8 @@
 
 namespace attend {
 
-// Immutable once loaded, but for the loop's own state. Held by shared_ptr: calls that run keep it alive.
+// Immutable once loaded, but for the loop's own state. Held by shared_ptr: calls that run keep it
+// alive.
 class ServedModel {
  public:
   struct Options {
@@ -27,7 +29,8 @@ class ServedModel {
     std::unique_ptr<EngineObserver> observer;  // may be null
   };
 
-  // Reads the folder, checks that its parts fit together, starts the loop and warms it up with one tiny sentence.
+  // Reads the folder, checks that its parts fit together, starts the loop and warms it up with one
+  // tiny sentence.
   static absl::StatusOr<std::shared_ptr<ServedModel>> Load(Options options);
 
   // What a call needs, kept alive by it.

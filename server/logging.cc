@@ -1,4 +1,5 @@
-// The line is built here, because spdlog's patterns cannot escape JSON; spdlog does levels, locking and output.
+// The line is built here, because spdlog's patterns cannot escape JSON; spdlog does levels, locking
+// and output.
 #include "server/logging.h"
 
 #include <grpc/support/log.h>
@@ -21,10 +22,14 @@ std::atomic<LogFormat> log_format{LogFormat::kText};
 
 spdlog::level::level_enum ToSpdlog(LogLevel level) {
   switch (level) {
-    case LogLevel::kDebug: return spdlog::level::debug;
-    case LogLevel::kInfo: return spdlog::level::info;
-    case LogLevel::kWarning: return spdlog::level::warn;
-    case LogLevel::kError: return spdlog::level::err;
+    case LogLevel::kDebug:
+      return spdlog::level::debug;
+    case LogLevel::kInfo:
+      return spdlog::level::info;
+    case LogLevel::kWarning:
+      return spdlog::level::warn;
+    case LogLevel::kError:
+      return spdlog::level::err;
   }
   return spdlog::level::info;
 }
@@ -67,15 +72,17 @@ bool IsPlain(std::string_view value) {
 
 void LogFromGrpc(gpr_log_func_args* args) {
   LogLevel level = LogLevel::kDebug;
-  if (args->severity == GPR_LOG_SEVERITY_INFO) level = LogLevel::kDebug;  // chatty: connection details
+  if (args->severity == GPR_LOG_SEVERITY_INFO)
+    level = LogLevel::kDebug;  // chatty: connection details
   if (args->severity == GPR_LOG_SEVERITY_ERROR) level = LogLevel::kWarning;
-  Log(level, "grpc", {{"detail", args->message}, {"source", absl::StrCat(args->file, ":", args->line)}});
+  Log(level, "grpc",
+      {{"detail", args->message}, {"source", absl::StrCat(args->file, ":", args->line)}});
 }
 
 }  // namespace
 
-std::string FormatLogRecord(LogFormat format, std::string_view time, LogLevel level, std::string_view message,
-                            const LogFields& fields) {
+std::string FormatLogRecord(LogFormat format, std::string_view time, LogLevel level,
+                            std::string_view message, const LogFields& fields) {
   std::string line;
   if (format == LogFormat::kText) {
     absl::StrAppend(&line, std::string(time), " ", Name(level), " ", std::string(message));
@@ -115,7 +122,8 @@ void Log(LogLevel level, std::string_view message, const LogFields& fields) {
   spdlog::logger& logger = Logger();
   if (!logger.should_log(ToSpdlog(level))) return;
   num_records[static_cast<size_t>(level)].fetch_add(1, std::memory_order_relaxed);
-  const std::string time = absl::FormatTime("%Y-%m-%d%ET%H:%M:%E3SZ", absl::Now(), absl::UTCTimeZone());
+  const std::string time =
+      absl::FormatTime("%Y-%m-%d%ET%H:%M:%E3SZ", absl::Now(), absl::UTCTimeZone());
   try {
     logger.log(ToSpdlog(level), FormatLogRecord(log_format, time, level, message, fields));
   } catch (...) {
@@ -123,6 +131,8 @@ void Log(LogLevel level, std::string_view message, const LogFields& fields) {
   }
 }
 
-int64_t NumLogRecords(LogLevel level) { return num_records[static_cast<size_t>(level)].load(std::memory_order_relaxed); }
+int64_t NumLogRecords(LogLevel level) {
+  return num_records[static_cast<size_t>(level)].load(std::memory_order_relaxed);
+}
 
 }  // namespace attend::server

@@ -1,5 +1,5 @@
-// One record a line, as text for people or as JSON for collectors: a message and named fields. Texts of callers are
-// never logged, only their lengths. Safe from any thread.
+// One record a line, as text for people or as JSON for collectors: a message and named fields.
+// Texts of callers are never logged, only their lengths. Safe from any thread.
 #pragma once
 
 #include <cstdint>
@@ -15,18 +15,22 @@ enum class LogFormat { kText, kJson };
 
 constexpr const char* Name(LogLevel level) {
   switch (level) {
-    case LogLevel::kDebug: return "debug";
-    case LogLevel::kInfo: return "info";
-    case LogLevel::kWarning: return "warning";
-    case LogLevel::kError: return "error";
+    case LogLevel::kDebug:
+      return "debug";
+    case LogLevel::kInfo:
+      return "info";
+    case LogLevel::kWarning:
+      return "warning";
+    case LogLevel::kError:
+      return "error";
   }
   return "?";
 }
 
 using LogFields = std::vector<std::pair<std::string, std::string>>;
 
-// Says where records go (standard error) and which. Without it: text, info and above. Also takes over gRPC's own
-// messages. Call once, before other threads log.
+// Says where records go (standard error) and which. Without it: text, info and above. Also takes
+// over gRPC's own messages. Call once, before other threads log.
 void SetUpLogging(LogLevel least, LogFormat format);
 
 void Log(LogLevel level, std::string_view message, const LogFields& fields = {});
@@ -35,7 +39,7 @@ void Log(LogLevel level, std::string_view message, const LogFields& fields = {})
 int64_t NumLogRecords(LogLevel level);
 
 // One record without the line end; exposed for tests. `time` is RFC 3339.
-std::string FormatLogRecord(LogFormat format, std::string_view time, LogLevel level, std::string_view message,
-                            const LogFields& fields);
+std::string FormatLogRecord(LogFormat format, std::string_view time, LogLevel level,
+                            std::string_view message, const LogFields& fields);
 
 }  // namespace attend::server

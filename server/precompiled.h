@@ -1,4 +1,5 @@
-// Headers that nearly every file of the server needs and that take seconds each: compiled once (CMakeLists.txt).
+// Headers that nearly every file of the server needs and that take seconds each: compiled once
+// (CMakeLists.txt).
 #pragma once
 
 #include <grpcpp/grpcpp.h>

@@ -1,4 +1,5 @@
-// gRPC's plugins (health, reflection) are process-wide switches; what is particular to this server is set on its builder.
+// gRPC's plugins (health, reflection) are process-wide switches; what is particular to this server
+// is set on its builder.
 #include "server/rpc_listener.h"
 
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
@@ -24,13 +25,16 @@ class WithoutReflection final : public grpc::ServerBuilderOption {
   void UpdateArguments(grpc::ChannelArguments*) override {}
   void UpdatePlugins(std::vector<std::unique_ptr<grpc::ServerBuilderPlugin>>* plugins) override {
     plugins->erase(std::remove_if(plugins->begin(), plugins->end(),
-                                  [](const auto& plugin) { return plugin->name() == "proto_server_reflection"; }),
+                                  [](const auto& plugin) {
+                                    return plugin->name() == "proto_server_reflection";
+                                  }),
                    plugins->end());
   }
 };
 
 int Milliseconds(absl::Duration duration) {
-  return static_cast<int>(std::min<int64_t>(absl::ToInt64Milliseconds(duration), std::numeric_limits<int>::max()));
+  return static_cast<int>(
+      std::min<int64_t>(absl::ToInt64Milliseconds(duration), std::numeric_limits<int>::max()));
 }
 
 void Configure(const RpcOptions& options, grpc::ServerBuilder* builder) {
@@ -38,8 +42,10 @@ void Configure(const RpcOptions& options, grpc::ServerBuilder* builder) {
   builder->SetMaxSendMessageSize(options.max_message_bytes);
   builder->AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, options.max_concurrent_streams);
   builder->AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS, Milliseconds(options.connection_age));
-  builder->AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS, Milliseconds(options.connection_grace));
-  // Two servers on one port would share its connections silently; an address in use is an error instead.
+  builder->AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS,
+                              Milliseconds(options.connection_grace));
+  // Two servers on one port would share its connections silently; an address in use is an error
+  // instead.
   builder->AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   if (!options.reflection) builder->SetOption(std::make_unique<WithoutReflection>());
 }
@@ -57,12 +63,14 @@ struct RpcListener::State {
   grpc::HealthCheckServiceInterface& health() { return *server->GetHealthCheckService(); }
 };
 
-absl::StatusOr<std::unique_ptr<RpcListener>> RpcListener::Start(const std::string& address, const RpcOptions& options,
+absl::StatusOr<std::unique_ptr<RpcListener>> RpcListener::Start(const std::string& address,
+                                                                const RpcOptions& options,
                                                                 Engine* engine, Metrics* metrics) {
   grpc::EnableDefaultHealthCheckService(true);
   if (options.reflection) {
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
-    // gRPC's own health service brings no descriptor; naming ours keeps it in the binary, where reflection finds it.
+    // gRPC's own health service brings no descriptor; naming ours keeps it in the binary, where
+    // reflection finds it.
     grpc::health::v1::HealthCheckRequest::descriptor();
   }
   auto state = std::make_unique<State>(options);
@@ -77,7 +85,8 @@ absl::StatusOr<std::unique_ptr<RpcListener>> RpcListener::Start(const std::strin
   for (const auto& service : state->services) builder.RegisterService(service.get());
   state->server = builder.BuildAndStart();
   if (state->server == nullptr || state->port == 0) {
-    return absl::UnavailableError(absl::StrCat("cannot listen on ", address, " for gRPC: is the address in use?"));
+    return absl::UnavailableError(
+        absl::StrCat("cannot listen on ", address, " for gRPC: is the address in use?"));
   }
   auto listener = std::unique_ptr<RpcListener>(new RpcListener(std::move(state)));
   listener->SetServing(false);

@@ -1,5 +1,5 @@
-// The gRPC side of the server: its port, its four services, health and reflection. Takes calls as soon as it is made;
-// health says NOT_SERVING until told otherwise.
+// The gRPC side of the server: its port, its four services, health and reflection. Takes calls as
+// soon as it is made; health says NOT_SERVING until told otherwise.
 #pragma once
 
 #include <memory>
@@ -16,7 +16,8 @@ namespace attend::server {
 class RpcListener {
  public:
   // Binds HOST:PORT. UNAVAILABLE when that fails. All borrowed; they outlive the listener.
-  static absl::StatusOr<std::unique_ptr<RpcListener>> Start(const std::string& address, const RpcOptions& options,
+  static absl::StatusOr<std::unique_ptr<RpcListener>> Start(const std::string& address,
+                                                            const RpcOptions& options,
                                                             Engine* engine, Metrics* metrics);
   // Cancels what is left.
   ~RpcListener();

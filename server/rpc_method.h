@@ -1,4 +1,5 @@
-// Every RPC of attend.v1 as a row of one table: what it is called on the wire, in logs and in metrics.
+// Every RPC of attend.v1 as a row of one table: what it is called on the wire, in logs and in
+// metrics.
 #pragma once
 
 #include <array>
@@ -28,9 +29,11 @@ struct RpcMethodRow {
 
 inline constexpr std::array<RpcMethodRow, 10> kRpcMethods = {{
     {RpcMethod::kTranslate, "attend.v1.TranslationService", "Translate", "unary", true},
-    {RpcMethod::kStreamTranslate, "attend.v1.TranslationService", "StreamTranslate", "server_stream", true},
+    {RpcMethod::kStreamTranslate, "attend.v1.TranslationService", "StreamTranslate",
+     "server_stream", true},
     {RpcMethod::kGetAttention, "attend.v1.AttentionService", "GetAttention", "unary", true},
-    {RpcMethod::kStreamAttention, "attend.v1.AttentionService", "StreamAttention", "server_stream", true},
+    {RpcMethod::kStreamAttention, "attend.v1.AttentionService", "StreamAttention", "server_stream",
+     true},
     {RpcMethod::kAlignWords, "attend.v1.AttentionService", "AlignWords", "unary", true},
     {RpcMethod::kTokenize, "attend.v1.TokenizationService", "Tokenize", "unary", false},
     {RpcMethod::kDetokenize, "attend.v1.TokenizationService", "Detokenize", "unary", false},
@@ -44,6 +47,8 @@ inline constexpr std::array<const char*, 4> kRpcServices = {
     "attend.v1.TranslationService", "attend.v1.AttentionService", "attend.v1.TokenizationService",
     "attend.v1.ModelService"};
 
-constexpr const RpcMethodRow& Describe(RpcMethod method) { return kRpcMethods[static_cast<size_t>(method)]; }
+constexpr const RpcMethodRow& Describe(RpcMethod method) {
+  return kRpcMethods[static_cast<size_t>(method)];
+}
 
 }  // namespace attend::server

@@ -1,5 +1,5 @@
-// Order of members is order of life: metrics outlive the engine (its observers), the engine outlives the listener (its
-// calls), and the loading thread is joined before any of them goes.
+// Order of members is order of life: metrics outlive the engine (its observers), the engine
+// outlives the listener (its calls), and the loading thread is joined before any of them goes.
 #include "server/server.h"
 
 #include <atomic>
@@ -32,7 +32,9 @@ EngineOptions EngineOptionsOf(const ServerOptions& options, Metrics* metrics) {
   engine.limits = options.limits;
   engine.scheduler = options.scheduler;
   engine.num_workers = options.num_workers;
-  engine.make_observer = [metrics](const std::string& model) { return metrics->MakeObserver(model); };
+  engine.make_observer = [metrics](const std::string& model) {
+    return metrics->MakeObserver(model);
+  };
   return engine;
 }
 
@@ -52,7 +54,8 @@ absl::Status WritePortFile(const std::string& path, int grpc_port, int metrics_p
 }  // namespace
 
 struct Server::State {
-  explicit State(ServerOptions given) : options(std::move(given)), engine(EngineOptionsOf(options, &metrics)) {}
+  explicit State(ServerOptions given)
+      : options(std::move(given)), engine(EngineOptionsOf(options, &metrics)) {}
 
   const ServerOptions options;
   Metrics metrics;
@@ -60,10 +63,10 @@ struct Server::State {
   std::unique_ptr<RpcListener> listener;
   std::unique_ptr<MetricsEndpoint> endpoint;
   std::atomic<bool> ready{false};
-  absl::Mutex mutex;                // orders "loaded, so serving" against "draining, so not"
+  absl::Mutex mutex;  // orders "loaded, so serving" against "draining, so not"
   bool draining ABSL_GUARDED_BY(mutex) = false;
   bool drained = false;
-  absl::Status load_status;         // set before `loaded`
+  absl::Status load_status;  // set before `loaded`
   absl::Notification loaded;
   absl::Notification stop_delay;
   std::thread loader;
@@ -91,7 +94,9 @@ struct Server::State {
     }
     if (!status.ok()) {
       Log(LogLevel::kError, "model failed to load",
-          {{"model", source.name}, {"folder", source.directory}, {"error", status.ToString(absl::StatusToStringMode::kWithNoExtraData)}});
+          {{"model", source.name},
+           {"folder", source.directory},
+           {"error", status.ToString(absl::StatusToStringMode::kWithNoExtraData)}});
       if (first_error->ok()) *first_error = status;
       return false;
     }
@@ -149,15 +154,17 @@ absl::Status Server::Start(std::function<void(const absl::Status&)> on_loaded) {
       state.metrics.ModelStateIs(*model);
     }
   }
-  ATTEND_ASSIGN_OR_RETURN(state.listener,
-                          RpcListener::Start(options.listen, options.rpc, &state.engine, &state.metrics));
-  for (const ModelSource& source : options.models) state.listener->SetModelServing(source.name, false);
+  ATTEND_ASSIGN_OR_RETURN(state.listener, RpcListener::Start(options.listen, options.rpc,
+                                                             &state.engine, &state.metrics));
+  for (const ModelSource& source : options.models)
+    state.listener->SetModelServing(source.name, false);
   if (!options.metrics_address.empty()) {
     EndpointPages pages;
     pages.metrics = [&state] { return state.metrics.ToText(); };
     pages.is_live = [&state] { return state.engine.SinceLastTick() < kStuckAfter; };
     pages.is_ready = [&state] { return state.ready.load(); };
-    ATTEND_ASSIGN_OR_RETURN(state.endpoint, MetricsEndpoint::Start(options.metrics_address, std::move(pages)));
+    ATTEND_ASSIGN_OR_RETURN(state.endpoint,
+                            MetricsEndpoint::Start(options.metrics_address, std::move(pages)));
   }
   Log(LogLevel::kInfo, "listening",
       {{"grpc_port", absl::StrCat(grpc_port())}, {"metrics_port", absl::StrCat(metrics_port())}});
@@ -183,7 +190,8 @@ void Server::Drain() {
   {
     const absl::MutexLock lock(&state.mutex);
     state.draining = true;
-    for (const ModelSource& source : state.options.models) state.listener->SetModelServing(source.name, false);
+    for (const ModelSource& source : state.options.models)
+      state.listener->SetModelServing(source.name, false);
     state.SetReady(false);
   }
   Log(LogLevel::kInfo, "draining",
@@ -198,7 +206,9 @@ void Server::Drain() {
 
 int Server::grpc_port() const { return state_->listener == nullptr ? 0 : state_->listener->port(); }
 
-int Server::metrics_port() const { return state_->endpoint == nullptr ? 0 : state_->endpoint->port(); }
+int Server::metrics_port() const {
+  return state_->endpoint == nullptr ? 0 : state_->endpoint->port();
+}
 
 std::string Server::MetricsText() const { return state_->metrics.ToText(); }
 

@@ -1,8 +1,9 @@
-// The whole service in one object: engine, models, metrics, gRPC and HTTP endpoints. main and the integration tests
-// both run this.
+// The whole service in one object: engine, models, metrics, gRPC and HTTP endpoints. main and the
+// integration tests both run this.
 //
-//   Start → binds both ports at once (health NOT_SERVING, calls answer MODEL_LOADING) and loads models on a thread
-//   Drain → health NOT_SERVING, then the delay, then refuses new calls, lets running ones end, cancels the rest
+//   Start → binds both ports at once (health NOT_SERVING, calls answer MODEL_LOADING) and loads
+//   models on a thread Drain → health NOT_SERVING, then the delay, then refuses new calls, lets
+//   running ones end, cancels the rest
 #pragma once
 
 #include <functional>
@@ -21,8 +22,8 @@ class Server {
   // Drains with no time at all if Drain was not called.
   ~Server();
 
-  // UNAVAILABLE when a port cannot be bound, INVALID_ARGUMENT for a model that cannot be registered.
-  // `on_loaded` (may be empty) gets the result of loading, on the loading thread.
+  // UNAVAILABLE when a port cannot be bound, INVALID_ARGUMENT for a model that cannot be
+  // registered. `on_loaded` (may be empty) gets the result of loading, on the loading thread.
   absl::Status Start(std::function<void(const absl::Status&)> on_loaded = nullptr);
   // OK when at least one model serves; the first error when none does. REQUIRES: Start returned OK.
   absl::Status WaitUntilLoaded();

@@ -1,5 +1,6 @@
-// CLI11 reads flags and environment into plain strings and numbers with ranges; what CLI11 cannot check (durations,
-// addresses, model folders) is checked here, and every complaint names the flag and what would be right.
+// CLI11 reads flags and environment into plain strings and numbers with ranges; what CLI11 cannot
+// check (durations, addresses, model folders) is checked here, and every complaint names the flag
+// and what would be right.
 #include "server/server_options.h"
 
 #include <unistd.h>
@@ -27,24 +28,29 @@ namespace fs = std::filesystem;
 
 constexpr char kAbout[] =
     "Serves translation models over gRPC (attend.v1), with the attention behind every word.\n"
-    "Each flag can also be given as an environment variable: --queue-tokens is ATTEND_QUEUE_TOKENS.\n";
+    "Each flag can also be given as an environment variable: --queue-tokens is "
+    "ATTEND_QUEUE_TOKENS.\n";
 
 // Flags whose text needs more than a range check.
 struct RawOptions {
   std::vector<std::string> models;
   std::string models_dir;
   int kv_cache_mb = 512;
-  std::string drain_delay = "0s", drain_timeout = "30s", default_deadline = "60s", slow_reader_timeout = "30s";
+  std::string drain_delay = "0s", drain_timeout = "30s", default_deadline = "60s",
+              slow_reader_timeout = "30s";
   std::string connection_age = "30m", connection_grace = "30s";
   std::string log_level = "info", log_format = "auto", reflection = "on";
 };
 
 absl::Status FlagError(std::string_view flag, std::string_view message) {
-  return absl::InvalidArgumentError(absl::StrCat("--", std::string(flag), ": ", std::string(message)));
+  return absl::InvalidArgumentError(
+      absl::StrCat("--", std::string(flag), ": ", std::string(message)));
 }
 
-absl::Status ParseDurationFlag(std::string_view flag, const std::string& text, bool zero_allowed, absl::Duration* out) {
-  if (!absl::ParseDuration(text, out) || *out < absl::ZeroDuration() || *out > absl::Hours(24 * 365)) {
+absl::Status ParseDurationFlag(std::string_view flag, const std::string& text, bool zero_allowed,
+                               absl::Duration* out) {
+  if (!absl::ParseDuration(text, out) || *out < absl::ZeroDuration() ||
+      *out > absl::Hours(24 * 365)) {
     return FlagError(flag, absl::StrCat("'", text, "' is not a duration such as 500ms, 30s or 2m"));
   }
   if (!zero_allowed && *out == absl::ZeroDuration()) return FlagError(flag, "must be above zero");
@@ -54,9 +60,11 @@ absl::Status ParseDurationFlag(std::string_view flag, const std::string& text, b
 absl::Status CheckAddress(std::string_view flag, const std::string& address) {
   const size_t colon = address.rfind(':');
   int port = -1;
-  if (colon == std::string::npos || colon == 0 || !absl::SimpleAtoi(address.substr(colon + 1), &port) || port < 0 ||
-      port > 65535) {
-    return FlagError(flag, absl::StrCat("'", address, "' is not HOST:PORT, for example 0.0.0.0:50051 (port 0: any)"));
+  if (colon == std::string::npos || colon == 0 ||
+      !absl::SimpleAtoi(address.substr(colon + 1), &port) || port < 0 || port > 65535) {
+    return FlagError(
+        flag,
+        absl::StrCat("'", address, "' is not HOST:PORT, for example 0.0.0.0:50051 (port 0: any)"));
   }
   return absl::OkStatus();
 }
@@ -74,12 +82,15 @@ absl::StatusOr<ModelSource> ParseModel(const std::string& text) {
     if (error) path = text;
     source.name = path.filename().string();
   }
-  if (source.directory.empty()) return FlagError("model", absl::StrCat("'", text, "' names no folder"));
+  if (source.directory.empty())
+    return FlagError("model", absl::StrCat("'", text, "' names no folder"));
   if (!IsModelName(source.name)) {
-    return FlagError("model", absl::StrCat("'", source.name,
-                                           "' cannot name a model (letters, digits, '.', '_' and '-'); give it a name: "
-                                           "--model NAME=",
-                                           source.directory));
+    return FlagError(
+        "model",
+        absl::StrCat("'", source.name,
+                     "' cannot name a model (letters, digits, '.', '_' and '-'); give it a name: "
+                     "--model NAME=",
+                     source.directory));
   }
   return source;
 }
@@ -91,10 +102,13 @@ absl::StatusOr<std::vector<ModelSource>> ScanModelsFolder(const std::string& fol
   for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
     const std::string name = it->path().filename().string();
     std::error_code ignored;
-    if (IsModelName(name) && fs::exists(it->path() / "config.json", ignored)) found.push_back({name, it->path().string()});
+    if (IsModelName(name) && fs::exists(it->path() / "config.json", ignored))
+      found.push_back({name, it->path().string()});
   }
-  if (error) return FlagError("models-dir", absl::StrCat("cannot read '", folder, "': ", error.message()));
-  std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+  if (error)
+    return FlagError("models-dir", absl::StrCat("cannot read '", folder, "': ", error.message()));
+  std::sort(found.begin(), found.end(),
+            [](const auto& a, const auto& b) { return a.name < b.name; });
   return found;
 }
 
@@ -106,19 +120,23 @@ absl::Status CollectModels(const RawOptions& raw, std::vector<ModelSource>* mode
   if (!raw.models_dir.empty()) {
     ATTEND_ASSIGN_OR_RETURN(std::vector<ModelSource> found, ScanModelsFolder(raw.models_dir));
     if (found.empty() && models->empty()) {
-      return FlagError("models-dir", absl::StrCat("no sub-folder of '", raw.models_dir, "' has a config.json"));
+      return FlagError("models-dir",
+                       absl::StrCat("no sub-folder of '", raw.models_dir, "' has a config.json"));
     }
     models->insert(models->end(), found.begin(), found.end());
   }
   if (models->empty()) {
     return absl::InvalidArgumentError(
-        "no model is named. Give a Hugging Face model folder, for example --model en-fr=models/en-fr, or a folder of "
+        "no model is named. Give a Hugging Face model folder, for example --model "
+        "en-fr=models/en-fr, or a folder of "
         "such folders with --models-dir models (see --help)");
   }
   std::set<std::string> names;
   for (const ModelSource& source : *models) {
     if (!names.insert(source.name).second) {
-      return FlagError("model", absl::StrCat("'", source.name, "' is given twice; use NAME=FOLDER to tell them apart"));
+      return FlagError(
+          "model",
+          absl::StrCat("'", source.name, "' is given twice; use NAME=FOLDER to tell them apart"));
     }
   }
   return absl::OkStatus();
@@ -126,28 +144,35 @@ absl::Status CollectModels(const RawOptions& raw, std::vector<ModelSource>* mode
 
 CLI::Option* WithEnvironment(CLI::Option* option) {
   const std::string name = option->get_lnames().front();
-  return option->envname("ATTEND_" + absl::AsciiStrToUpper(absl::StrReplaceAll(name, {{"-", "_"}})));
+  return option->envname("ATTEND_" +
+                         absl::AsciiStrToUpper(absl::StrReplaceAll(name, {{"-", "_"}})));
 }
 
 void DeclareServing(CLI::App* app, ServerOptions* options, RawOptions* raw) {
   const auto add = [app](const char* flag, auto& value, const char* help) {
     return WithEnvironment(app->add_option(flag, value, help)->capture_default_str());
   };
-  add("--model", raw->models, "NAME=FOLDER or FOLDER of a model in Hugging Face layout; may be repeated")
+  add("--model", raw->models,
+      "NAME=FOLDER or FOLDER of a model in Hugging Face layout; may be repeated")
       ->delimiter(',')
       ->group("Models");
   add("--models-dir", raw->models_dir, "folder whose sub-folders are models")->group("Models");
-  add("--listen", options->listen, "HOST:PORT of gRPC; port 0 takes any free one")->group("Addresses");
+  add("--listen", options->listen, "HOST:PORT of gRPC; port 0 takes any free one")
+      ->group("Addresses");
   add("--metrics-address", options->metrics_address,
       "HOST:PORT of /metrics, /livez and /readyz; 'off' for none, port 0 for any")
       ->group("Addresses");
-  add("--port-file", options->port_file, "file to write the chosen ports to, as grpc=PORT and metrics=PORT")
+  add("--port-file", options->port_file,
+      "file to write the chosen ports to, as grpc=PORT and metrics=PORT")
       ->group("Addresses");
-  add("--reflection", raw->reflection, "on or off: lets grpcurl list services")->check(CLI::IsMember({"on", "off"}))
+  add("--reflection", raw->reflection, "on or off: lets grpcurl list services")
+      ->check(CLI::IsMember({"on", "off"}))
       ->group("Addresses");
-  add("--drain-delay", raw->drain_delay, "on SIGTERM: time to go on serving while health says NOT_SERVING")
+  add("--drain-delay", raw->drain_delay,
+      "on SIGTERM: time to go on serving while health says NOT_SERVING")
       ->group("Shutdown");
-  add("--drain-timeout", raw->drain_timeout, "on SIGTERM: time that running calls get to end")->group("Shutdown");
+  add("--drain-timeout", raw->drain_timeout, "on SIGTERM: time that running calls get to end")
+      ->group("Shutdown");
   add("--log-level", raw->log_level, "least level that is logged")
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}))
       ->group("Logging");
@@ -157,8 +182,10 @@ void DeclareServing(CLI::App* app, ServerOptions* options, RawOptions* raw) {
 }
 
 void DeclareLimits(CLI::App* app, ServerOptions* options, RawOptions* raw) {
-  const auto add = [app](const char* flag, auto& value, const char* help, int64_t least, int64_t most) {
-    WithEnvironment(app->add_option(flag, value, help)->capture_default_str())->check(CLI::Range(least, most));
+  const auto add = [app](const char* flag, auto& value, const char* help, int64_t least,
+                         int64_t most) {
+    WithEnvironment(app->add_option(flag, value, help)->capture_default_str())
+        ->check(CLI::Range(least, most));
   };
   const auto add_text = [app](const char* flag, std::string& value, const char* help) {
     WithEnvironment(app->add_option(flag, value, help)->capture_default_str())->group("Limits");
@@ -167,25 +194,34 @@ void DeclareLimits(CLI::App* app, ServerOptions* options, RawOptions* raw) {
   SchedulerOptions& scheduler = options->scheduler;
   add("--threads", scheduler.num_threads, "threads that compute one step of a model", 1, 256);
   add("--workers", options->num_workers, "threads that finish calls", 1, 256);
-  add("--queue-tokens", scheduler.queue_capacity_tokens, "source tokens that may wait, per model", 1, kMany);
-  add("--max-batch-rows", scheduler.max_batch_rows, "decoder rows of one step (beams count)", 1, 65536);
-  add("--max-encode-tokens", scheduler.max_encode_tokens, "source tokens encoded between two decode steps", 1, kMany);
-  add("--kv-cache-mb", raw->kv_cache_mb, "MiB for keys and values of running sequences, per model", 1, 1 << 20);
+  add("--queue-tokens", scheduler.queue_capacity_tokens, "source tokens that may wait, per model",
+      1, kMany);
+  add("--max-batch-rows", scheduler.max_batch_rows, "decoder rows of one step (beams count)", 1,
+      65536);
+  add("--max-encode-tokens", scheduler.max_encode_tokens,
+      "source tokens encoded between two decode steps", 1, kMany);
+  add("--kv-cache-mb", raw->kv_cache_mb, "MiB for keys and values of running sequences, per model",
+      1, 1 << 20);
   EngineLimits& limits = options->limits;
   add("--max-texts", limits.max_texts, "texts per call", 1, 100000);
   add("--max-text-bytes", limits.max_text_bytes, "bytes per text", 1, kMany);
   add("--max-segments", limits.max_segments, "segments per text", 1, 1000000);
   add("--max-beam-size", limits.max_num_beams, "beams per segment", 1, 64);
   add("--max-attention-bytes", limits.max_attention_bytes, "weights of one unary answer", 1, kMany);
-  add("--max-attention-stream-bytes", limits.max_attention_stream_bytes, "weights of one StreamAttention", 1,
-      int64_t{1} << 40);
+  add("--max-attention-stream-bytes", limits.max_attention_stream_bytes,
+      "weights of one StreamAttention", 1, int64_t{1} << 40);
   RpcOptions& rpc = options->rpc;
-  add("--max-message-bytes", rpc.max_message_bytes, "bytes of one request or response", 1024, 1 << 30);
-  add("--max-concurrent-streams", rpc.max_concurrent_streams, "calls at once on one connection", 1, 1000000);
+  add("--max-message-bytes", rpc.max_message_bytes, "bytes of one request or response", 1024,
+      1 << 30);
+  add("--max-concurrent-streams", rpc.max_concurrent_streams, "calls at once on one connection", 1,
+      1000000);
   add_text("--default-deadline", raw->default_deadline, "deadline of a call that sets none");
-  add_text("--slow-reader-timeout", raw->slow_reader_timeout, "a stream whose client does not read this long is cancelled");
-  add_text("--connection-age", raw->connection_age, "age at which a connection is asked to reconnect");
-  add_text("--connection-grace", raw->connection_grace, "time that calls on such a connection get to end");
+  add_text("--slow-reader-timeout", raw->slow_reader_timeout,
+           "a stream whose client does not read this long is cancelled");
+  add_text("--connection-age", raw->connection_age,
+           "age at which a connection is asked to reconnect");
+  add_text("--connection-grace", raw->connection_grace,
+           "time that calls on such a connection get to end");
 }
 
 absl::Status Resolve(const RawOptions& raw, ServerOptions* options) {
@@ -195,19 +231,26 @@ absl::Status Resolve(const RawOptions& raw, ServerOptions* options) {
     ATTEND_RETURN_IF_ERROR(CheckAddress("metrics-address", options->metrics_address));
   }
   RpcOptions& rpc = options->rpc;
-  ATTEND_RETURN_IF_ERROR(ParseDurationFlag("drain-delay", raw.drain_delay, true, &options->drain_delay));
-  ATTEND_RETURN_IF_ERROR(ParseDurationFlag("drain-timeout", raw.drain_timeout, true, &options->drain_timeout));
-  ATTEND_RETURN_IF_ERROR(ParseDurationFlag("default-deadline", raw.default_deadline, false, &rpc.default_deadline));
   ATTEND_RETURN_IF_ERROR(
-      ParseDurationFlag("slow-reader-timeout", raw.slow_reader_timeout, false, &rpc.slow_reader_timeout));
-  ATTEND_RETURN_IF_ERROR(ParseDurationFlag("connection-age", raw.connection_age, false, &rpc.connection_age));
-  ATTEND_RETURN_IF_ERROR(ParseDurationFlag("connection-grace", raw.connection_grace, true, &rpc.connection_grace));
+      ParseDurationFlag("drain-delay", raw.drain_delay, true, &options->drain_delay));
+  ATTEND_RETURN_IF_ERROR(
+      ParseDurationFlag("drain-timeout", raw.drain_timeout, true, &options->drain_timeout));
+  ATTEND_RETURN_IF_ERROR(
+      ParseDurationFlag("default-deadline", raw.default_deadline, false, &rpc.default_deadline));
+  ATTEND_RETURN_IF_ERROR(ParseDurationFlag("slow-reader-timeout", raw.slow_reader_timeout, false,
+                                           &rpc.slow_reader_timeout));
+  ATTEND_RETURN_IF_ERROR(
+      ParseDurationFlag("connection-age", raw.connection_age, false, &rpc.connection_age));
+  ATTEND_RETURN_IF_ERROR(
+      ParseDurationFlag("connection-grace", raw.connection_grace, true, &rpc.connection_grace));
   rpc.reflection = raw.reflection == "on";
   options->scheduler.kv_cache_bytes = int64_t{raw.kv_cache_mb} << 20;
-  for (const LogLevel level : {LogLevel::kDebug, LogLevel::kInfo, LogLevel::kWarning, LogLevel::kError}) {
+  for (const LogLevel level :
+       {LogLevel::kDebug, LogLevel::kInfo, LogLevel::kWarning, LogLevel::kError}) {
     if (raw.log_level == Name(level)) options->log_level = level;
   }
-  const bool text = raw.log_format == "text" || (raw.log_format == "auto" && ::isatty(STDERR_FILENO) != 0);
+  const bool text =
+      raw.log_format == "text" || (raw.log_format == "auto" && ::isatty(STDERR_FILENO) != 0);
   options->log_format = text ? LogFormat::kText : LogFormat::kJson;
   return CollectModels(raw, &options->models);
 }
@@ -215,13 +258,15 @@ absl::Status Resolve(const RawOptions& raw, ServerOptions* options) {
 }  // namespace
 
 bool IsModelName(const std::string& name) {
-  if (name.empty() || name.size() > 63 || !absl::ascii_isalnum(static_cast<unsigned char>(name[0]))) return false;
+  if (name.empty() || name.size() > 63 || !absl::ascii_isalnum(static_cast<unsigned char>(name[0])))
+    return false;
   return std::all_of(name.begin(), name.end(), [](char c) {
     return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '.' || c == '_' || c == '-';
   });
 }
 
-absl::StatusOr<std::variant<ServerOptions, PrintAndExit>> ParseServerOptions(int argc, const char* const* argv) {
+absl::StatusOr<std::variant<ServerOptions, PrintAndExit>> ParseServerOptions(
+    int argc, const char* const* argv) {
   using Parsed = std::variant<ServerOptions, PrintAndExit>;
   ServerOptions options;
   RawOptions raw;

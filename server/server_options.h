@@ -1,5 +1,5 @@
-// Everything a person may choose when starting the server: each flag has an environment variable (--queue-tokens is
-// ATTEND_QUEUE_TOKENS), the flag wins. Parsed once, then handed down as values.
+// Everything a person may choose when starting the server: each flag has an environment variable
+// (--queue-tokens is ATTEND_QUEUE_TOKENS), the flag wins. Parsed once, then handed down as values.
 #pragma once
 
 #include <cstdint>
@@ -15,13 +15,13 @@
 namespace attend::server {
 
 struct ModelSource {
-  std::string name;       // "en-fr"
+  std::string name;  // "en-fr"
   std::string directory;
 };
 
 struct RpcOptions {
-  int max_message_bytes = 4 * 1024 * 1024;        // a request; responses are built to stay below it too
-  int max_concurrent_streams = 100;               // per connection
+  int max_message_bytes = 4 * 1024 * 1024;  // a request; responses are built to stay below it too
+  int max_concurrent_streams = 100;         // per connection
   absl::Duration connection_age = absl::Minutes(30);
   absl::Duration connection_grace = absl::Seconds(30);
   absl::Duration default_deadline = absl::Seconds(60);
@@ -30,10 +30,10 @@ struct RpcOptions {
 };
 
 struct ServerOptions {
-  std::string listen = "0.0.0.0:50051";           // port 0: any free one
-  std::string metrics_address = "0.0.0.0:9464";   // empty: no metrics endpoint
-  std::string port_file;                          // chosen ports are written here; empty: nowhere
-  std::vector<ModelSource> models;                // names are distinct
+  std::string listen = "0.0.0.0:50051";          // port 0: any free one
+  std::string metrics_address = "0.0.0.0:9464";  // empty: no metrics endpoint
+  std::string port_file;                         // chosen ports are written here; empty: nowhere
+  std::vector<ModelSource> models;               // names are distinct
   EngineLimits limits;
   SchedulerOptions scheduler;
   int num_workers = 1;
@@ -49,9 +49,10 @@ struct PrintAndExit {
   std::string text;
 };
 
-// INVALID_ARGUMENT with a message for the terminal when a flag or variable is wrong, or no model is named.
-// Reads the environment and, for --models-dir, the folder.
-absl::StatusOr<std::variant<ServerOptions, PrintAndExit>> ParseServerOptions(int argc, const char* const* argv);
+// INVALID_ARGUMENT with a message for the terminal when a flag or variable is wrong, or no model is
+// named. Reads the environment and, for --models-dir, the folder.
+absl::StatusOr<std::variant<ServerOptions, PrintAndExit>> ParseServerOptions(
+    int argc, const char* const* argv);
 
 // Letters, digits, '.', '_' and '-', starting with a letter or digit; at most 63.
 bool IsModelName(const std::string& name);

@@ -1,4 +1,5 @@
-// sigwait on blocked signals instead of a signal handler: ordinary code runs, and nothing is interrupted midway.
+// sigwait on blocked signals instead of a signal handler: ordinary code runs, and nothing is
+// interrupted midway.
 #include "server/shutdown_signal.h"
 
 #include <pthread.h>

@@ -1,5 +1,5 @@
-// The payload is a flat list of length-prefixed strings ("5:hello"): it never leaves the process, so it needs no
-// schema, and the engine stays free of protobuf.
+// The payload is a flat list of length-prefixed strings ("5:hello"): it never leaves the process,
+// so it needs no schema, and the engine stays free of protobuf.
 #include "engine/base/error.h"
 
 #include <string>
@@ -38,7 +38,8 @@ absl::Status MakeError(absl::StatusCode code, std::string_view message, ErrorDet
   std::string payload;
   Append(detail.reason, &payload);
   Append(detail.field, &payload);
-  Append(detail.retry_after ? std::to_string(absl::ToInt64Nanoseconds(*detail.retry_after)) : "", &payload);
+  Append(detail.retry_after ? std::to_string(absl::ToInt64Nanoseconds(*detail.retry_after)) : "",
+         &payload);
   Append(detail.resource_type, &payload);
   Append(detail.resource_name, &payload);
   for (const auto& [key, value] : detail.metadata) {
@@ -61,9 +62,11 @@ std::optional<ErrorDetail> GetErrorDetail(const absl::Status& status) {
     return std::nullopt;
   }
   int64_t nanoseconds = 0;
-  if (!retry.empty() && absl::SimpleAtoi(retry, &nanoseconds)) detail.retry_after = absl::Nanoseconds(nanoseconds);
+  if (!retry.empty() && absl::SimpleAtoi(retry, &nanoseconds))
+    detail.retry_after = absl::Nanoseconds(nanoseconds);
   std::string key, value;
-  while (!in.empty() && Take(&in, &key) && Take(&in, &value)) detail.metadata.emplace_back(key, value);
+  while (!in.empty() && Take(&in, &key) && Take(&in, &value))
+    detail.metadata.emplace_back(key, value);
   return detail;
 }
 
@@ -74,7 +77,8 @@ absl::Status WithFieldPrefix(const absl::Status& status, std::string_view prefix
   return MakeError(status.code(), std::string(status.message()), *std::move(detail));
 }
 
-absl::Status InvalidField(std::string_view reason, std::string_view field, std::string_view message) {
+absl::Status InvalidField(std::string_view reason, std::string_view field,
+                          std::string_view message) {
   ErrorDetail detail;
   detail.reason = std::string(reason);
   detail.field = std::string(field);

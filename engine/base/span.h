@@ -1,5 +1,5 @@
-// A half-open byte range [begin, end) of a UTF-8 text. Every range inside the engine counts bytes; other units exist
-// only at its door (text/offset_map.h).
+// A half-open byte range [begin, end) of a UTF-8 text. Every range inside the engine counts bytes;
+// other units exist only at its door (text/offset_map.h).
 #pragma once
 
 #include <cstdint>

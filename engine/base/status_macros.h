@@ -1,5 +1,6 @@
-// ATTEND_RETURN_IF_ERROR(expr)          returns expr's absl::Status from the function when it is not OK.
-// ATTEND_ASSIGN_OR_RETURN(lhs, expr)    assigns the value of an absl::StatusOr, or returns its status.
+// ATTEND_RETURN_IF_ERROR(expr)          returns expr's absl::Status from the function when it is
+// not OK. ATTEND_ASSIGN_OR_RETURN(lhs, expr)    assigns the value of an absl::StatusOr, or returns
+// its status.
 #pragma once
 
 #include <utility>
@@ -7,11 +8,11 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
-#define ATTEND_RETURN_IF_ERROR(expr)                            \
-  do {                                                          \
+#define ATTEND_RETURN_IF_ERROR(expr)                                  \
+  do {                                                                \
     if (::absl::Status attend_status = (expr); !attend_status.ok()) { \
-      return attend_status;                                     \
-    }                                                           \
+      return attend_status;                                           \
+    }                                                                 \
   } while (false)
 
 #define ATTEND_MACRO_CONCAT_INNER(a, b) a##b

@@ -1,5 +1,6 @@
-// One thread that serves one model: while (running) { Schedule → Run → Update }. It alone owns the running sequences,
-// their caches and the workspace; other threads meet it at Submit (a bounded queue) and at the callbacks.
+// One thread that serves one model: while (running) { Schedule → Run → Update }. It alone owns the
+// running sequences, their caches and the workspace; other threads meet it at Submit (a bounded
+// queue) and at the callbacks.
 #pragma once
 
 #include <memory>
@@ -13,11 +14,11 @@
 namespace attend {
 
 struct SchedulerOptions {
-  int64_t queue_capacity_tokens = 65536;      // source tokens waiting; above it Submit refuses
-  int64_t max_batch_rows = 256;               // decoder rows of one step (beams count)
-  int64_t max_encode_tokens = 1024;           // source tokens encoded between two decode steps
+  int64_t queue_capacity_tokens = 65536;  // source tokens waiting; above it Submit refuses
+  int64_t max_batch_rows = 256;           // decoder rows of one step (beams count)
+  int64_t max_encode_tokens = 1024;       // source tokens encoded between two decode steps
   int64_t kv_cache_bytes = int64_t{512} << 20;
-  int num_threads = 1;                        // threads inside one op
+  int num_threads = 1;  // threads inside one op
 };
 
 class EngineLoop {
@@ -28,17 +29,20 @@ class EngineLoop {
   ~EngineLoop();
 
   // Hands a request over; on_done is called exactly once if and only if OK is returned.
-  // RESOURCE_EXHAUSTED / QUEUE_FULL with retry_after, or MEMORY_BUDGET for one that can never fit; UNAVAILABLE /
-  // SHUTTING_DOWN after Drain; INVALID_ARGUMENT / INPUT_TOO_LONG, EMPTY_INPUT or OPTION_OUT_OF_RANGE for what the model
-  // cannot take. options must be resolved. May be called from a callback; Drain and the destructor may not.
+  // RESOURCE_EXHAUSTED / QUEUE_FULL with retry_after, or MEMORY_BUDGET for one that can never fit;
+  // UNAVAILABLE / SHUTTING_DOWN after Drain; INVALID_ARGUMENT / INPUT_TOO_LONG, EMPTY_INPUT or
+  // OPTION_OUT_OF_RANGE for what the model cannot take. options must be resolved. May be called
+  // from a callback; Drain and the destructor may not.
   absl::Status Submit(std::shared_ptr<GenerationRequest> request);
   // Wakes the loop so that a cancel flag just set is seen within one step even when it is idle.
   void Wake();
 
-  // Refuses new requests and waits until all accepted ones are done or the time is over (then cancels them).
+  // Refuses new requests and waits until all accepted ones are done or the time is over (then
+  // cancels them).
   void Drain(absl::Duration timeout);
 
-  // Time since the loop last went round, zero while it has nothing to do; a stuck loop shows here (liveness).
+  // Time since the loop last went round, zero while it has nothing to do; a stuck loop shows here
+  // (liveness).
   absl::Duration SinceLastTick() const;
   int64_t queue_capacity_tokens() const;
 

@@ -1,5 +1,5 @@
-// What the engine tells whoever measures it. Implemented by the server's metrics; knows no metric names. Called on the
-// engine loop's thread; must be quick and must not call back into the engine.
+// What the engine tells whoever measures it. Implemented by the server's metrics; knows no metric
+// names. Called on the engine loop's thread; must be quick and must not call back into the engine.
 #pragma once
 
 #include <cstdint>
@@ -15,8 +15,8 @@ enum class CancelStage { kQueued, kEncode, kDecode };
 
 struct StepStats {
   StepPhase phase = StepPhase::kDecode;
-  int sequences = 0;          // sequences with rows in it
-  int64_t tokens = 0;         // rows computed
+  int sequences = 0;   // sequences with rows in it
+  int64_t tokens = 0;  // rows computed
   absl::Duration duration;
 };
 

@@ -1,5 +1,6 @@
-// What the scheduler is asked to do, prepared: ids instead of text, resolved options, and where the answer goes. Shared
-// between the asking thread and the engine loop; only `cancelled` is touched by both after Submit.
+// What the scheduler is asked to do, prepared: ids instead of text, resolved options, and where the
+// answer goes. Shared between the asking thread and the engine loop; only `cancelled` is touched by
+// both after Submit.
 #pragma once
 
 #include <atomic>
@@ -20,17 +21,18 @@ namespace attend {
 
 // Where time went, by a monotonic clock; and what was computed.
 struct SequenceStats {
-  absl::Duration queue, encode, decode;     // waiting; own share is not split: duration of the steps it took part in
-  absl::Duration time_to_first_token;       // from Submit
+  absl::Duration queue, encode,
+      decode;  // waiting; own share is not split: duration of the steps it took part in
+  absl::Duration time_to_first_token;  // from Submit
   int input_tokens = 0;
-  int output_tokens = 0;                    // of the best hypothesis
-  int computed_tokens = 0;                  // decoder rows run for it (forced: target tokens)
+  int output_tokens = 0;    // of the best hypothesis
+  int computed_tokens = 0;  // decoder rows run for it (forced: target tokens)
   int peak_batch_sequences = 0;
 };
 
 struct GenerationResult {
-  absl::Status status;                      // OK, CANCELLED, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, UNAVAILABLE
-  std::vector<Hypothesis> hypotheses;       // best first; empty for a forced pass
+  absl::Status status;  // OK, CANCELLED, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, UNAVAILABLE
+  std::vector<Hypothesis> hypotheses;  // best first; empty for a forced pass
   SequenceStats stats;
 };
 
@@ -38,23 +40,25 @@ struct GenerationResult {
 using CancelFlag = std::shared_ptr<std::atomic<bool>>;
 
 struct GenerationRequest {
-  std::vector<int32_t> source_ids;          // with special tokens; not empty
+  std::vector<int32_t> source_ids;  // with special tokens; not empty
   GenerationOptions options;
 
-  // Forced pass instead of a search: `forced_target` (without start token) goes through the decoder once, `observer`
-  // sees the weights of encoder and decoder. The decoder reads options.decoder_start_token_id and the target without its
-  // last token, so that query i is the step that writes token i. Empty forced_target: encoder only.
+  // Forced pass instead of a search: `forced_target` (without start token) goes through the decoder
+  // once, `observer` sees the weights of encoder and decoder. The decoder reads
+  // options.decoder_start_token_id and the target without its last token, so that query i is the
+  // step that writes token i. Empty forced_target: encoder only.
   bool forced = false;
   std::vector<int32_t> forced_target;
-  AttentionObserver* observer = nullptr;    // outlives the request; called on the loop's thread
+  AttentionObserver* observer = nullptr;  // outlives the request; called on the loop's thread
 
   absl::Time deadline = absl::InfiniteFuture();
-  CancelFlag cancelled;                     // may be null
-  uint64_t caller = 0;                      // requests of one call share it: fairness counts by caller
+  CancelFlag cancelled;  // may be null
+  uint64_t caller = 0;   // requests of one call share it: fairness counts by caller
 
-  // Called on the loop's thread; must not block. on_settled gets each newly settled run of tokens (streaming).
+  // Called on the loop's thread; must not block. on_settled gets each newly settled run of tokens
+  // (streaming).
   std::function<void(absl::Span<const int32_t>)> on_settled;
-  std::function<void(GenerationResult)> on_done;   // exactly once, also on shutdown
+  std::function<void(GenerationResult)> on_done;  // exactly once, also on shutdown
 };
 
 }  // namespace attend

@@ -1,7 +1,7 @@
-// Means, maxima and word folds are linear or element-wise, so one running matrix per kind is all that is held; only
-// rollout (Abnar & Zuidema 2020: multiply A + I, row-normalised, through the layers) keeps one mean a layer.
-// Order of work on a row: drop special columns and scale to one, then sum columns and average rows into words, then
-// keep what is large enough.
+// Means, maxima and word folds are linear or element-wise, so one running matrix per kind is all
+// that is held; only rollout (Abnar & Zuidema 2020: multiply A + I, row-normalised, through the
+// layers) keeps one mean a layer. Order of work on a row: drop special columns and scale to one,
+// then sum columns and average rows into words, then keep what is large enough.
 #include "engine/tasks/attention_fold.h"
 
 #include <algorithm>
@@ -59,8 +59,8 @@ void ScaleToOne(std::vector<float>* row) {
   for (float& weight : *row) weight /= sum;
 }
 
-// One row of the answer in the making. Only columns that were touched are looked at again: words may be far more than
-// tokens (an unknown token can cover a page of Chinese).
+// One row of the answer in the making. Only columns that were touched are looked at again: words
+// may be far more than tokens (an unknown token can cover a page of Chinese).
 class AnswerRow {
  public:
   explicit AnswerRow(int columns) : weights_(static_cast<size_t>(columns), 0.0f) {}
@@ -85,9 +85,10 @@ class AnswerRow {
     touched_.erase(std::remove_if(touched_.begin(), touched_.end(),
                                   [&](uint32_t c) { return Drop(c, min_weight); }),
                    touched_.end());
-    const size_t keep = top_k > 0 ? std::min(touched_.size(), static_cast<size_t>(top_k)) : touched_.size();
-    std::partial_sort(touched_.begin(), touched_.begin() + static_cast<ptrdiff_t>(keep), touched_.end(),
-                      [this](uint32_t a, uint32_t b) {
+    const size_t keep =
+        top_k > 0 ? std::min(touched_.size(), static_cast<size_t>(top_k)) : touched_.size();
+    std::partial_sort(touched_.begin(), touched_.begin() + static_cast<ptrdiff_t>(keep),
+                      touched_.end(), [this](uint32_t a, uint32_t b) {
                         return weights_[a] != weights_[b] ? weights_[a] > weights_[b] : a < b;
                       });
     for (size_t i = 0; i < keep; ++i) {
@@ -144,7 +145,8 @@ FoldAxis::FoldAxis(const TextAxis& axis, AttentionGranularity granularity, bool 
   }
 }
 
-AttentionFolder::AttentionFolder(ResolvedSelection selection, const TextAxis& source, const TextAxis& target)
+AttentionFolder::AttentionFolder(ResolvedSelection selection, const TextAxis& source,
+                                 const TextAxis& target)
     : selection_(std::move(selection)),
       source_(source, selection_.granularity, selection_.drop_special),
       target_(target, selection_.granularity, selection_.drop_special) {
@@ -160,7 +162,8 @@ AttentionFolder::AttentionFolder(ResolvedSelection selection, const TextAxis& so
 bool AttentionFolder::Wants(AttentionKind kind, int layer) const {
   for (const KindHeads& k : selection_.kinds) {
     if (k.kind != kind) continue;
-    return layer >= 0 && static_cast<size_t>(layer) < k.heads.size() && !k.heads[static_cast<size_t>(layer)].empty();
+    return layer >= 0 && static_cast<size_t>(layer) < k.heads.size() &&
+           !k.heads[static_cast<size_t>(layer)].empty();
   }
   return false;
 }
@@ -174,7 +177,8 @@ void AttentionFolder::OnAttention(const AttentionSite& site, ConstMatrixView wei
   Fold& fold = folds_[k];
   const int64_t rows = static_cast<int64_t>(fold.rows->slot.size());
   const int64_t columns = static_cast<int64_t>(fold.columns->slot.size());
-  ATTEND_CHECK(weights.rows >= rows && weights.cols >= columns, "attention is smaller than its axes");
+  ATTEND_CHECK(weights.rows >= rows && weights.cols >= columns,
+               "attention is smaller than its axes");
 
   if (selection_.reduction == AttentionReduction::kNone) {
     AttentionMatrix matrix = Shape(fold, site.kind, weights);
@@ -199,9 +203,11 @@ std::vector<AttentionMatrix> AttentionFolder::Finish() {
   for (size_t k = 0; k < folds_.size(); ++k) {
     Fold& fold = folds_[k];
     if (selection_.reduction == AttentionReduction::kNone) {
-      std::stable_sort(fold.matrices.begin(), fold.matrices.end(), [](const auto& a, const auto& b) {
-        return std::make_pair(a.head->layer, a.head->head) < std::make_pair(b.head->layer, b.head->head);
-      });
+      std::stable_sort(fold.matrices.begin(), fold.matrices.end(),
+                       [](const auto& a, const auto& b) {
+                         return std::make_pair(a.head->layer, a.head->head) <
+                                std::make_pair(b.head->layer, b.head->head);
+                       });
       for (AttentionMatrix& matrix : fold.matrices) out.push_back(std::move(matrix));
       continue;
     }
@@ -211,7 +217,8 @@ std::vector<AttentionMatrix> AttentionFolder::Finish() {
       sum = sum.rows() == 0 ? std::move(layer) : Multiply(layer, sum);
     }
     if (sum.rows() == 0) {  // an axis without tokens, or a pass that showed nothing
-      sum.Resize(static_cast<int64_t>(fold.rows->slot.size()), static_cast<int64_t>(fold.columns->slot.size()));
+      sum.Resize(static_cast<int64_t>(fold.rows->slot.size()),
+                 static_cast<int64_t>(fold.columns->slot.size()));
       sum.SetZero();
     }
     AttentionMatrix matrix = Shape(fold, selection_.kinds[k].kind, sum.view());
@@ -221,7 +228,8 @@ std::vector<AttentionMatrix> AttentionFolder::Finish() {
   return out;
 }
 
-AttentionMatrix AttentionFolder::Shape(const Fold& fold, AttentionKind kind, ConstMatrixView weights) const {
+AttentionMatrix AttentionFolder::Shape(const Fold& fold, AttentionKind kind,
+                                       ConstMatrixView weights) const {
   const FoldAxis& rows = *fold.rows;
   const FoldAxis& columns = *fold.columns;
   AttentionMatrix out;
@@ -238,30 +246,35 @@ AttentionMatrix AttentionFolder::Shape(const Fold& fold, AttentionKind kind, Con
   std::vector<float> kept(columns.slot.size());
   size_t next = 0;
   for (int r = 0; r < rows.size; ++r) {
-    for (; next < rows.order.size() && rows.slot[static_cast<size_t>(rows.order[next])] == r; ++next) {
+    for (; next < rows.order.size() && rows.slot[static_cast<size_t>(rows.order[next])] == r;
+         ++next) {
       const int token = rows.order[next];
       const float* in = weights.row(token);
       for (size_t c = 0; c < kept.size(); ++c) kept[c] = columns.dropped[c] ? 0.0f : in[c];
       if (selection_.drop_special) ScaleToOne(&kept);
       for (int c : columns.order) {
-        row.Add(columns.slot[static_cast<size_t>(c)], rows.share[static_cast<size_t>(token)] * kept[static_cast<size_t>(c)]);
+        row.Add(columns.slot[static_cast<size_t>(c)],
+                rows.share[static_cast<size_t>(token)] * kept[static_cast<size_t>(c)]);
       }
     }
-    // Tokens of no word (a lone space piece) took some of a row along: words alone make up the row again.
-    if (selection_.drop_special && selection_.granularity == AttentionGranularity::kWord) row.ScaleToOne();
+    // Tokens of no word (a lone space piece) took some of a row along: words alone make up the row
+    // again.
+    if (selection_.drop_special && selection_.granularity == AttentionGranularity::kWord)
+      row.ScaleToOne();
     if (out.sparse) {
       row.AppendSparse(selection_.top_k, selection_.min_weight, &out);
       out.row_offsets.push_back(static_cast<uint32_t>(out.weights.size()));
     } else {
-      row.WriteDense(out.weights.data() + static_cast<size_t>(r) * static_cast<size_t>(columns.size));
+      row.WriteDense(out.weights.data() +
+                     static_cast<size_t>(r) * static_cast<size_t>(columns.size));
     }
     row.Clear();
   }
   return out;
 }
 
-AttentionResult MakeResult(const ResolvedSelection& selection, const TextAxis& source, const TextAxis& target,
-                           std::vector<AttentionMatrix> matrices) {
+AttentionResult MakeResult(const ResolvedSelection& selection, const TextAxis& source,
+                           const TextAxis& target, std::vector<AttentionMatrix> matrices) {
   const auto listed = [&](const TextAxis& axis) {
     std::vector<AttendedToken> tokens;
     for (const AttendedToken& token : axis.tokens) {

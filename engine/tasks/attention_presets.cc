@@ -14,30 +14,35 @@ namespace attend {
 namespace {
 
 std::optional<AttentionKind> ParseKind(const std::string& name) {
-  for (AttentionKind kind : {AttentionKind::kEncoderSelf, AttentionKind::kDecoderSelf, AttentionKind::kCross}) {
+  for (AttentionKind kind :
+       {AttentionKind::kEncoderSelf, AttentionKind::kDecoderSelf, AttentionKind::kCross}) {
     if (name == Name(kind)) return kind;
   }
   return std::nullopt;
 }
 
-absl::StatusOr<HeadIndex> ParseHead(const Json& json, const StackSpec& stack, const std::string& where) {
+absl::StatusOr<HeadIndex> ParseHead(const Json& json, const StackSpec& stack,
+                                    const std::string& where) {
   auto pair = json.AsInts();
   if (!pair.ok() || pair->size() != 2) {
-    return absl::InvalidArgumentError(absl::StrCat(where, ": expected [layer, head], two integers"));
+    return absl::InvalidArgumentError(
+        absl::StrCat(where, ": expected [layer, head], two integers"));
   }
   const int64_t layer = (*pair)[0];
   const int64_t head = (*pair)[1];
   if (layer < 0 || layer >= stack.num_layers || head < 0 || head >= stack.num_attention_heads) {
-    return absl::InvalidArgumentError(absl::StrCat(where, ": [", layer, ", ", head, "] is not among the model's ",
-                                                   stack.num_layers, " layers of ", stack.num_attention_heads,
-                                                   " heads (both count from 0)"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        where, ": [", layer, ", ", head, "] is not among the model's ", stack.num_layers,
+        " layers of ", stack.num_attention_heads, " heads (both count from 0)"));
   }
   return HeadIndex{static_cast<int>(layer), static_cast<int>(head)};
 }
 
-absl::StatusOr<AttentionPreset> ParsePreset(const std::string& name, const Json& json, const ModelSpec& spec) {
+absl::StatusOr<AttentionPreset> ParsePreset(const std::string& name, const Json& json,
+                                            const ModelSpec& spec) {
   const std::string where = absl::StrCat(kPresetsFile, ": preset '", name, "'");
-  if (!json.IsObject()) return absl::InvalidArgumentError(absl::StrCat(where, ": expected an object"));
+  if (!json.IsObject())
+    return absl::InvalidArgumentError(absl::StrCat(where, ": expected an object"));
   AttentionPreset preset;
   preset.name = name;
   ATTEND_ASSIGN_OR_RETURN(std::string kind_name, json.GetString("kind"));
@@ -50,7 +55,8 @@ absl::StatusOr<AttentionPreset> ParsePreset(const std::string& name, const Json&
   ATTEND_ASSIGN_OR_RETURN(preset.note, json.GetStringOr("note", ""));
   ATTEND_ASSIGN_OR_RETURN(Json heads, json.Get("heads"));
   if (!heads.IsArray() || heads.Elements().empty()) {
-    return absl::InvalidArgumentError(absl::StrCat(where, ": heads must be a list of at least one [layer, head]"));
+    return absl::InvalidArgumentError(
+        absl::StrCat(where, ": heads must be a list of at least one [layer, head]"));
   }
   const StackSpec& stack = StackOf(spec, preset.kind);
   for (const Json& element : heads.Elements()) {
@@ -68,19 +74,21 @@ absl::StatusOr<AttentionPreset> ParsePreset(const std::string& name, const Json&
 
 absl::StatusOr<std::vector<AttentionPreset>> ParsePresets(const Json& json, const ModelSpec& spec) {
   if (!json.IsObject()) {
-    return absl::InvalidArgumentError(absl::StrCat(kPresetsFile, ": expected an object of presets by name"));
+    return absl::InvalidArgumentError(
+        absl::StrCat(kPresetsFile, ": expected an object of presets by name"));
   }
   std::vector<AttentionPreset> presets;
   for (const std::string& name : json.Keys()) {
     ATTEND_ASSIGN_OR_RETURN(Json value, json.Get(name));
     ATTEND_ASSIGN_OR_RETURN(AttentionPreset preset, ParsePreset(name, value, spec));
     if (preset.name == kAlignmentPreset && preset.kind != AttentionKind::kCross) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(kPresetsFile, ": preset 'alignment' links source and target: its kind must be cross"));
+      return absl::InvalidArgumentError(absl::StrCat(
+          kPresetsFile, ": preset 'alignment' links source and target: its kind must be cross"));
     }
     presets.push_back(std::move(preset));
   }
-  std::sort(presets.begin(), presets.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+  std::sort(presets.begin(), presets.end(),
+            [](const auto& a, const auto& b) { return a.name < b.name; });
   return presets;
 }
 
@@ -92,7 +100,8 @@ AttentionPreset FallbackAlignmentPreset(const ModelSpec& spec) {
   const int layers = spec.decoder.num_layers;
   const int third = (layers + 2) / 3;
   for (int layer = layers - third; layer < layers; ++layer) {
-    for (int head = 0; head < spec.decoder.num_attention_heads; ++head) preset.heads.push_back({layer, head});
+    for (int head = 0; head < spec.decoder.num_attention_heads; ++head)
+      preset.heads.push_back({layer, head});
   }
   return preset;
 }
@@ -104,7 +113,8 @@ const AttentionPreset* FindPreset(absl::Span<const AttentionPreset> presets, con
   return nullptr;
 }
 
-absl::StatusOr<std::vector<AttentionPreset>> LoadPresets(const ModelDirectory& directory, const ModelSpec& spec) {
+absl::StatusOr<std::vector<AttentionPreset>> LoadPresets(const ModelDirectory& directory,
+                                                         const ModelSpec& spec) {
   std::vector<AttentionPreset> presets;
   if (directory.Has(kPresetsFile)) {
     ATTEND_ASSIGN_OR_RETURN(Json json, directory.ReadJson(kPresetsFile));
@@ -112,7 +122,8 @@ absl::StatusOr<std::vector<AttentionPreset>> LoadPresets(const ModelDirectory& d
   }
   if (spec.decoder.num_layers > 0 && FindPreset(presets, kAlignmentPreset) == nullptr) {
     presets.push_back(FallbackAlignmentPreset(spec));
-    std::sort(presets.begin(), presets.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+    std::sort(presets.begin(), presets.end(),
+              [](const auto& a, const auto& b) { return a.name < b.name; });
   }
   return presets;
 }

@@ -1,6 +1,7 @@
 // Named sets of heads that a model folder brings along in attention_presets.json:
 //   {"alignment": {"kind": "cross", "heads": [[1, 0]], "note": "how they were chosen"}}
-// A folder without the file gets one preset, "alignment": all heads of the last third of the decoder's layers.
+// A folder without the file gets one preset, "alignment": all heads of the last third of the
+// decoder's layers.
 #pragma once
 
 #include <vector>
@@ -17,9 +18,11 @@ namespace attend {
 inline constexpr char kPresetsFile[] = "attention_presets.json";
 inline constexpr char kAlignmentPreset[] = "alignment";
 
-// INVALID_ARGUMENT naming file, preset and what was expected, when the file is malformed or names heads that the model
-// does not have. Presets come sorted by name; "alignment" is always among the presets of a model with a decoder.
-absl::StatusOr<std::vector<AttentionPreset>> LoadPresets(const ModelDirectory& directory, const ModelSpec& spec);
+// INVALID_ARGUMENT naming file, preset and what was expected, when the file is malformed or names
+// heads that the model does not have. Presets come sorted by name; "alignment" is always among the
+// presets of a model with a decoder.
+absl::StatusOr<std::vector<AttentionPreset>> LoadPresets(const ModelDirectory& directory,
+                                                         const ModelSpec& spec);
 
 // The same from parsed JSON, without the fallback.
 absl::StatusOr<std::vector<AttentionPreset>> ParsePresets(const Json& json, const ModelSpec& spec);

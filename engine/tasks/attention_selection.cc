@@ -1,4 +1,5 @@
-// Everything a caller can get wrong about a selection is found here, so that folding works on what is known to be right.
+// Everything a caller can get wrong about a selection is found here, so that folding works on what
+// is known to be right.
 #include "engine/tasks/attention_selection.h"
 
 #include <algorithm>
@@ -15,7 +16,8 @@ namespace {
 
 using Metadata = std::vector<std::pair<std::string, std::string>>;
 
-absl::Status Invalid(const char* reason, std::string field, std::string message, Metadata metadata = {}) {
+absl::Status Invalid(const char* reason, std::string field, std::string message,
+                     Metadata metadata = {}) {
   ErrorDetail detail;
   detail.reason = reason;
   detail.field = std::move(field);
@@ -23,7 +25,8 @@ absl::Status Invalid(const char* reason, std::string field, std::string message,
   return MakeError(absl::StatusCode::kInvalidArgument, message, std::move(detail));
 }
 
-absl::StatusOr<const AttentionPreset*> FindPreset(const std::string& name, absl::Span<const AttentionPreset> presets,
+absl::StatusOr<const AttentionPreset*> FindPreset(const std::string& name,
+                                                  absl::Span<const AttentionPreset> presets,
                                                   const std::string& field) {
   std::string known;
   for (const AttentionPreset& preset : presets) {
@@ -37,21 +40,25 @@ absl::StatusOr<const AttentionPreset*> FindPreset(const std::string& name, absl:
   detail.resource_type = "attend.v1.AttentionPreset";
   detail.resource_name = name;
   return MakeError(absl::StatusCode::kNotFound,
-                   absl::StrCat("the model has no attention preset '", name, "'; it has: ", known), std::move(detail));
+                   absl::StrCat("the model has no attention preset '", name, "'; it has: ", known),
+                   std::move(detail));
 }
 
-absl::Status CheckHead(HeadIndex head, const StackSpec& stack, AttentionKind kind, const std::string& field) {
+absl::Status CheckHead(HeadIndex head, const StackSpec& stack, AttentionKind kind,
+                       const std::string& field) {
   if (head.layer < 0 || head.layer >= stack.num_layers) {
-    return Invalid("HEAD_OUT_OF_RANGE", field + ".layer",
-                   absl::StrCat("layer ", head.layer, " of ", Name(kind), " attention: the model has ",
-                                stack.num_layers, " layers, 0 first"),
-                   {{"layer", std::to_string(head.layer)}, {"limit", std::to_string(stack.num_layers)}});
+    return Invalid(
+        "HEAD_OUT_OF_RANGE", field + ".layer",
+        absl::StrCat("layer ", head.layer, " of ", Name(kind), " attention: the model has ",
+                     stack.num_layers, " layers, 0 first"),
+        {{"layer", std::to_string(head.layer)}, {"limit", std::to_string(stack.num_layers)}});
   }
   if (head.head < 0 || head.head >= stack.num_attention_heads) {
     return Invalid("HEAD_OUT_OF_RANGE", field + ".head",
                    absl::StrCat("head ", head.head, " of ", Name(kind), " attention: a layer has ",
                                 stack.num_attention_heads, " heads, 0 first"),
-                   {{"head", std::to_string(head.head)}, {"limit", std::to_string(stack.num_attention_heads)}});
+                   {{"head", std::to_string(head.head)},
+                    {"limit", std::to_string(stack.num_attention_heads)}});
   }
   return absl::OkStatus();
 }
@@ -61,7 +68,8 @@ KindHeads Arrange(AttentionKind kind, absl::Span<const HeadIndex> heads, const S
   KindHeads out;
   out.kind = kind;
   out.heads.resize(static_cast<size_t>(stack.num_layers));
-  for (const HeadIndex& head : heads) out.heads[static_cast<size_t>(head.layer)].push_back(head.head);
+  for (const HeadIndex& head : heads)
+    out.heads[static_cast<size_t>(head.layer)].push_back(head.head);
   for (std::vector<int>& layer : out.heads) std::sort(layer.begin(), layer.end());
   return out;
 }
@@ -76,7 +84,8 @@ KindHeads AllHeads(AttentionKind kind, const StackSpec& stack) {
   return out;
 }
 
-absl::Status CheckHeadList(const AttentionSelection& selection, const ModelSpec& spec, const std::string& field) {
+absl::Status CheckHeadList(const AttentionSelection& selection, const ModelSpec& spec,
+                           const std::string& field) {
   if (selection.heads.empty()) {
     return Invalid("OPTION_OUT_OF_RANGE", field, "a head list must name at least one head");
   }
@@ -85,7 +94,8 @@ absl::Status CheckHeadList(const AttentionSelection& selection, const ModelSpec&
     for (AttentionKind kind : selection.kinds) {
       ATTEND_RETURN_IF_ERROR(CheckHead(selection.heads[i], StackOf(spec, kind), kind, path));
     }
-    // All heads before this one are in range and different, so there are at most layers x heads of them to look at.
+    // All heads before this one are in range and different, so there are at most layers x heads of
+    // them to look at.
     for (size_t j = 0; j < i; ++j) {
       if (selection.heads[j] == selection.heads[i]) {
         return Invalid("OPTION_OUT_OF_RANGE", path, absl::StrCat("the same head as entry ", j));
@@ -97,24 +107,29 @@ absl::Status CheckHeadList(const AttentionSelection& selection, const ModelSpec&
 
 absl::Status CheckScalars(const AttentionSelection& selection, const std::string& field) {
   if (selection.kinds.empty()) {
-    return Invalid("OPTION_OUT_OF_RANGE", field + ".kinds", "at least one kind of attention must be named");
+    return Invalid("OPTION_OUT_OF_RANGE", field + ".kinds",
+                   "at least one kind of attention must be named");
   }
-  if (selection.top_k < 0) return Invalid("OPTION_OUT_OF_RANGE", field + ".top_k", "top_k must not be negative");
+  if (selection.top_k < 0)
+    return Invalid("OPTION_OUT_OF_RANGE", field + ".top_k", "top_k must not be negative");
   if (!std::isfinite(selection.min_weight) || selection.min_weight < 0) {
-    return Invalid("OPTION_OUT_OF_RANGE", field + ".min_weight", "min_weight must be a finite number, 0 or more");
+    return Invalid("OPTION_OUT_OF_RANGE", field + ".min_weight",
+                   "min_weight must be a finite number, 0 or more");
   }
   if (selection.reduction == AttentionReduction::kRollout) {
     for (AttentionKind kind : selection.kinds) {
       if (kind == AttentionKind::kCross) {
         return Invalid("REDUCTION_NOT_APPLICABLE", field + ".reduction",
-                       "rollout multiplies layers over the same positions: it has a meaning for self attention only");
+                       "rollout multiplies layers over the same positions: it has a meaning for "
+                       "self attention only");
       }
     }
   }
   return absl::OkStatus();
 }
 
-absl::Status CheckCapability(const AttentionSelection& selection, const ModelSpec& spec, const std::string& field) {
+absl::Status CheckCapability(const AttentionSelection& selection, const ModelSpec& spec,
+                             const std::string& field) {
   for (AttentionKind kind : selection.kinds) {
     if (StackOf(spec, kind).num_layers > 0) continue;
     ErrorDetail detail;
@@ -124,7 +139,8 @@ absl::Status CheckCapability(const AttentionSelection& selection, const ModelSpe
     detail.resource_type = "CAPABILITY";
     detail.resource_name = absl::StrCat("attention/", Name(kind));
     return MakeError(absl::StatusCode::kFailedPrecondition,
-                     absl::StrCat("a ", spec.architecture, " has no ", Name(kind), " attention"), std::move(detail));
+                     absl::StrCat("a ", spec.architecture, " has no ", Name(kind), " attention"),
+                     std::move(detail));
   }
   return absl::OkStatus();
 }
@@ -140,8 +156,10 @@ bool ResolvedSelection::needs_decoder() const {
                      [](const KindHeads& k) { return k.kind != AttentionKind::kEncoderSelf; });
 }
 
-absl::StatusOr<ResolvedSelection> ResolveSelection(const AttentionSelection& selection, const ModelSpec& spec,
-                                                   absl::Span<const AttentionPreset> presets, std::string_view field) {
+absl::StatusOr<ResolvedSelection> ResolveSelection(const AttentionSelection& selection,
+                                                   const ModelSpec& spec,
+                                                   absl::Span<const AttentionPreset> presets,
+                                                   std::string_view field) {
   const std::string path(field);
   ATTEND_RETURN_IF_ERROR(CheckScalars(selection, path));
   ATTEND_RETURN_IF_ERROR(CheckCapability(selection, spec, path));
@@ -152,8 +170,8 @@ absl::StatusOr<ResolvedSelection> ResolveSelection(const AttentionSelection& sel
     for (AttentionKind kind : selection.kinds) {
       if (kind != preset->kind) {
         return Invalid("OPTION_OUT_OF_RANGE", path + ".kinds",
-                       absl::StrCat("preset '", preset->name, "' is of ", Name(preset->kind), " attention, not of ",
-                                    Name(kind)));
+                       absl::StrCat("preset '", preset->name, "' is of ", Name(preset->kind),
+                                    " attention, not of ", Name(kind)));
       }
     }
   } else if (selection.has_head_list || !selection.heads.empty()) {
@@ -167,8 +185,8 @@ absl::StatusOr<ResolvedSelection> ResolveSelection(const AttentionSelection& sel
   out.min_weight = selection.min_weight;
   out.drop_special = selection.drop_special;
   for (AttentionKind kind : selection.kinds) {
-    const bool repeated =
-        std::any_of(out.kinds.begin(), out.kinds.end(), [kind](const KindHeads& k) { return k.kind == kind; });
+    const bool repeated = std::any_of(out.kinds.begin(), out.kinds.end(),
+                                      [kind](const KindHeads& k) { return k.kind == kind; });
     if (repeated) continue;
     const StackSpec& stack = StackOf(spec, kind);
     if (preset != nullptr) {
@@ -199,7 +217,8 @@ int64_t AnswerBytes(const ResolvedSelection& selection, int64_t num_source, int6
     int64_t matrices = 1;
     if (selection.reduction == AttentionReduction::kNone) {
       matrices = 0;
-      for (const std::vector<int>& layer : kind.heads) matrices += static_cast<int64_t>(layer.size());
+      for (const std::vector<int>& layer : kind.heads)
+        matrices += static_cast<int64_t>(layer.size());
     }
     if (!selection.sparse()) {
       bytes += matrices * rows * columns * static_cast<int64_t>(sizeof(float));
@@ -209,7 +228,8 @@ int64_t AnswerBytes(const ResolvedSelection& selection, int64_t num_source, int6
     if (selection.top_k > 0) kept = std::min<int64_t>(kept, selection.top_k);
     // A row that sums to one has at most 1/w weights of w or more.
     if (selection.min_weight > 0 && selection.reduction != AttentionReduction::kMax) {
-      kept = std::min<int64_t>(kept, static_cast<int64_t>(std::min(1e9, 1.001 / selection.min_weight)));
+      kept = std::min<int64_t>(kept,
+                               static_cast<int64_t>(std::min(1e9, 1.001 / selection.min_weight)));
     }
     bytes += matrices * (rows * kept * 8 + (rows + 1) * 4);
   }
@@ -218,10 +238,12 @@ int64_t AnswerBytes(const ResolvedSelection& selection, int64_t num_source, int6
 
 absl::Status CheckAnswerBytes(int64_t need, int64_t limit, std::string_view field) {
   if (need <= limit) return absl::OkStatus();
-  return Invalid("ATTENTION_TOO_LARGE", std::string(field),
-                 absl::StrCat("the weights asked for are ", need, " bytes, above the limit of ", limit,
-                              "; fold heads (reduction MEAN), keep top_k, ask for fewer heads, or use StreamAttention"),
-                 {{"need", std::to_string(need)}, {"limit", std::to_string(limit)}});
+  return Invalid(
+      "ATTENTION_TOO_LARGE", std::string(field),
+      absl::StrCat(
+          "the weights asked for are ", need, " bytes, above the limit of ", limit,
+          "; fold heads (reduction MEAN), keep top_k, ask for fewer heads, or use StreamAttention"),
+      {{"need", std::to_string(need)}, {"limit", std::to_string(limit)}});
 }
 
 }  // namespace attend

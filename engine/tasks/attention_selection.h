@@ -1,5 +1,5 @@
-// A caller's AttentionSelection, checked against a model and resolved to heads; and what the answer will weigh, known
-// before anything is computed.
+// A caller's AttentionSelection, checked against a model and resolved to heads; and what the answer
+// will weigh, known before anything is computed.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,8 @@
 
 namespace attend {
 
-// The stack that owns the attention of a kind: the encoder, or the decoder for its own and the cross attention.
+// The stack that owns the attention of a kind: the encoder, or the decoder for its own and the
+// cross attention.
 const StackSpec& StackOf(const ModelSpec& spec, AttentionKind kind);
 
 // Chosen heads of one kind, [layer] → heads in ascending order; an unchosen layer has none.
@@ -24,7 +25,7 @@ struct KindHeads {
 };
 
 struct ResolvedSelection {
-  std::vector<KindHeads> kinds;   // in the caller's order, each once
+  std::vector<KindHeads> kinds;  // in the caller's order, each once
   AttentionReduction reduction = AttentionReduction::kMean;
   AttentionGranularity granularity = AttentionGranularity::kToken;
   int top_k = 0;
@@ -35,19 +36,24 @@ struct ResolvedSelection {
   bool sparse() const { return top_k > 0 || min_weight > 0; }
 };
 
-// `field` is the path of the selection in the request ("selection" or "config.attention"). Errors: HEAD_OUT_OF_RANGE
-// (metadata limit), PRESET_NOT_FOUND (metadata presets), REDUCTION_NOT_APPLICABLE, CAPABILITY_MISSING and
-// OPTION_OUT_OF_RANGE, each with the field path of what is wrong.
-absl::StatusOr<ResolvedSelection> ResolveSelection(const AttentionSelection& selection, const ModelSpec& spec,
-                                                   absl::Span<const AttentionPreset> presets, std::string_view field);
+// `field` is the path of the selection in the request ("selection" or "config.attention"). Errors:
+// HEAD_OUT_OF_RANGE (metadata limit), PRESET_NOT_FOUND (metadata presets),
+// REDUCTION_NOT_APPLICABLE, CAPABILITY_MISSING and OPTION_OUT_OF_RANGE, each with the field path of
+// what is wrong.
+absl::StatusOr<ResolvedSelection> ResolveSelection(const AttentionSelection& selection,
+                                                   const ModelSpec& spec,
+                                                   absl::Span<const AttentionPreset> presets,
+                                                   std::string_view field);
 
-// The selection that word alignment reads: the named preset, folded to one word by word matrix without special tokens.
+// The selection that word alignment reads: the named preset, folded to one word by word matrix
+// without special tokens.
 ResolvedSelection SelectionOf(const AttentionPreset& preset, const ModelSpec& spec);
 
 // Most bytes of weights that the answer can hold, for axes of this many tokens (or words).
 int64_t AnswerBytes(const ResolvedSelection& selection, int64_t num_source, int64_t num_target);
 
-// INVALID_ARGUMENT / ATTENTION_TOO_LARGE (metadata need, limit) when need > limit; the message names the ways out.
+// INVALID_ARGUMENT / ATTENTION_TOO_LARGE (metadata need, limit) when need > limit; the message
+// names the ways out.
 absl::Status CheckAnswerBytes(int64_t need, int64_t limit, std::string_view field);
 
 }  // namespace attend

@@ -1,5 +1,5 @@
-// Both calls are the same pass with different watchers; what differs is what the target is and what is made of the
-// weights.
+// Both calls are the same pass with different watchers; what differs is what the target is and what
+// is made of the weights.
 #include "engine/tasks/attention_task.h"
 
 #include <algorithm>
@@ -22,16 +22,18 @@ namespace attend {
 namespace {
 
 // A given text as the axis of a pass; it must fit the model whole.
-absl::StatusOr<TextAxis> AxisOfGiven(const std::string& text, TextSide side, const CallEnvironment& environment) {
+absl::StatusOr<TextAxis> AxisOfGiven(const std::string& text, TextSide side,
+                                     const CallEnvironment& environment) {
   const char* const field = side == TextSide::kSource ? "source" : "target";
   const TaskModel& model = environment.model;
   ATTEND_RETURN_IF_ERROR(CheckTextPresent(text, environment.limits, field));
   EncodedText encoded = model.tokenizer->Encode(text, side);
-  if (std::all_of(encoded.tokens.begin(), encoded.tokens.end(), [](const EncodedToken& t) { return t.special; })) {
+  if (std::all_of(encoded.tokens.begin(), encoded.tokens.end(),
+                  [](const EncodedToken& t) { return t.special; })) {
     return InvalidField("EMPTY_INPUT", field, "the tokenizer keeps nothing of the text");
   }
-  const int64_t limit =
-      side == TextSide::kSource ? model.max_input_tokens : model.spec->decoder.max_position_embeddings;
+  const int64_t limit = side == TextSide::kSource ? model.max_input_tokens
+                                                  : model.spec->decoder.max_position_embeddings;
   const int64_t count = static_cast<int64_t>(encoded.tokens.size());
   if (count > limit) return InputTooLong(field, "tokens", count, limit);
   const int64_t vocab_size =
@@ -41,13 +43,14 @@ absl::StatusOr<TextAxis> AxisOfGiven(const std::string& text, TextSide side, con
 }
 
 // Sends one forced pass and gives its own status, whether it or the whole call failed.
-void RunPass(const CallEnvironment& environment, ForcedReading* reading, GroupPatience patience, CallUsage* usage,
-             std::function<void(absl::Status)> then) {
+void RunPass(const CallEnvironment& environment, ForcedReading* reading, GroupPatience patience,
+             CallUsage* usage, std::function<void(absl::Status)> then) {
   RequestGroup group;
   group.patience = patience;
   group.requests.push_back(reading->MakeRequest(environment.model));
-  group.on_finished = [usage, then = std::move(then)](const absl::Status& status,
-                                                      const std::vector<GenerationResult>& results) {
+  group.on_finished = [usage, then = std::move(then)](
+                          const absl::Status& status,
+                          const std::vector<GenerationResult>& results) {
     if (status.ok()) AddUsage(results, /*forced=*/true, usage);
     then(status.ok() ? results[0].status : status);
   };
@@ -83,7 +86,8 @@ class AttentionCall : public std::enable_shared_from_this<AttentionCall> {
                                                          *environment_.model.presets, "selection"));
     ATTEND_ASSIGN_OR_RETURN(source_, AxisOfGiven(input_.source, TextSide::kSource, environment_));
     if (input_.target) {
-      ATTEND_ASSIGN_OR_RETURN(TextAxis target, AxisOfGiven(*input_.target, TextSide::kTarget, environment_));
+      ATTEND_ASSIGN_OR_RETURN(TextAxis target,
+                              AxisOfGiven(*input_.target, TextSide::kTarget, environment_));
       output_.attention.target_text = *input_.target;
       if (selection_.needs_decoder()) target_ = std::move(target);
     }
@@ -98,7 +102,8 @@ class AttentionCall : public std::enable_shared_from_this<AttentionCall> {
     const auto size = [words](const TextAxis& axis) {
       return static_cast<int64_t>(words ? axis.words.size() : axis.tokens.size());
     };
-    return CheckAnswerBytes(AnswerBytes(selection_, size(source_), size(target_)), max_bytes(), "selection");
+    return CheckAnswerBytes(AnswerBytes(selection_, size(source_), size(target_)), max_bytes(),
+                            "selection");
   }
 
   void Generate() {
@@ -107,15 +112,16 @@ class AttentionCall : public std::enable_shared_from_this<AttentionCall> {
       o.num_return_sequences = 1;
       return o;
     }();
-    auto options = PrepareOptions(environment_.model, environment_.limits, overrides, "", "decoding");
+    auto options =
+        PrepareOptions(environment_.model, environment_.limits, overrides, "", "decoding");
     if (!options.ok()) {
       done_(options.status());
       return;
     }
     auto request = std::make_shared<GenerationRequest>();
     for (const AttendedToken& token : source_.tokens) request->source_ids.push_back(token.id);
-    request->options =
-        OptionsOfSegment(*options, overrides, static_cast<int64_t>(request->source_ids.size()), /*first=*/true);
+    request->options = OptionsOfSegment(
+        *options, overrides, static_cast<int64_t>(request->source_ids.size()), /*first=*/true);
     RequestGroup group;
     group.requests.push_back(std::move(request));
     group.on_finished = [self = shared_from_this()](const absl::Status& status,
@@ -133,7 +139,8 @@ class AttentionCall : public std::enable_shared_from_this<AttentionCall> {
       output_.usage.input_tokens = input_tokens;
       const Hypothesis& best = results[0].hypotheses[0];
       const Tokenizer& tokenizer = *environment_.model.tokenizer;
-      const DecodedText decoded = tokenizer.Decode(best.tokens, TextSide::kTarget, /*keep_special=*/false);
+      const DecodedText decoded =
+          tokenizer.Decode(best.tokens, TextSide::kTarget, /*keep_special=*/false);
       target_ = AxisOfDecoded(tokenizer, best.tokens, decoded, best.log_probs, 0);
       output_.attention.target_text = decoded.text;
       status = CheckBytes();
@@ -148,9 +155,8 @@ class AttentionCall : public std::enable_shared_from_this<AttentionCall> {
   void Read(GroupPatience patience) {
     reading_ = std::make_unique<ForcedReading>(std::move(source_), std::move(target_));
     reading_->WatchSelection(selection_);
-    RunPass(environment_, reading_.get(), patience, &output_.usage, [self = shared_from_this()](absl::Status status) {
-      self->Finish(std::move(status));
-    });
+    RunPass(environment_, reading_.get(), patience, &output_.usage,
+            [self = shared_from_this()](absl::Status status) { self->Finish(std::move(status)); });
   }
 
   void Finish(absl::Status status) {
@@ -195,7 +201,8 @@ class AlignCall : public std::enable_shared_from_this<AlignCall> {
     ATTEND_RETURN_IF_ERROR(CheckStillWanted(environment_.context));
     ATTEND_RETURN_IF_ERROR(CheckCapability(model, ModelCapability::kAttention));
     if (!std::isfinite(input_.min_score) || input_.min_score < 0) {
-      return InvalidField("OPTION_OUT_OF_RANGE", "min_score", "min_score must be a finite number, 0 or more");
+      return InvalidField("OPTION_OUT_OF_RANGE", "min_score",
+                          "min_score must be a finite number, 0 or more");
     }
     const AttentionPreset* preset = FindPreset(*model.presets, kAlignmentPreset);
     if (preset == nullptr) {
@@ -204,12 +211,15 @@ class AlignCall : public std::enable_shared_from_this<AlignCall> {
       detail.metadata = {{"capability", "alignment"}, {"architecture", model.spec->architecture}};
       detail.resource_type = "CAPABILITY";
       detail.resource_name = "alignment";
-      return MakeError(absl::StatusCode::kFailedPrecondition,
-                       absl::StrCat("model ", model.name, " has no cross attention to align words by"),
-                       std::move(detail));
+      return MakeError(
+          absl::StatusCode::kFailedPrecondition,
+          absl::StrCat("model ", model.name, " has no cross attention to align words by"),
+          std::move(detail));
     }
-    ATTEND_ASSIGN_OR_RETURN(TextAxis source, AxisOfGiven(input_.source, TextSide::kSource, environment_));
-    ATTEND_ASSIGN_OR_RETURN(TextAxis target, AxisOfGiven(input_.target, TextSide::kTarget, environment_));
+    ATTEND_ASSIGN_OR_RETURN(TextAxis source,
+                            AxisOfGiven(input_.source, TextSide::kSource, environment_));
+    ATTEND_ASSIGN_OR_RETURN(TextAxis target,
+                            AxisOfGiven(input_.target, TextSide::kTarget, environment_));
     output_.usage.input_tokens = static_cast<int64_t>(source.tokens.size() + target.tokens.size());
     reading_ = std::make_unique<ForcedReading>(std::move(source), std::move(target));
     reading_->WatchAlignment(*preset, *model.spec);
@@ -224,7 +234,8 @@ class AlignCall : public std::enable_shared_from_this<AlignCall> {
     }
     output_.links = reading_->TakeLinks();
     const auto weak = [this](const WordLink& link) { return link.score < input_.min_score; };
-    output_.links.erase(std::remove_if(output_.links.begin(), output_.links.end(), weak), output_.links.end());
+    output_.links.erase(std::remove_if(output_.links.begin(), output_.links.end(), weak),
+                        output_.links.end());
     output_.source_words = reading_->source().words;
     output_.target_words = reading_->target().words;
     done_(std::move(output_));
@@ -239,8 +250,10 @@ class AlignCall : public std::enable_shared_from_this<AlignCall> {
 
 }  // namespace
 
-void RunGetAttention(CallEnvironment environment, AttentionInput input, Done<AttentionOutput> done) {
-  std::make_shared<AttentionCall>(std::move(environment), std::move(input), std::move(done))->Start();
+void RunGetAttention(CallEnvironment environment, AttentionInput input,
+                     Done<AttentionOutput> done) {
+  std::make_shared<AttentionCall>(std::move(environment), std::move(input), std::move(done))
+      ->Start();
 }
 
 void RunAlignWords(CallEnvironment environment, AlignInput input, Done<AlignOutput> done) {

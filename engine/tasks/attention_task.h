@@ -6,7 +6,8 @@
 
 namespace attend {
 
-// As RunTranslate. The source is read as one sequence; a target that is not given is written by the model first.
+// As RunTranslate. The source is read as one sequence; a target that is not given is written by the
+// model first.
 void RunGetAttention(CallEnvironment environment, AttentionInput input, Done<AttentionOutput> done);
 void RunAlignWords(CallEnvironment environment, AlignInput input, Done<AlignOutput> done);
 

@@ -18,36 +18,38 @@ enum class AttentionGranularity { kToken, kWord };
 struct HeadIndex {
   int layer = 0;
   int head = 0;
-  friend bool operator==(HeadIndex a, HeadIndex b) { return a.layer == b.layer && a.head == b.head; }
+  friend bool operator==(HeadIndex a, HeadIndex b) {
+    return a.layer == b.layer && a.head == b.head;
+  }
 };
 
 // A named set of heads, from the model folder's attention_presets.json.
 struct AttentionPreset {
-  std::string name;                 // "alignment"
+  std::string name;  // "alignment"
   AttentionKind kind = AttentionKind::kCross;
   std::vector<HeadIndex> heads;
-  std::string note;                 // how it was chosen; "uncalibrated" when it is our fallback
+  std::string note;  // how it was chosen; "uncalibrated" when it is our fallback
 };
 
 struct AttentionSelection {
-  std::vector<AttentionKind> kinds;              // at least one
-  std::string preset;                            // empty: heads below
-  std::vector<HeadIndex> heads;                  // empty: all
-  bool has_head_list = false;                    // an explicit list was given (then it may not be empty)
+  std::vector<AttentionKind> kinds;  // at least one
+  std::string preset;                // empty: heads below
+  std::vector<HeadIndex> heads;      // empty: all
+  bool has_head_list = false;        // an explicit list was given (then it may not be empty)
   AttentionReduction reduction = AttentionReduction::kMean;
   AttentionGranularity granularity = AttentionGranularity::kToken;
-  int top_k = 0;                                 // per row; 0: all
+  int top_k = 0;  // per row; 0: all
   float min_weight = 0;
-  bool drop_special = false;                     // drop special tokens, scale rows back to one
+  bool drop_special = false;  // drop special tokens, scale rows back to one
 };
 
 struct AttendedToken {
   int32_t id = 0;
   std::string piece;
-  ByteSpan span;                                 // empty for special tokens
-  int word = -1;                                 // index into the words of its text; -1 for none
+  ByteSpan span;  // empty for special tokens
+  int word = -1;  // index into the words of its text; -1 for none
   bool special = false;
-  std::optional<float> log_prob;                 // output tokens only
+  std::optional<float> log_prob;  // output tokens only
 };
 
 struct AttendedWord {
@@ -57,27 +59,30 @@ struct AttendedWord {
 
 struct AttentionMatrix {
   AttentionKind kind = AttentionKind::kCross;
-  std::optional<HeadIndex> head;                 // absent when heads were folded
+  std::optional<HeadIndex> head;  // absent when heads were folded
   int rows = 0, columns = 0;
   bool sparse = false;
-  std::vector<float> weights;                    // dense: rows * columns, row-major; sparse: kept ones, largest first in a row
-  std::vector<uint32_t> row_offsets, column_indices;  // sparse only: rows + 1 offsets; one column per weight
+  std::vector<float>
+      weights;  // dense: rows * columns, row-major; sparse: kept ones, largest first in a row
+  std::vector<uint32_t> row_offsets,
+      column_indices;  // sparse only: rows + 1 offsets; one column per weight
 };
 
-// Rows and columns count the tokens (or words) listed here, special ones left out when drop_special was asked for.
-// Row i of a decoder matrix is the step that WROTE target token i; column j of a decoder self matrix is the step that
-// wrote token j, which read token j - 1 (j = 0 read the start token). transformers' matrices, in the same order.
+// Rows and columns count the tokens (or words) listed here, special ones left out when drop_special
+// was asked for. Row i of a decoder matrix is the step that WROTE target token i; column j of a
+// decoder self matrix is the step that wrote token j, which read token j - 1 (j = 0 read the start
+// token). transformers' matrices, in the same order.
 struct AttentionResult {
   std::vector<AttendedToken> source_tokens, target_tokens;
   std::vector<AttendedWord> source_words, target_words;
   std::vector<AttentionMatrix> matrices;
-  std::string target_text;                       // the text that target spans count in; empty in a Translation, whose
-                                                 // own text it is
+  std::string target_text;  // the text that target spans count in; empty in a Translation, whose
+                            // own text it is
 };
 
 struct WordLink {
   int source_word = 0, target_word = 0;
-  float score = 0;                               // 0 to 1
+  float score = 0;  // 0 to 1
 };
 
 }  // namespace attend

@@ -20,10 +20,10 @@ struct TaskModel {
   std::string name, revision;
   const ModelSpec* spec = nullptr;
   const Tokenizer* tokenizer = nullptr;
-  const GenerationOptions* generation = nullptr;       // the checkpoint's own options
+  const GenerationOptions* generation = nullptr;  // the checkpoint's own options
   const std::vector<AttentionPreset>* presets = nullptr;
   EngineLoop* loop = nullptr;
-  std::string source_language;                         // chooses abbreviations of the sentence splitter
+  std::string source_language;  // chooses abbreviations of the sentence splitter
   int64_t max_input_tokens = 0, max_output_tokens = 0;
   std::shared_ptr<const void> keep_alive;
 };
@@ -32,8 +32,9 @@ struct CallEnvironment {
   TaskModel model;
   EngineLimits limits;
   CallContext context;
-  CancelFlag stop;              // never null: what requests watch; set when the caller cancels or the call has failed
-  WorkQueue* workers = nullptr; // outlives every call
+  CancelFlag
+      stop;  // never null: what requests watch; set when the caller cancels or the call has failed
+  WorkQueue* workers = nullptr;  // outlives every call
 };
 
 }  // namespace attend

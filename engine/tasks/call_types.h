@@ -1,5 +1,5 @@
-// What calls of the engine take and give, in the engine's own words. engine/engine.h, the door, includes this; the tasks
-// implement it.
+// What calls of the engine take and give, in the engine's own words. engine/engine.h, the door,
+// includes this; the tasks implement it.
 #pragma once
 
 #include <cstdint>
@@ -20,9 +20,9 @@
 namespace attend {
 
 struct EngineLimits {
-  int max_texts = 64;                             // per call
+  int max_texts = 64;  // per call
   int64_t max_text_bytes = 256 * 1024;
-  int max_segments = 2048;                        // per text
+  int max_segments = 2048;  // per text
   int max_num_beams = 8;
   int64_t max_attention_bytes = 3 * 1024 * 1024;  // of a unary answer's weights
   int64_t max_attention_stream_bytes = int64_t{256} << 20;
@@ -33,8 +33,8 @@ enum class OverflowPolicy { kSplit, kReject, kTruncate };
 // What goes with every call.
 struct CallContext {
   absl::Time deadline = absl::InfiniteFuture();
-  CancelFlag cancelled;                           // may be null
-  uint64_t caller = 0;                            // for fairness; calls of one client connection share it
+  CancelFlag cancelled;  // may be null
+  uint64_t caller = 0;   // for fairness; calls of one client connection share it
 };
 
 // Cost of a call, summed over its items (durations: the largest).
@@ -46,23 +46,24 @@ struct CallUsage {
 };
 
 struct TranslateInput {
-  std::string model;                              // may be empty when the language pair names one model
-  std::string source_language, target_language;   // as the caller wrote them; may be empty
+  std::string model;  // may be empty when the language pair names one model
+  std::string source_language, target_language;  // as the caller wrote them; may be empty
   std::vector<std::string> texts;
   GenerationOverrides decoding;
   std::string target_prefix;
   OverflowPolicy overflow = OverflowPolicy::kSplit;
   bool include_word_links = false;
   bool include_tokens = false;
-  std::optional<AttentionSelection> attention;    // of the best hypothesis, one result per sentence
-  // Streaming (one text only): text that will not change any more, in order. Called before `done`, never after.
+  std::optional<AttentionSelection> attention;  // of the best hypothesis, one result per sentence
+  // Streaming (one text only): text that will not change any more, in order. Called before `done`,
+  // never after.
   std::function<void(const std::string& delta)> on_delta;
 };
 
 struct TranslatedHypothesis {
   std::string text;
   double score = 0;
-  std::vector<AttendedToken> tokens;              // when asked for
+  std::vector<AttendedToken> tokens;  // when asked for
   FinishReason finish_reason = FinishReason::kEos;
 };
 
@@ -73,35 +74,35 @@ struct SentencePair {
 
 struct Translation {
   std::string text;
-  std::vector<TranslatedHypothesis> hypotheses;   // best first; [0].text == text
+  std::vector<TranslatedHypothesis> hypotheses;  // best first; [0].text == text
   std::vector<SentencePair> sentences;
   std::vector<AttendedWord> source_words, target_words;
   std::vector<WordLink> links;
-  std::vector<AttentionResult> attentions;        // spans count in the whole text, not in the sentence
+  std::vector<AttentionResult> attentions;  // spans count in the whole text, not in the sentence
   int64_t truncated_input_tokens = 0;
   int64_t input_tokens = 0, output_tokens = 0;
   int num_segments = 0;
-  absl::Duration duration;                        // of this item
+  absl::Duration duration;  // of this item
 };
 
 struct TranslateOutcome {
-  absl::Status status;                            // per item
-  Translation translation;                        // when OK
+  absl::Status status;      // per item
+  Translation translation;  // when OK
 };
 
 struct TranslateOutput {
   std::string model, revision;
-  std::vector<TranslateOutcome> outcomes;         // in the order of the texts
+  std::vector<TranslateOutcome> outcomes;  // in the order of the texts
   CallUsage usage;
 };
 
 struct AttentionInput {
   std::string model;
   std::string source;
-  std::optional<std::string> target;              // forced; the model writes it when absent
+  std::optional<std::string> target;  // forced; the model writes it when absent
   AttentionSelection selection;
-  int64_t max_bytes = 0;                          // of weights; above it ATTENTION_TOO_LARGE before computing. 0: the
-                                                  // unary limit
+  int64_t max_bytes = 0;  // of weights; above it ATTENTION_TOO_LARGE before computing. 0: the
+                          // unary limit
 };
 
 struct AttentionOutput {
@@ -117,7 +118,7 @@ struct AlignInput {
 
 struct AlignOutput {
   std::vector<AttendedWord> source_words, target_words;
-  std::vector<WordLink> links;                    // by target word, then source word
+  std::vector<WordLink> links;  // by target word, then source word
   CallUsage usage;
 };
 

@@ -1,5 +1,5 @@
-// Two locks: `inbox` is held for moments only, because the engine loop fills it; `delivery` is held while the caller's
-// function runs, so that pieces keep their order whichever worker delivers them.
+// Two locks: `inbox` is held for moments only, because the engine loop fills it; `delivery` is held
+// while the caller's function runs, so that pieces keep their order whichever worker delivers them.
 #include "engine/tasks/delta_stream.h"
 
 #include <utility>
@@ -13,7 +13,8 @@ namespace {
 // A word longer than this is let go but for kTailBytes: scripts without spaces stream too.
 constexpr size_t kLongestHeldWord = 48;
 constexpr size_t kTailBytes = 24;
-constexpr std::string_view kReplacement = "\xEF\xBF\xBD";  // what a byte of a character not yet whole decodes to
+constexpr std::string_view kReplacement =
+    "\xEF\xBF\xBD";  // what a byte of a character not yet whole decodes to
 
 bool IsContinuation(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
 
@@ -61,9 +62,9 @@ struct DeltaStream::State {
   bool scheduled ABSL_GUARDED_BY(inbox) = false;
 
   absl::Mutex delivery;
-  size_t current ABSL_GUARDED_BY(delivery) = 0;    // the segment that is being sent
-  std::string sent ABSL_GUARDED_BY(delivery);      // of its text
-  bool begun ABSL_GUARDED_BY(delivery) = false;    // the layout before the first segment was sent
+  size_t current ABSL_GUARDED_BY(delivery) = 0;  // the segment that is being sent
+  std::string sent ABSL_GUARDED_BY(delivery);    // of its text
+  bool begun ABSL_GUARDED_BY(delivery) = false;  // the layout before the first segment was sent
   bool closed ABSL_GUARDED_BY(delivery) = false;
 
   // REQUIRES: inbox is held.
@@ -99,7 +100,8 @@ struct DeltaStream::State {
       const std::string text =
           options.tokenizer->Decode(segment.tokens, TextSide::kTarget, /*keep_special=*/false).text;
       const size_t end = segment.done ? text.size() : SettledBytes(text);
-      // What was sent stays sent: text that no longer begins with it can only go on where it is the longer.
+      // What was sent stays sent: text that no longer begins with it can only go on where it is the
+      // longer.
       if (end > sent.size()) {
         delta += text.substr(sent.size(), end - sent.size());
         sent = text.substr(0, end);

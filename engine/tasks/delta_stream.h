@@ -1,5 +1,5 @@
-// Tokens as they settle → text that will not change any more. The pieces put one after the other are the whole
-// translation, layout included.
+// Tokens as they settle → text that will not change any more. The pieces put one after the other
+// are the whole translation, layout included.
 #pragma once
 
 #include <cstdint>
@@ -14,16 +14,16 @@
 
 namespace attend {
 
-// How much of `text`, decoded from tokens that are settled but not all there are, can be relied on. Held back: the last
-// word (more tokens may lengthen it, and joining may take back the space before it), and characters that are not whole.
-// A word without end is let go but for its tail.
+// How much of `text`, decoded from tokens that are settled but not all there are, can be relied on.
+// Held back: the last word (more tokens may lengthen it, and joining may take back the space before
+// it), and characters that are not whole. A word without end is let go but for its tail.
 size_t SettledBytes(std::string_view text);
 
 class DeltaStream {
  public:
   struct Options {
-    const Tokenizer* tokenizer = nullptr;        // borrowed
-    std::vector<std::string> layout;             // before, between and after the segments
+    const Tokenizer* tokenizer = nullptr;  // borrowed
+    std::vector<std::string> layout;       // before, between and after the segments
     std::function<void(const std::string&)> on_delta;
     // Gets Deliver run soon, on a thread that may take its time.
     std::function<void(std::function<void()>)> post;
@@ -35,7 +35,8 @@ class DeltaStream {
   void OnSettled(size_t segment, absl::Span<const int32_t> tokens);
   // All tokens of a segment's best hypothesis. Quick.
   void OnSegmentDone(size_t segment, absl::Span<const int32_t> tokens);
-  // Delivers what is left of a translation that is complete, and nothing after. Segments that are not done stay out.
+  // Delivers what is left of a translation that is complete, and nothing after. Segments that are
+  // not done stay out.
   void Close(bool deliver_rest);
 
  private:

@@ -1,5 +1,5 @@
-// One sequence's forced pass: what watches it, and what comes of it. Serves GetAttention, AlignWords and the attention
-// and word links of a translation alike.
+// One sequence's forced pass: what watches it, and what comes of it. Serves GetAttention,
+// AlignWords and the attention and word links of a translation alike.
 #pragma once
 
 #include <memory>
@@ -17,7 +17,8 @@ namespace attend {
 class ForcedReading {
  public:
   // The target axis is empty for a pass through the encoder alone.
-  ForcedReading(TextAxis source, TextAxis target) : source_(std::move(source)), target_(std::move(target)) {}
+  ForcedReading(TextAxis source, TextAxis target)
+      : source_(std::move(source)), target_(std::move(target)) {}
 
   // What to watch; before MakeRequest.
   void WatchSelection(const ResolvedSelection& selection);

@@ -1,5 +1,6 @@
-// Well-formedness follows RFC 5646 as far as translation models need it: language, then script, region and variants of
-// one to eight letters or digits. Meaning is not checked: whether a model serves a code decides that.
+// Well-formedness follows RFC 5646 as far as translation models need it: language, then script,
+// region and variants of one to eight letters or digits. Meaning is not checked: whether a model
+// serves a code decides that.
 #include "engine/tasks/language_codes.h"
 
 #include <algorithm>
@@ -20,18 +21,19 @@ struct LongCode {
 };
 // ISO 639-3 codes of NLLB's list that have a two-letter form, which BCP-47 prefers.
 constexpr std::array<LongCode, 78> kLongCodes = {{
-    {"afr", "af"}, {"amh", "am"}, {"arb", "ar"}, {"asm", "as"}, {"bel", "be"}, {"ben", "bn"}, {"bod", "bo"},
-    {"bos", "bs"}, {"bul", "bg"}, {"cat", "ca"}, {"ces", "cs"}, {"cym", "cy"}, {"dan", "da"}, {"deu", "de"},
-    {"ell", "el"}, {"eng", "en"}, {"epo", "eo"}, {"est", "et"}, {"eus", "eu"}, {"fin", "fi"}, {"fra", "fr"},
-    {"gla", "gd"}, {"gle", "ga"}, {"glg", "gl"}, {"guj", "gu"}, {"hat", "ht"}, {"hau", "ha"}, {"heb", "he"},
-    {"hin", "hi"}, {"hrv", "hr"}, {"hun", "hu"}, {"hye", "hy"}, {"ibo", "ig"}, {"ind", "id"}, {"isl", "is"},
-    {"ita", "it"}, {"jav", "jv"}, {"jpn", "ja"}, {"kan", "kn"}, {"kat", "ka"}, {"kaz", "kk"}, {"khm", "km"},
-    {"kin", "rw"}, {"kir", "ky"}, {"kor", "ko"}, {"lao", "lo"}, {"lit", "lt"}, {"ltz", "lb"}, {"mal", "ml"},
-    {"mar", "mr"}, {"mkd", "mk"}, {"mlt", "mt"}, {"mya", "my"}, {"nld", "nl"}, {"nno", "nn"}, {"nob", "nb"},
-    {"pan", "pa"}, {"pol", "pl"}, {"por", "pt"}, {"ron", "ro"}, {"rus", "ru"}, {"sin", "si"}, {"slk", "sk"},
-    {"slv", "sl"}, {"som", "so"}, {"spa", "es"}, {"srp", "sr"}, {"swe", "sv"}, {"swh", "sw"}, {"tam", "ta"},
-    {"tel", "te"}, {"tgl", "tl"}, {"tha", "th"}, {"tur", "tr"}, {"ukr", "uk"}, {"urd", "ur"}, {"vie", "vi"},
-    {"zho", "zh"},
+    {"afr", "af"}, {"amh", "am"}, {"arb", "ar"}, {"asm", "as"}, {"bel", "be"}, {"ben", "bn"},
+    {"bod", "bo"}, {"bos", "bs"}, {"bul", "bg"}, {"cat", "ca"}, {"ces", "cs"}, {"cym", "cy"},
+    {"dan", "da"}, {"deu", "de"}, {"ell", "el"}, {"eng", "en"}, {"epo", "eo"}, {"est", "et"},
+    {"eus", "eu"}, {"fin", "fi"}, {"fra", "fr"}, {"gla", "gd"}, {"gle", "ga"}, {"glg", "gl"},
+    {"guj", "gu"}, {"hat", "ht"}, {"hau", "ha"}, {"heb", "he"}, {"hin", "hi"}, {"hrv", "hr"},
+    {"hun", "hu"}, {"hye", "hy"}, {"ibo", "ig"}, {"ind", "id"}, {"isl", "is"}, {"ita", "it"},
+    {"jav", "jv"}, {"jpn", "ja"}, {"kan", "kn"}, {"kat", "ka"}, {"kaz", "kk"}, {"khm", "km"},
+    {"kin", "rw"}, {"kir", "ky"}, {"kor", "ko"}, {"lao", "lo"}, {"lit", "lt"}, {"ltz", "lb"},
+    {"mal", "ml"}, {"mar", "mr"}, {"mkd", "mk"}, {"mlt", "mt"}, {"mya", "my"}, {"nld", "nl"},
+    {"nno", "nn"}, {"nob", "nb"}, {"pan", "pa"}, {"pol", "pl"}, {"por", "pt"}, {"ron", "ro"},
+    {"rus", "ru"}, {"sin", "si"}, {"slk", "sk"}, {"slv", "sl"}, {"som", "so"}, {"spa", "es"},
+    {"srp", "sr"}, {"swe", "sv"}, {"swh", "sw"}, {"tam", "ta"}, {"tel", "te"}, {"tgl", "tl"},
+    {"tha", "th"}, {"tur", "tr"}, {"ukr", "uk"}, {"urd", "ur"}, {"vie", "vi"}, {"zho", "zh"},
 }};
 
 std::string Language(std::string code) {
@@ -54,12 +56,14 @@ std::vector<std::string> Subtags(std::string_view code) {
 }
 
 bool AllOf(const std::string& text, bool (*is)(unsigned char)) {
-  return std::all_of(text.begin(), text.end(), [is](char c) { return is(static_cast<unsigned char>(c)); });
+  return std::all_of(text.begin(), text.end(),
+                     [is](char c) { return is(static_cast<unsigned char>(c)); });
 }
 
 bool WellFormed(const std::vector<std::string>& subtags) {
   const std::string& language = subtags[0];
-  if (language.size() < 2 || language.size() > 8 || !AllOf(language, absl::ascii_isalpha)) return false;
+  if (language.size() < 2 || language.size() > 8 || !AllOf(language, absl::ascii_isalpha))
+    return false;
   return std::all_of(subtags.begin() + 1, subtags.end(), [](const std::string& s) {
     return !s.empty() && s.size() <= 8 && AllOf(s, absl::ascii_isalnum);
   });
@@ -72,12 +76,15 @@ bool IsPrefix(std::string_view shorter, std::string_view longer) {
 }
 
 std::string Spell(const LanguagePair& pair) {
-  return absl::StrCat(pair.source.empty() ? "?" : pair.source, ">", pair.target.empty() ? "?" : pair.target);
+  return absl::StrCat(pair.source.empty() ? "?" : pair.source, ">",
+                      pair.target.empty() ? "?" : pair.target);
 }
 
 // How many of the two languages are served by name exactly; -1 when the pair is not served.
 int Match(const LanguagePair& wanted, const LanguagePair& served) {
-  if (!LanguageServed(wanted.source, served.source) || !LanguageServed(wanted.target, served.target)) return -1;
+  if (!LanguageServed(wanted.source, served.source) ||
+      !LanguageServed(wanted.target, served.target))
+    return -1;
   return (wanted.source == served.source ? 1 : 0) + (wanted.target == served.target ? 1 : 0);
 }
 
@@ -85,14 +92,16 @@ int Match(const LanguagePair& wanted, const LanguagePair& served) {
 
 absl::StatusOr<std::string> ParseLanguageCode(std::string_view code, std::string_view field) {
   if (code.empty()) return std::string();
-  std::vector<std::string> subtags = code.size() <= 64 ? Subtags(code) : std::vector<std::string>{""};
+  std::vector<std::string> subtags =
+      code.size() <= 64 ? Subtags(code) : std::vector<std::string>{""};
   if (!WellFormed(subtags)) {
     ErrorDetail detail;
     detail.reason = "LANGUAGE_CODE_INVALID";
     detail.field = std::string(field);
     detail.metadata = {{"code", std::string(code.substr(0, 64))}};
     return MakeError(absl::StatusCode::kInvalidArgument,
-                     absl::StrCat("'", std::string(code.substr(0, 64)), "' is not a BCP-47 language code such as en"),
+                     absl::StrCat("'", std::string(code.substr(0, 64)),
+                                  "' is not a BCP-47 language code such as en"),
                      std::move(detail));
   }
   std::string out = Language(subtags[0]);
@@ -131,7 +140,8 @@ absl::StatusOr<std::string> ChooseByLanguages(const LanguagePair& wanted,
   return best->model;
 }
 
-absl::Status PairNotServed(const LanguagePair& wanted, absl::Span<const LanguageCandidate> candidates) {
+absl::Status PairNotServed(const LanguagePair& wanted,
+                           absl::Span<const LanguageCandidate> candidates) {
   constexpr size_t kMostListed = 20;
   std::string served;
   for (size_t i = 0; i < std::min(candidates.size(), kMostListed); ++i) {
@@ -143,7 +153,8 @@ absl::Status PairNotServed(const LanguagePair& wanted, absl::Span<const Language
   detail.resource_type = "attend.v1.LanguagePair";
   detail.resource_name = Spell(wanted);
   return MakeError(absl::StatusCode::kNotFound,
-                   absl::StrCat("no model translates ", Spell(wanted), "; served: ", served), std::move(detail));
+                   absl::StrCat("no model translates ", Spell(wanted), "; served: ", served),
+                   std::move(detail));
 }
 
 }  // namespace attend

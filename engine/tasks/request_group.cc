@@ -1,5 +1,5 @@
-// A pump that is entered from the caller's thread first and from workers as requests end. It never holds its lock while
-// it talks to the loop, whose callbacks take that lock.
+// A pump that is entered from the caller's thread first and from workers as requests end. It never
+// holds its lock while it talks to the loop, whose callbacks take that lock.
 #include "engine/tasks/request_group.h"
 
 #include <algorithm>
@@ -22,12 +22,14 @@ absl::Status DeadlineError(int64_t tokens_done) {
   detail.reason = "DEADLINE_EXCEEDED";
   detail.metadata = {{"tokens_done", std::to_string(tokens_done)}};
   return MakeError(absl::StatusCode::kDeadlineExceeded,
-                   absl::StrCat("the deadline passed after ", tokens_done, " output tokens"), std::move(detail));
+                   absl::StrCat("the deadline passed after ", tokens_done, " output tokens"),
+                   std::move(detail));
 }
 
 // Ends that concern the whole call, not one request.
 bool EndsCall(const absl::Status& status) {
-  return absl::IsCancelled(status) || absl::IsDeadlineExceeded(status) || absl::IsUnavailable(status);
+  return absl::IsCancelled(status) || absl::IsDeadlineExceeded(status) ||
+         absl::IsUnavailable(status);
 }
 
 bool IsQueueFull(const absl::Status& status) {
@@ -62,7 +64,8 @@ class RunningGroup : public std::enable_shared_from_this<RunningGroup> {
     return static_cast<int64_t>(request.source_ids.size() + request.forced_target.size());
   }
 
-  // Submits what the window has room for. Only one thread at a time is inside; a second one leaves it more to do.
+  // Submits what the window has room for. Only one thread at a time is inside; a second one leaves
+  // it more to do.
   void Pump() {
     mutex_.Lock();
     if (pumping_) {
@@ -123,7 +126,8 @@ class RunningGroup : public std::enable_shared_from_this<RunningGroup> {
     } else if (environment_.stop->load()) {
       Fail(absl::CancelledError("the call was cancelled"));
     } else {
-      environment_.workers->PostAfter(kRetryInterval, [self = shared_from_this()] { self->Pump(); });
+      environment_.workers->PostAfter(kRetryInterval,
+                                      [self = shared_from_this()] { self->Pump(); });
     }
   }
 
@@ -154,7 +158,8 @@ class RunningGroup : public std::enable_shared_from_this<RunningGroup> {
 
   // Whether the caller must call Finish: once, when nothing runs and nothing more will.
   bool TakeFinish() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    if (finished_ || outstanding_ > 0 || (failure_.ok() && next_ < group_.requests.size())) return false;
+    if (finished_ || outstanding_ > 0 || (failure_.ok() && next_ < group_.requests.size()))
+      return false;
     finished_ = true;
     return true;
   }

@@ -1,5 +1,6 @@
-// The generation requests of one call as one thing: handed to the engine loop within a window, so that a call larger
-// than the queue still runs and never fills the queue alone; ended together when the call is lost.
+// The generation requests of one call as one thing: handed to the engine loop within a window, so
+// that a call larger than the queue still runs and never fills the queue alone; ended together when
+// the call is lost.
 #pragma once
 
 #include <functional>
@@ -24,8 +25,9 @@ struct RequestGroup {
   GroupPatience patience = GroupPatience::kRefuse;
   // Called on the loop's thread as each request ends; may be empty. Must not block.
   std::function<void(size_t index, const GenerationResult& result)> on_result;
-  // Called exactly once when nothing of the group runs any more: on a worker, or before RunGroup returns. Not OK: the call as a whole failed (CANCELLED, DEADLINE_EXCEEDED, QUEUE_FULL, SHUTTING_DOWN);
-  // OK: one result per request, some of which may have failed by themselves.
+  // Called exactly once when nothing of the group runs any more: on a worker, or before RunGroup
+  // returns. Not OK: the call as a whole failed (CANCELLED, DEADLINE_EXCEEDED, QUEUE_FULL,
+  // SHUTTING_DOWN); OK: one result per request, some of which may have failed by themselves.
   std::function<void(absl::Status status, std::vector<GenerationResult> results)> on_finished;
 };
 

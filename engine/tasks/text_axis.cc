@@ -1,5 +1,5 @@
-// Words come from Unicode's boundaries and tokens join them by overlap of spans, never by guessing at "▁": so Chinese,
-// Thai and characters that became several tokens come out right.
+// Words come from Unicode's boundaries and tokens join them by overlap of spans, never by guessing
+// at "▁": so Chinese, Thai and characters that became several tokens come out right.
 #include "engine/tasks/text_axis.h"
 
 #include <utility>
@@ -16,7 +16,8 @@ void Place(std::string_view text, uint32_t offset, TextAxis* axis) {
   const std::vector<Word> words = SplitWords(text);
   axis->words.reserve(words.size());
   for (const Word& word : words) {
-    axis->words.push_back({std::string(text.substr(word.span.begin, word.span.size())), Shift(word.span, offset)});
+    axis->words.push_back(
+        {std::string(text.substr(word.span.begin, word.span.size())), Shift(word.span, offset)});
   }
   std::vector<ByteSpan> spans;
   std::vector<size_t> owners;
@@ -49,8 +50,9 @@ TextAxis AxisOfEncoded(std::string_view text, const EncodedText& encoded, uint32
   return axis;
 }
 
-TextAxis AxisOfDecoded(const Tokenizer& tokenizer, absl::Span<const int32_t> ids, const DecodedText& decoded,
-                       absl::Span<const float> log_probs, uint32_t offset) {
+TextAxis AxisOfDecoded(const Tokenizer& tokenizer, absl::Span<const int32_t> ids,
+                       const DecodedText& decoded, absl::Span<const float> log_probs,
+                       uint32_t offset) {
   TextAxis axis;
   axis.tokens.reserve(ids.size());
   for (size_t i = 0; i < ids.size(); ++i) {

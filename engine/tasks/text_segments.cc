@@ -1,6 +1,6 @@
-// A sentence that is too long is encoded once; the spans of its tokens tell where about a piece must end, the cut points
-// of the sentence offer places of falling quality, and encoding the piece alone has the last word. So the work stays
-// linear in the text.
+// A sentence that is too long is encoded once; the spans of its tokens tell where about a piece
+// must end, the cut points of the sentence offer places of falling quality, and encoding the piece
+// alone has the last word. So the work stays linear in the text.
 #include "engine/tasks/text_segments.h"
 
 #include <algorithm>
@@ -22,7 +22,8 @@ bool IsAsciiSpace(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
 class SegmentCutter {
  public:
-  SegmentCutter(std::string_view text, const Tokenizer& tokenizer, const SegmentOptions& options, std::string_view field)
+  SegmentCutter(std::string_view text, const Tokenizer& tokenizer, const SegmentOptions& options,
+                std::string_view field)
       : text_(text), tokenizer_(tokenizer), options_(options), field_(field) {}
 
   absl::StatusOr<std::vector<TextSegment>> Run() {
@@ -31,7 +32,8 @@ class SegmentCutter {
       EncodedText encoded = Encode(sentence);
       if (first) FindLanguageToken(encoded);
       if (!first) AddLanguageToken(&encoded);
-      ATTEND_RETURN_IF_ERROR(AddSentence(sentence, std::move(encoded), /*holds_language_token=*/first));
+      ATTEND_RETURN_IF_ERROR(
+          AddSentence(sentence, std::move(encoded), /*holds_language_token=*/first));
       first = false;
     }
     return std::move(segments_);
@@ -70,25 +72,29 @@ class SegmentCutter {
     if (Fits(encoded)) return Add(sentence, std::move(encoded), 0);
     switch (options_.overflow) {
       case OverflowPolicy::kReject:
-        return InputTooLong(field_, "tokens", static_cast<int64_t>(encoded.tokens.size()), options_.max_tokens);
+        return InputTooLong(field_, "tokens", static_cast<int64_t>(encoded.tokens.size()),
+                            options_.max_tokens);
       case OverflowPolicy::kTruncate: {
         const int64_t dropped = Truncate(options_.max_tokens, &encoded);
         return Add(sentence, std::move(encoded), dropped);
       }
-      case OverflowPolicy::kSplit: break;
+      case OverflowPolicy::kSplit:
+        break;
     }
     return AddPieces(sentence, encoded, holds_language_token);
   }
 
   absl::Status Add(ByteSpan span, EncodedText encoded, int64_t truncated) {
     if (static_cast<int>(segments_.size()) >= options_.max_segments) {
-      return InputTooLong(field_, "segments", static_cast<int64_t>(segments_.size()) + 1, options_.max_segments);
+      return InputTooLong(field_, "segments", static_cast<int64_t>(segments_.size()) + 1,
+                          options_.max_segments);
     }
     segments_.push_back({span, std::move(encoded), truncated});
     return absl::OkStatus();
   }
 
-  // `whole` is the encoding of the sentence; the text of its first piece may hold the language token.
+  // `whole` is the encoding of the sentence; the text of its first piece may hold the language
+  // token.
   absl::Status AddPieces(ByteSpan sentence, const EncodedText& whole, bool first) {
     const std::vector<CutPoint> points = CutPoints(text_, sentence);
     ByteSpan rest = sentence;
@@ -97,8 +103,11 @@ class SegmentCutter {
     while (!rest.empty()) {
       // Where the piece would end if it were tokenised as it is within the sentence.
       while (token < whole.tokens.size() && EndOf(whole, token, sentence) <= rest.begin) ++token;
-      const size_t last = token + static_cast<size_t>(options_.max_tokens - 1) - language_token_.size();
-      uint32_t limit = last >= whole.tokens.size() ? rest.end : std::max(rest.begin, BeginOf(whole, last, sentence));
+      const size_t last =
+          token + static_cast<size_t>(options_.max_tokens - 1) - language_token_.size();
+      uint32_t limit = last >= whole.tokens.size()
+                           ? rest.end
+                           : std::max(rest.begin, BeginOf(whole, last, sentence));
       while (point < points.size() && points[point].offset <= rest.begin) ++point;
 
       ByteSpan piece;
@@ -112,8 +121,10 @@ class SegmentCutter {
         if (Fits(encoded) || smaller >= piece.end || IsSmallest(points, point, piece)) break;
         limit = smaller;
       }
-      const int64_t dropped = Truncate(options_.max_tokens, &encoded);  // only of a single character that does not fit
-      if (CountOrdinary(encoded) > 0) ATTEND_RETURN_IF_ERROR(Add(piece, std::move(encoded), dropped));
+      const int64_t dropped =
+          Truncate(options_.max_tokens, &encoded);  // only of a single character that does not fit
+      if (CountOrdinary(encoded) > 0)
+        ATTEND_RETURN_IF_ERROR(Add(piece, std::move(encoded), dropped));
       first = false;
       rest.begin = piece.end;
       while (rest.begin < rest.end && IsAsciiSpace(text_[rest.begin])) ++rest.begin;
@@ -126,12 +137,14 @@ class SegmentCutter {
   }
   // Special tokens have no place: they end where everything ends.
   uint32_t EndOf(const EncodedText& encoded, size_t token, ByteSpan sentence) const {
-    return encoded.tokens[token].special ? sentence.begin : sentence.begin + encoded.tokens[token].span.end;
+    return encoded.tokens[token].special ? sentence.begin
+                                         : sentence.begin + encoded.tokens[token].span.end;
   }
 
-  // The last cut of the best rank in (rest.begin, limit] that does not waste most of the room; else the last cut at all;
-  // else the first one there is.
-  static uint32_t ChooseEnd(const std::vector<CutPoint>& points, size_t first, ByteSpan rest, uint32_t limit) {
+  // The last cut of the best rank in (rest.begin, limit] that does not waste most of the room; else
+  // the last cut at all; else the first one there is.
+  static uint32_t ChooseEnd(const std::vector<CutPoint>& points, size_t first, ByteSpan rest,
+                            uint32_t limit) {
     if (limit >= rest.end) return rest.end;
     constexpr int kRanks = 3;
     uint32_t best[kRanks] = {0, 0, 0};
@@ -166,8 +179,10 @@ class SegmentCutter {
 
 }  // namespace
 
-absl::StatusOr<std::vector<TextSegment>> CutIntoSegments(std::string_view text, const Tokenizer& tokenizer,
-                                                         const SegmentOptions& options, std::string_view field) {
+absl::StatusOr<std::vector<TextSegment>> CutIntoSegments(std::string_view text,
+                                                         const Tokenizer& tokenizer,
+                                                         const SegmentOptions& options,
+                                                         std::string_view field) {
   return SegmentCutter(text, tokenizer, options, field).Run();
 }
 
@@ -188,7 +203,9 @@ int64_t Truncate(int64_t max_tokens, EncodedText* encoded) {
   if (excess <= 0) return 0;
   auto& tokens = encoded->tokens;
   int64_t trailing = 0;
-  while (trailing + 1 < max_tokens && tokens[tokens.size() - 1 - static_cast<size_t>(trailing)].special) ++trailing;
+  while (trailing + 1 < max_tokens &&
+         tokens[tokens.size() - 1 - static_cast<size_t>(trailing)].special)
+    ++trailing;
   const auto end_of_cut = tokens.end() - trailing;
   tokens.erase(end_of_cut - excess, end_of_cut);
   return excess;

@@ -1,6 +1,6 @@
-// Two groups of requests: the searches, then, when words or attention are asked for, one forced pass per sentence over
-// the source and the final ids of the best hypothesis. So attention is right under beam search too, and sequences that
-// nobody looks at never leave the fast path.
+// Two groups of requests: the searches, then, when words or attention are asked for, one forced
+// pass per sentence over the source and the final ids of the best hypothesis. So attention is right
+// under beam search too, and sequences that nobody looks at never leave the fast path.
 #include "engine/tasks/translate_task.h"
 
 #include <algorithm>
@@ -25,7 +25,9 @@ constexpr char kAttentionField[] = "config.attention";
 class TranslateCall : public std::enable_shared_from_this<TranslateCall> {
  public:
   TranslateCall(CallEnvironment environment, TranslateInput input, Done<TranslateOutput> done)
-      : environment_(std::move(environment)), model_(environment_.model), input_(std::move(input)),
+      : environment_(std::move(environment)),
+        model_(environment_.model),
+        input_(std::move(input)),
         done_(std::move(done)) {}
 
   void Start() {
@@ -40,7 +42,8 @@ class TranslateCall : public std::enable_shared_from_this<TranslateCall> {
  private:
   bool needs_reading() const { return input_.include_word_links || selection_.has_value(); }
 
-  // Everything that is wrong with the call as a whole is found here; what is wrong with a text stays with it.
+  // Everything that is wrong with the call as a whole is found here; what is wrong with a text
+  // stays with it.
   absl::Status Prepare() {
     const absl::Time begin = absl::Now();
     ATTEND_RETURN_IF_ERROR(CheckStillWanted(environment_.context));
@@ -49,8 +52,8 @@ class TranslateCall : public std::enable_shared_from_this<TranslateCall> {
     ATTEND_ASSIGN_OR_RETURN(options_, PrepareOptions(model_, environment_.limits, input_.decoding,
                                                      input_.target_prefix, "config.decoding"));
     if (input_.attention) {
-      ATTEND_ASSIGN_OR_RETURN(selection_,
-                              ResolveSelection(*input_.attention, *model_.spec, *model_.presets, kAttentionField));
+      ATTEND_ASSIGN_OR_RETURN(selection_, ResolveSelection(*input_.attention, *model_.spec,
+                                                           *model_.presets, kAttentionField));
     }
     works_.resize(input_.texts.size());
     for (size_t i = 0; i < works_.size(); ++i) works_[i].status = Cut(i);
@@ -60,21 +63,25 @@ class TranslateCall : public std::enable_shared_from_this<TranslateCall> {
 
   absl::Status CheckCount() const {
     const char* const field = "texts";
-    if (input_.texts.empty()) return InvalidField("NO_ITEMS", field, "there is no text to translate");
+    if (input_.texts.empty())
+      return InvalidField("NO_ITEMS", field, "there is no text to translate");
     const size_t limit = input_.on_delta ? 1 : static_cast<size_t>(environment_.limits.max_texts);
     if (input_.texts.size() <= limit) return absl::OkStatus();
     ErrorDetail detail;
     detail.reason = "TOO_MANY_ITEMS";
     detail.field = field;
-    detail.metadata = {{"items", std::to_string(input_.texts.size())}, {"limit", std::to_string(limit)}};
-    return MakeError(absl::StatusCode::kInvalidArgument,
-                     absl::StrCat(input_.texts.size(), " texts in one call; at most ", limit, " are taken"),
-                     std::move(detail));
+    detail.metadata = {{"items", std::to_string(input_.texts.size())},
+                       {"limit", std::to_string(limit)}};
+    return MakeError(
+        absl::StatusCode::kInvalidArgument,
+        absl::StrCat(input_.texts.size(), " texts in one call; at most ", limit, " are taken"),
+        std::move(detail));
   }
 
   absl::Status Cut(size_t index) {
     const std::string& text = input_.texts[index];
-    const std::string field = input_.on_delta ? std::string("text") : absl::StrCat("texts[", index, "]");
+    const std::string field =
+        input_.on_delta ? std::string("text") : absl::StrCat("texts[", index, "]");
     TextWork& work = works_[index];
     ATTEND_RETURN_IF_ERROR(CheckText(text, environment_.limits, field));
     SegmentOptions options;
@@ -82,10 +89,12 @@ class TranslateCall : public std::enable_shared_from_this<TranslateCall> {
     options.max_tokens = model_.max_input_tokens;
     options.overflow = input_.overflow;
     options.max_segments = environment_.limits.max_segments;
-    ATTEND_ASSIGN_OR_RETURN(work.segments, CutIntoSegments(text, *model_.tokenizer, options, field));
+    ATTEND_ASSIGN_OR_RETURN(work.segments,
+                            CutIntoSegments(text, *model_.tokenizer, options, field));
     work.layout = Layout(text, work.segments);
     for (TextSegment& segment : work.segments) {
-      ATTEND_RETURN_IF_ERROR(CheckVocabulary(segment.encoded.ids(), model_.spec->source_vocab_size, model_));
+      ATTEND_RETURN_IF_ERROR(
+          CheckVocabulary(segment.encoded.ids(), model_.spec->source_vocab_size, model_));
     }
     return absl::OkStatus();
   }
@@ -99,9 +108,10 @@ class TranslateCall : public std::enable_shared_from_this<TranslateCall> {
       for (size_t s = 0; s < work.segments.size(); ++s) {
         auto request = std::make_shared<GenerationRequest>();
         request->source_ids = work.segments[s].encoded.ids();
-        request->options = OptionsOfSegment(options_, input_.decoding,
-                                            static_cast<int64_t>(request->source_ids.size()), s == 0);
-        if (!needs_reading()) work.segments[s].encoded = EncodedText();  // pieces and spans are not needed any more
+        request->options = OptionsOfSegment(
+            options_, input_.decoding, static_cast<int64_t>(request->source_ids.size()), s == 0);
+        if (!needs_reading())
+          work.segments[s].encoded = EncodedText();  // pieces and spans are not needed any more
         if (stream_ != nullptr) {
           request->on_settled = [stream = stream_, s](absl::Span<const int32_t> tokens) {
             stream->OnSettled(s, tokens);
@@ -115,7 +125,8 @@ class TranslateCall : public std::enable_shared_from_this<TranslateCall> {
         if (result.status.ok()) stream->OnSegmentDone(s, result.hypotheses[0].tokens);
       };
     }
-    group.on_finished = [self = shared_from_this()](absl::Status status, std::vector<GenerationResult> results) {
+    group.on_finished = [self = shared_from_this()](absl::Status status,
+                                                    std::vector<GenerationResult> results) {
       self->OnGenerated(std::move(status), std::move(results));
     };
     RunGroup(environment_, std::move(group));
@@ -127,7 +138,9 @@ class TranslateCall : public std::enable_shared_from_this<TranslateCall> {
     options.tokenizer = model_.tokenizer;
     options.layout = works_[0].layout;
     options.on_delta = input_.on_delta;
-    options.post = [workers = environment_.workers](std::function<void()> work) { workers->Post(std::move(work)); };
+    options.post = [workers = environment_.workers](std::function<void()> work) {
+      workers->Post(std::move(work));
+    };
     stream_ = DeltaStream::Create(std::move(options));
   }
 
@@ -154,7 +167,8 @@ class TranslateCall : public std::enable_shared_from_this<TranslateCall> {
     }
   }
 
-  // The forced passes of all texts. Bytes of weights are counted before any is computed, texts in their order.
+  // The forced passes of all texts. Bytes of weights are counted before any is computed, texts in
+  // their order.
   void Read() {
     const AttentionPreset* alignment = FindPreset(*model_.presets, kAlignmentPreset);
     int64_t bytes = 0;
@@ -166,7 +180,8 @@ class TranslateCall : public std::enable_shared_from_this<TranslateCall> {
       MakeReadings(input_.texts[i], &work);
       if (selection_) {
         const int64_t need = bytes + BytesOf(work);
-        work.status = CheckAnswerBytes(need, environment_.limits.max_attention_bytes, kAttentionField);
+        work.status =
+            CheckAnswerBytes(need, environment_.limits.max_attention_bytes, kAttentionField);
         if (!work.status.ok()) continue;
         bytes = need;
       }
@@ -176,7 +191,8 @@ class TranslateCall : public std::enable_shared_from_this<TranslateCall> {
         group.requests.push_back(reading->MakeRequest(model_));
       }
     }
-    group.on_finished = [self = shared_from_this()](absl::Status status, std::vector<GenerationResult> results) {
+    group.on_finished = [self = shared_from_this()](absl::Status status,
+                                                    std::vector<GenerationResult> results) {
       self->OnRead(std::move(status), results);
     };
     RunGroup(environment_, std::move(group));
@@ -187,10 +203,12 @@ class TranslateCall : public std::enable_shared_from_this<TranslateCall> {
     for (size_t s = 0; s < work->segments.size(); ++s) {
       const TextSegment& segment = work->segments[s];
       const Hypothesis& best = work->results[s].hypotheses[0];
-      const std::string_view part = std::string_view(text).substr(segment.span.begin, segment.span.size());
+      const std::string_view part =
+          std::string_view(text).substr(segment.span.begin, segment.span.size());
       work->readings.push_back(std::make_unique<ForcedReading>(
           AxisOfEncoded(part, segment.encoded, segment.span.begin),
-          AxisOfDecoded(*model_.tokenizer, best.tokens, joined.parts[s], best.log_probs, joined.offsets[s])));
+          AxisOfDecoded(*model_.tokenizer, best.tokens, joined.parts[s], best.log_probs,
+                        joined.offsets[s])));
     }
   }
 
@@ -200,8 +218,9 @@ class TranslateCall : public std::enable_shared_from_this<TranslateCall> {
       const bool words = selection_->granularity == AttentionGranularity::kWord;
       const TextAxis& source = reading->source();
       const TextAxis& target = reading->target();
-      bytes += AnswerBytes(*selection_, static_cast<int64_t>(words ? source.words.size() : source.tokens.size()),
-                           static_cast<int64_t>(words ? target.words.size() : target.tokens.size()));
+      bytes += AnswerBytes(
+          *selection_, static_cast<int64_t>(words ? source.words.size() : source.tokens.size()),
+          static_cast<int64_t>(words ? target.words.size() : target.tokens.size()));
     }
     return bytes;
   }
@@ -266,7 +285,8 @@ class TranslateCall : public std::enable_shared_from_this<TranslateCall> {
 }  // namespace
 
 void RunTranslate(CallEnvironment environment, TranslateInput input, Done<TranslateOutput> done) {
-  std::make_shared<TranslateCall>(std::move(environment), std::move(input), std::move(done))->Start();
+  std::make_shared<TranslateCall>(std::move(environment), std::move(input), std::move(done))
+      ->Start();
 }
 
 }  // namespace attend

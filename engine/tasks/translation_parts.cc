@@ -1,5 +1,5 @@
-// Scores and finish reasons of a text of several sentences are folded from its sentences': the score is the mean over
-// them, weighted by length, and the text ended as the worst of them did.
+// Scores and finish reasons of a text of several sentences are folded from its sentences': the
+// score is the mean over them, weighted by length, and the text ended as the worst of them did.
 #include "engine/tasks/translation_parts.h"
 
 #include <algorithm>
@@ -18,8 +18,10 @@ const Hypothesis& Ranked(const GenerationResult& result, size_t rank) {
   return result.hypotheses[std::min(rank, result.hypotheses.size() - 1)];
 }
 
-absl::StatusOr<std::vector<int32_t>> PrefixTokens(const TaskModel& model, const EngineLimits& limits,
-                                                  const std::string& prefix, const std::string& field) {
+absl::StatusOr<std::vector<int32_t>> PrefixTokens(const TaskModel& model,
+                                                  const EngineLimits& limits,
+                                                  const std::string& prefix,
+                                                  const std::string& field) {
   std::vector<int32_t> ids;
   if (prefix.empty()) return ids;
   ATTEND_RETURN_IF_ERROR(CheckText(prefix, limits, field));
@@ -33,15 +35,19 @@ absl::StatusOr<std::vector<int32_t>> PrefixTokens(const TaskModel& model, const 
 // Worse ends count more.
 int Severity(FinishReason reason) {
   switch (reason) {
-    case FinishReason::kEos: return 0;
-    case FinishReason::kLength: return 1;
-    case FinishReason::kRepetition: return 2;
+    case FinishReason::kEos:
+      return 0;
+    case FinishReason::kLength:
+      return 1;
+    case FinishReason::kRepetition:
+      return 2;
   }
   return 0;
 }
 
 // Tokens of one hypothesis of the whole text. Words are numbered only where the answer lists them.
-void AppendTokens(const TextAxis& axis, int first_word, bool with_words, std::vector<AttendedToken>* out) {
+void AppendTokens(const TextAxis& axis, int first_word, bool with_words,
+                  std::vector<AttendedToken>* out) {
   for (const AttendedToken& token : axis.tokens) {
     out->push_back(token);
     out->back().word = with_words && token.word >= 0 ? token.word + first_word : -1;
@@ -78,8 +84,8 @@ TranslatedHypothesis AssembleHypothesis(const TextWork& work, size_t rank, const
       out.finish_reason = hypothesis.finish_reason;
     }
     if (!shape.include_tokens) continue;
-    const TextAxis axis = AxisOfDecoded(tokenizer, hypothesis.tokens, joined.parts[s], hypothesis.log_probs,
-                                        joined.offsets[s]);
+    const TextAxis axis = AxisOfDecoded(tokenizer, hypothesis.tokens, joined.parts[s],
+                                        hypothesis.log_probs, joined.offsets[s]);
     AppendTokens(axis, first_word, shape.include_word_links && rank == 0, &out.tokens);
     first_word += static_cast<int>(axis.words.size());
   }
@@ -90,12 +96,14 @@ TranslatedHypothesis AssembleHypothesis(const TextWork& work, size_t rank, const
 }  // namespace
 
 absl::StatusOr<GenerationOptions> PrepareOptions(const TaskModel& model, const EngineLimits& limits,
-                                                 const GenerationOverrides& overrides, const std::string& target_prefix,
+                                                 const GenerationOverrides& overrides,
+                                                 const std::string& target_prefix,
                                                  std::string_view field) {
   const std::string path(field);
   GenerationLimits generation_limits;
   generation_limits.max_num_beams = limits.max_num_beams;
-  generation_limits.max_target_positions = static_cast<int>(model.spec->decoder.max_position_embeddings);
+  generation_limits.max_target_positions =
+      static_cast<int>(model.spec->decoder.max_position_embeddings);
   generation_limits.vocab_size = model.spec->target_vocab_size;
   auto options = ResolveGenerationOptions(*model.generation, overrides, generation_limits);
   if (!options.ok()) return WithFieldPrefix(options.status(), path + ".");
@@ -103,17 +111,20 @@ absl::StatusOr<GenerationOptions> PrepareOptions(const TaskModel& model, const E
   if (options->sampling && !(overrides.sampling && overrides.sampling->seed)) {
     options->sampling->seed = std::random_device()();
   }
-  ATTEND_ASSIGN_OR_RETURN(options->prefix_tokens, PrefixTokens(model, limits, target_prefix, path + ".target_prefix"));
+  ATTEND_ASSIGN_OR_RETURN(options->prefix_tokens,
+                          PrefixTokens(model, limits, target_prefix, path + ".target_prefix"));
   if (static_cast<int64_t>(options->prefix_tokens.size()) + 2 > options->max_length) {
-    return InvalidField("OPTION_OUT_OF_RANGE", path + ".target_prefix",
-                        absl::StrCat("the prefix has ", options->prefix_tokens.size(), " tokens and at most ",
-                                     options->max_length - 1, " may be written"));
+    return InvalidField(
+        "OPTION_OUT_OF_RANGE", path + ".target_prefix",
+        absl::StrCat("the prefix has ", options->prefix_tokens.size(), " tokens and at most ",
+                     options->max_length - 1, " may be written"));
   }
   return *std::move(options);
 }
 
-GenerationOptions OptionsOfSegment(const GenerationOptions& options, const GenerationOverrides& overrides,
-                                   int64_t num_input_tokens, bool first) {
+GenerationOptions OptionsOfSegment(const GenerationOptions& options,
+                                   const GenerationOverrides& overrides, int64_t num_input_tokens,
+                                   bool first) {
   GenerationOptions out = options;
   if (!first) out.prefix_tokens.clear();
   if (overrides.max_new_tokens.has_value()) return out;
@@ -138,7 +149,8 @@ JoinedText JoinSegments(const TextWork& work, size_t rank, const Tokenizer& toke
   return out;
 }
 
-Translation AssembleTranslation(TextWork* work, const Tokenizer& tokenizer, const TranslationShape& shape) {
+Translation AssembleTranslation(TextWork* work, const Tokenizer& tokenizer,
+                                const TranslationShape& shape) {
   Translation out;
   size_t num_hypotheses = 1;
   for (const GenerationResult& result : work->results) {

@@ -1,4 +1,5 @@
-// Segments → requests, and results → the translation of a text: the parts of translate_task that hold no state.
+// Segments → requests, and results → the translation of a text: the parts of translate_task that
+// hold no state.
 #pragma once
 
 #include <cstdint>
@@ -16,38 +17,43 @@
 
 namespace attend {
 
-// The caller's options over the checkpoint's, and the tokens of the target prefix in them. Errors have field paths under
-// `field` ("config.decoding").
+// The caller's options over the checkpoint's, and the tokens of the target prefix in them. Errors
+// have field paths under `field` ("config.decoding").
 absl::StatusOr<GenerationOptions> PrepareOptions(const TaskModel& model, const EngineLimits& limits,
-                                                 const GenerationOverrides& overrides, const std::string& target_prefix,
+                                                 const GenerationOverrides& overrides,
+                                                 const std::string& target_prefix,
                                                  std::string_view field);
 
-// The options of one segment: unless the caller named a maximum, it writes at most 3 x input + 32 tokens; the prefix is
-// forced on the first segment only.
-GenerationOptions OptionsOfSegment(const GenerationOptions& options, const GenerationOverrides& overrides,
-                                   int64_t num_input_tokens, bool first);
+// The options of one segment: unless the caller named a maximum, it writes at most 3 x input + 32
+// tokens; the prefix is forced on the first segment only.
+GenerationOptions OptionsOfSegment(const GenerationOptions& options,
+                                   const GenerationOverrides& overrides, int64_t num_input_tokens,
+                                   bool first);
 
 // One text on its way through translation.
 struct TextWork {
-  absl::Status status;                          // of the item
+  absl::Status status;  // of the item
   std::vector<TextSegment> segments;
-  std::vector<std::string> layout;              // segments + 1
-  std::vector<GenerationResult> results;        // per segment
-  std::vector<std::unique_ptr<ForcedReading>> readings;  // per segment; empty when no attention is asked for
+  std::vector<std::string> layout;        // segments + 1
+  std::vector<GenerationResult> results;  // per segment
+  std::vector<std::unique_ptr<ForcedReading>>
+      readings;  // per segment; empty when no attention is asked for
 };
 
 // One hypothesis of a whole text: the segments' own, decoded, with the layout between.
 struct JoinedText {
   std::string text;
-  std::vector<uint32_t> offsets;                // where each segment's part begins
+  std::vector<uint32_t> offsets;  // where each segment's part begins
   std::vector<DecodedText> parts;
 };
-// `rank` 0 is the best; segments with fewer hypotheses give their last. REQUIRES: all results are OK.
+// `rank` 0 is the best; segments with fewer hypotheses give their last. REQUIRES: all results are
+// OK.
 JoinedText JoinSegments(const TextWork& work, size_t rank, const Tokenizer& tokenizer);
 
 struct TranslationShape {
   bool include_tokens = false, include_word_links = false, include_attention = false;
 };
-Translation AssembleTranslation(TextWork* work, const Tokenizer& tokenizer, const TranslationShape& shape);
+Translation AssembleTranslation(TextWork* work, const Tokenizer& tokenizer,
+                                const TranslationShape& shape);
 
 }  // namespace attend

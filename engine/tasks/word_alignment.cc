@@ -1,5 +1,6 @@
-// Two directed arg-max alignments, joined. A row says which source word a target word was written from; a column says
-// which target word a source word went into; where both agree the link is nearly always right, so growth starts there.
+// Two directed arg-max alignments, joined. A row says which source word a target word was written
+// from; a column says which target word a source word went into; where both agree the link is
+// nearly always right, so growth starts there.
 #include "engine/tasks/word_alignment.h"
 
 #include <algorithm>
@@ -15,10 +16,15 @@ namespace {
 class Links {
  public:
   Links(const AttentionMatrix& matrix, float threshold)
-      : matrix_(matrix), candidate_(matrix.weights.size(), 0), target_linked_(Count(matrix.rows), false),
-        source_linked_(Count(matrix.columns), false), linked_(matrix.weights.size(), false) {
-    for (int t = 0; t < matrix.rows; ++t) Nominate(Best(t * matrix.columns, 1, matrix.columns), threshold);
-    for (int s = 0; s < matrix.columns; ++s) Nominate(Best(s, matrix.columns, matrix.rows), threshold);
+      : matrix_(matrix),
+        candidate_(matrix.weights.size(), 0),
+        target_linked_(Count(matrix.rows), false),
+        source_linked_(Count(matrix.columns), false),
+        linked_(matrix.weights.size(), false) {
+    for (int t = 0; t < matrix.rows; ++t)
+      Nominate(Best(t * matrix.columns, 1, matrix.columns), threshold);
+    for (int s = 0; s < matrix.columns; ++s)
+      Nominate(Best(s, matrix.columns, matrix.rows), threshold);
   }
 
   void Intersect() {
@@ -94,10 +100,11 @@ class Links {
   const AttentionMatrix& matrix_;
   std::vector<uint8_t> candidate_;  // how many directions chose the cell
   std::vector<bool> target_linked_, source_linked_, linked_;
-  std::vector<int> order_;          // links in the order they were made: the queue of growth
+  std::vector<int> order_;  // links in the order they were made: the queue of growth
 };
 
-// The axis without the words that no token belongs to; `kept` gets the old index of each word that stays.
+// The axis without the words that no token belongs to; `kept` gets the old index of each word that
+// stays.
 TextAxis Compact(const TextAxis& axis, std::vector<int>* kept) {
   std::vector<int> renumbered(axis.words.size(), -1);
   for (const AttendedToken& token : axis.tokens) {
@@ -129,11 +136,12 @@ std::vector<WordLink> LinkWords(const AttentionMatrix& matrix, float threshold) 
   return links.Take();
 }
 
-WordAligner::WordAligner(const AttentionPreset& preset, const ModelSpec& spec, const TextAxis& source,
-                         const TextAxis& target) {
+WordAligner::WordAligner(const AttentionPreset& preset, const ModelSpec& spec,
+                         const TextAxis& source, const TextAxis& target) {
   const TextAxis compact_source = Compact(source, &source_words_);
   const TextAxis compact_target = Compact(target, &target_words_);
-  folder_ = std::make_unique<AttentionFolder>(SelectionOf(preset, spec), compact_source, compact_target);
+  folder_ =
+      std::make_unique<AttentionFolder>(SelectionOf(preset, spec), compact_source, compact_target);
 }
 
 std::vector<WordLink> WordAligner::Finish() {

@@ -16,10 +16,10 @@ namespace attend {
 struct WorkQueue::State {
   absl::Mutex mutex;
   absl::CondVar changed;
-  std::deque<std::function<void()>> ready;           // guarded by mutex
+  std::deque<std::function<void()>> ready;                 // guarded by mutex
   std::multimap<absl::Time, std::function<void()>> timed;  // guarded by mutex
-  bool stopping = false;                             // guarded by mutex
-  int running = 0;                                   // guarded by mutex: threads inside work
+  bool stopping = false;                                   // guarded by mutex
+  int running = 0;                                         // guarded by mutex: threads inside work
   std::vector<std::thread> threads;
 
   // The next piece of work, waiting for it; empty when stopping and nothing can come any more.
@@ -38,7 +38,8 @@ struct WorkQueue::State {
         return work;
       }
       if (stopping && running == 0) return nullptr;
-      changed.WaitWithDeadline(&mutex, timed.empty() ? absl::InfiniteFuture() : timed.begin()->first);
+      changed.WaitWithDeadline(&mutex,
+                               timed.empty() ? absl::InfiniteFuture() : timed.begin()->first);
     }
   }
 
@@ -55,7 +56,8 @@ struct WorkQueue::State {
 
 WorkQueue::WorkQueue(int num_threads) : state_(std::make_unique<State>()) {
   ATTEND_CHECK(num_threads >= 1, "work needs a thread");
-  for (int i = 0; i < num_threads; ++i) state_->threads.emplace_back([state = state_.get()] { state->Run(); });
+  for (int i = 0; i < num_threads; ++i)
+    state_->threads.emplace_back([state = state_.get()] { state->Run(); });
 }
 
 WorkQueue::~WorkQueue() {

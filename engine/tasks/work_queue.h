@@ -12,7 +12,8 @@ class WorkQueue {
  public:
   // REQUIRES: num_threads >= 1.
   explicit WorkQueue(int num_threads);
-  // Runs everything that is still waiting, timed work at once, then joins. Work may post more work until then.
+  // Runs everything that is still waiting, timed work at once, then joins. Work may post more work
+  // until then.
   ~WorkQueue();
   WorkQueue(const WorkQueue&) = delete;
   WorkQueue& operator=(const WorkQueue&) = delete;

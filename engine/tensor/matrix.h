@@ -1,5 +1,6 @@
-// Row-major float32 matrices: Matrix owns, MatrixView and ConstMatrixView borrow. A ragged batch of activations is one
-// matrix [total_tokens, hidden_size] (layers/ragged_batch.h says where each sequence begins).
+// Row-major float32 matrices: Matrix owns, MatrixView and ConstMatrixView borrow. A ragged batch of
+// activations is one matrix [total_tokens, hidden_size] (layers/ragged_batch.h says where each
+// sequence begins).
 #pragma once
 
 #include <cstddef>
@@ -26,13 +27,15 @@ struct MatrixView {
   int64_t stride = 0;
 
   float* row(int64_t r) const { return data + r * stride; }
-  operator ConstMatrixView() const { return {data, rows, cols, stride}; }  // NOLINT: a view of const is meant to be implicit
+  operator ConstMatrixView() const {
+    return {data, rows, cols, stride};
+  }  // NOLINT: a view of const is meant to be implicit
   // `count` rows from `first`.
   MatrixView Rows(int64_t first, int64_t count) const { return {row(first), count, cols, stride}; }
 };
 
-// Owning, 64-byte aligned, movable, not copyable. Resize keeps the memory when it is large enough, so that a matrix
-// used step after step allocates nothing in steady state.
+// Owning, 64-byte aligned, movable, not copyable. Resize keeps the memory when it is large enough,
+// so that a matrix used step after step allocates nothing in steady state.
 class Matrix {
  public:
   Matrix() = default;
@@ -60,7 +63,9 @@ class Matrix {
     rows_ = rows;
     cols_ = cols;
   }
-  void SetZero() { std::memset(data_.get(), 0, static_cast<size_t>(rows_ * cols_) * sizeof(float)); }
+  void SetZero() {
+    std::memset(data_.get(), 0, static_cast<size_t>(rows_ * cols_) * sizeof(float));
+  }
 
   int64_t rows() const { return rows_; }
   int64_t cols() const { return cols_; }

@@ -1,5 +1,5 @@
-// Rows travel as they are; only indices and spans change their unit. A slice of a sparse matrix has its row offsets
-// counted from its own first entry, so that each slice reads like a small matrix.
+// Rows travel as they are; only indices and spans change their unit. A slice of a sparse matrix has
+// its row offsets counted from its own first entry, so that each slice reads like a small matrix.
 #include "server/convert/attention_convert.h"
 
 #include <algorithm>
@@ -15,17 +15,26 @@ namespace v1 = attend::v1;
 
 absl::Status ParseKinds(const v1::AttentionSelection& selection, AttentionSelection* out) {
   if (selection.kinds().empty()) {
-    return InvalidField("OPTION_OUT_OF_RANGE", "kinds", "at least one kind of attention is required");
+    return InvalidField("OPTION_OUT_OF_RANGE", "kinds",
+                        "at least one kind of attention is required");
   }
   for (int i = 0; i < selection.kinds_size(); ++i) {
     switch (static_cast<int>(selection.kinds(i))) {
-      case v1::ATTENTION_KIND_ENCODER_SELF: out->kinds.push_back(AttentionKind::kEncoderSelf); break;
-      case v1::ATTENTION_KIND_DECODER_SELF: out->kinds.push_back(AttentionKind::kDecoderSelf); break;
-      case v1::ATTENTION_KIND_CROSS: out->kinds.push_back(AttentionKind::kCross); break;
-      default: return UnknownEnumValue(absl::StrCat("kinds[", i, "]"), selection.kinds(i));
+      case v1::ATTENTION_KIND_ENCODER_SELF:
+        out->kinds.push_back(AttentionKind::kEncoderSelf);
+        break;
+      case v1::ATTENTION_KIND_DECODER_SELF:
+        out->kinds.push_back(AttentionKind::kDecoderSelf);
+        break;
+      case v1::ATTENTION_KIND_CROSS:
+        out->kinds.push_back(AttentionKind::kCross);
+        break;
+      default:
+        return UnknownEnumValue(absl::StrCat("kinds[", i, "]"), selection.kinds(i));
     }
     if (std::count(out->kinds.begin(), out->kinds.end(), out->kinds.back()) > 1) {
-      return InvalidField("OPTION_OUT_OF_RANGE", absl::StrCat("kinds[", i, "]"), "a kind may be given once");
+      return InvalidField("OPTION_OUT_OF_RANGE", absl::StrCat("kinds[", i, "]"),
+                          "a kind may be given once");
     }
   }
   return absl::OkStatus();
@@ -34,17 +43,31 @@ absl::Status ParseKinds(const v1::AttentionSelection& selection, AttentionSelect
 absl::Status ParseFolding(const v1::AttentionSelection& selection, AttentionSelection* out) {
   switch (static_cast<int>(selection.reduction())) {
     case v1::ATTENTION_REDUCTION_UNSPECIFIED:
-    case v1::ATTENTION_REDUCTION_MEAN: out->reduction = AttentionReduction::kMean; break;
-    case v1::ATTENTION_REDUCTION_NONE: out->reduction = AttentionReduction::kNone; break;
-    case v1::ATTENTION_REDUCTION_MAX: out->reduction = AttentionReduction::kMax; break;
-    case v1::ATTENTION_REDUCTION_ROLLOUT: out->reduction = AttentionReduction::kRollout; break;
-    default: return UnknownEnumValue("reduction", selection.reduction());
+    case v1::ATTENTION_REDUCTION_MEAN:
+      out->reduction = AttentionReduction::kMean;
+      break;
+    case v1::ATTENTION_REDUCTION_NONE:
+      out->reduction = AttentionReduction::kNone;
+      break;
+    case v1::ATTENTION_REDUCTION_MAX:
+      out->reduction = AttentionReduction::kMax;
+      break;
+    case v1::ATTENTION_REDUCTION_ROLLOUT:
+      out->reduction = AttentionReduction::kRollout;
+      break;
+    default:
+      return UnknownEnumValue("reduction", selection.reduction());
   }
   switch (static_cast<int>(selection.granularity())) {
     case v1::ATTENTION_GRANULARITY_UNSPECIFIED:
-    case v1::ATTENTION_GRANULARITY_TOKEN: out->granularity = AttentionGranularity::kToken; break;
-    case v1::ATTENTION_GRANULARITY_WORD: out->granularity = AttentionGranularity::kWord; break;
-    default: return UnknownEnumValue("granularity", selection.granularity());
+    case v1::ATTENTION_GRANULARITY_TOKEN:
+      out->granularity = AttentionGranularity::kToken;
+      break;
+    case v1::ATTENTION_GRANULARITY_WORD:
+      out->granularity = AttentionGranularity::kWord;
+      break;
+    default:
+      return UnknownEnumValue("granularity", selection.granularity());
   }
   return absl::OkStatus();
 }
@@ -62,7 +85,8 @@ int64_t RowBytes(const AttentionMatrix& matrix, int row) {
   return int64_t{8} * (matrix.row_offsets[r + 1] - matrix.row_offsets[r]) + 4;
 }
 
-void RowsToProto(const AttentionMatrix& matrix, int first_row, int num_rows, v1::AttentionMatrix* out) {
+void RowsToProto(const AttentionMatrix& matrix, int first_row, int num_rows,
+                 v1::AttentionMatrix* out) {
   out->set_kind(ToProto(matrix.kind));
   if (matrix.head) {
     out->mutable_head()->set_layer(static_cast<uint32_t>(matrix.head->layer));
@@ -90,13 +114,15 @@ void RowsToProto(const AttentionMatrix& matrix, int first_row, int num_rows, v1:
 
 }  // namespace
 
-absl::StatusOr<AttentionSelection> ParseAttentionSelection(const v1::AttentionSelection& selection) {
+absl::StatusOr<AttentionSelection> ParseAttentionSelection(
+    const v1::AttentionSelection& selection) {
   AttentionSelection out;
   if (absl::Status status = ParseKinds(selection, &out); !status.ok()) return status;
   if (absl::Status status = ParseFolding(selection, &out); !status.ok()) return status;
   if (selection.choice_case() == v1::AttentionSelection::kPreset) {
     if (selection.preset().empty()) {
-      return InvalidField("OPTION_OUT_OF_RANGE", "preset", "a preset's name is required, for example \"alignment\"");
+      return InvalidField("OPTION_OUT_OF_RANGE", "preset",
+                          "a preset's name is required, for example \"alignment\"");
     }
     out.preset = selection.preset();
   }
@@ -114,9 +140,12 @@ absl::StatusOr<AttentionSelection> ParseAttentionSelection(const v1::AttentionSe
 
 v1::AttentionKind ToProto(AttentionKind kind) {
   switch (kind) {
-    case AttentionKind::kEncoderSelf: return v1::ATTENTION_KIND_ENCODER_SELF;
-    case AttentionKind::kDecoderSelf: return v1::ATTENTION_KIND_DECODER_SELF;
-    case AttentionKind::kCross: return v1::ATTENTION_KIND_CROSS;
+    case AttentionKind::kEncoderSelf:
+      return v1::ATTENTION_KIND_ENCODER_SELF;
+    case AttentionKind::kDecoderSelf:
+      return v1::ATTENTION_KIND_DECODER_SELF;
+    case AttentionKind::kCross:
+      return v1::ATTENTION_KIND_CROSS;
   }
   return v1::ATTENTION_KIND_UNSPECIFIED;
 }
@@ -158,14 +187,20 @@ void ToProto(const CallUsage& usage, absl::Duration total, v1::Usage* out) {
 }
 
 void AxesToProto(const AttentionResult& result, const OffsetMaps& maps, v1::Attention* out) {
-  for (const AttendedToken& token : result.source_tokens) ToProto(token, maps.source, out->add_source_tokens());
-  for (const AttendedToken& token : result.target_tokens) ToProto(token, maps.target, out->add_target_tokens());
-  for (const AttendedWord& word : result.source_words) ToProto(word, maps.source, out->add_source_words());
-  for (const AttendedWord& word : result.target_words) ToProto(word, maps.target, out->add_target_words());
+  for (const AttendedToken& token : result.source_tokens)
+    ToProto(token, maps.source, out->add_source_tokens());
+  for (const AttendedToken& token : result.target_tokens)
+    ToProto(token, maps.target, out->add_target_tokens());
+  for (const AttendedWord& word : result.source_words)
+    ToProto(word, maps.source, out->add_source_words());
+  for (const AttendedWord& word : result.target_words)
+    ToProto(word, maps.target, out->add_target_words());
   out->set_target_text(result.target_text);
 }
 
-void ToProto(const AttentionMatrix& matrix, v1::AttentionMatrix* out) { RowsToProto(matrix, 0, matrix.rows, out); }
+void ToProto(const AttentionMatrix& matrix, v1::AttentionMatrix* out) {
+  RowsToProto(matrix, 0, matrix.rows, out);
+}
 
 void ToProto(const AttentionResult& result, const OffsetMaps& maps, v1::Attention* out) {
   AxesToProto(result, maps, out);
@@ -175,7 +210,8 @@ void ToProto(const AttentionResult& result, const OffsetMaps& maps, v1::Attentio
 int64_t WeightBytes(const AttentionResult& result) {
   int64_t bytes = 0;
   for (const AttentionMatrix& matrix : result.matrices) {
-    bytes += int64_t{4} * static_cast<int64_t>(matrix.weights.size() + matrix.column_indices.size());
+    bytes +=
+        int64_t{4} * static_cast<int64_t>(matrix.weights.size() + matrix.column_indices.size());
   }
   return bytes;
 }
@@ -202,7 +238,8 @@ std::vector<SliceRange> PlanSlices(const AttentionResult& result, int64_t max_by
 
 void SliceToProto(const AttentionResult& result, const SliceRange& range, v1::AttentionSlice* out) {
   out->set_first_row(static_cast<uint32_t>(range.first_row));
-  RowsToProto(result.matrices[range.matrix], range.first_row, range.num_rows, out->mutable_matrix());
+  RowsToProto(result.matrices[range.matrix], range.first_row, range.num_rows,
+              out->mutable_matrix());
 }
 
 }  // namespace attend::server

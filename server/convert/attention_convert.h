@@ -1,5 +1,5 @@
-// Attention between the wire and the engine: selections in, results out, with spans in the caller's unit. Large
-// results are cut into slices of whole rows.
+// Attention between the wire and the engine: selections in, results out, with spans in the caller's
+// unit. Large results are cut into slices of whole rows.
 #pragma once
 
 #include <cstddef>
@@ -20,7 +20,8 @@ struct OffsetMaps {
 };
 
 // Field paths in errors are relative to the message: "kinds[0]", "head_list.heads[3].layer".
-absl::StatusOr<AttentionSelection> ParseAttentionSelection(const attend::v1::AttentionSelection& selection);
+absl::StatusOr<AttentionSelection> ParseAttentionSelection(
+    const attend::v1::AttentionSelection& selection);
 
 attend::v1::AttentionKind ToProto(AttentionKind kind);
 void ToProto(ByteSpan span, const OffsetMap& map, attend::v1::Span* out);
@@ -44,9 +45,10 @@ struct SliceRange {
   int num_rows;
 };
 
-// Cuts every matrix into slices of whole rows whose weights stay within `max_bytes`; a single longer row is a slice of
-// its own.
+// Cuts every matrix into slices of whole rows whose weights stay within `max_bytes`; a single
+// longer row is a slice of its own.
 std::vector<SliceRange> PlanSlices(const AttentionResult& result, int64_t max_bytes);
-void SliceToProto(const AttentionResult& result, const SliceRange& range, attend::v1::AttentionSlice* out);
+void SliceToProto(const AttentionResult& result, const SliceRange& range,
+                  attend::v1::AttentionSlice* out);
 
 }  // namespace attend::server

@@ -1,18 +1,21 @@
-// Field by field; a field the caller left out stays unset, so that the checkpoint's own value holds.
+// Field by field; a field the caller left out stays unset, so that the checkpoint's own value
+// holds.
 #include "server/convert/generation_convert.h"
 
 #include "server/convert/names.h"
 
 namespace attend::server {
 
-absl::StatusOr<GenerationOverrides> ParseDecodingOptions(const attend::v1::DecodingOptions& options) {
+absl::StatusOr<GenerationOverrides> ParseDecodingOptions(
+    const attend::v1::DecodingOptions& options) {
   GenerationOverrides out;
   if (options.has_beam_size()) out.num_beams = ToInt(options.beam_size());
   if (options.has_hypothesis_count()) out.num_return_sequences = ToInt(options.hypothesis_count());
   if (options.has_length_penalty()) out.length_penalty = options.length_penalty();
   if (options.has_max_output_tokens()) out.max_new_tokens = ToInt(options.max_output_tokens());
   if (options.has_min_output_tokens()) out.min_new_tokens = ToInt(options.min_output_tokens());
-  if (options.has_no_repeat_ngram_size()) out.no_repeat_ngram_size = ToInt(options.no_repeat_ngram_size());
+  if (options.has_no_repeat_ngram_size())
+    out.no_repeat_ngram_size = ToInt(options.no_repeat_ngram_size());
   if (options.has_repetition_penalty()) out.repetition_penalty = options.repetition_penalty();
   if (options.has_sampling()) {
     const attend::v1::SamplingOptions& sampling = options.sampling();
@@ -23,11 +26,19 @@ absl::StatusOr<GenerationOverrides> ParseDecodingOptions(const attend::v1::Decod
     if (sampling.has_seed()) chosen.seed = sampling.seed();
   }
   switch (static_cast<int>(options.early_stopping())) {
-    case attend::v1::EARLY_STOPPING_UNSPECIFIED: break;
-    case attend::v1::EARLY_STOPPING_HEURISTIC: out.early_stopping = EarlyStopping::kFalse; break;
-    case attend::v1::EARLY_STOPPING_FIRST: out.early_stopping = EarlyStopping::kTrue; break;
-    case attend::v1::EARLY_STOPPING_NEVER: out.early_stopping = EarlyStopping::kNever; break;
-    default: return UnknownEnumValue("early_stopping", options.early_stopping());
+    case attend::v1::EARLY_STOPPING_UNSPECIFIED:
+      break;
+    case attend::v1::EARLY_STOPPING_HEURISTIC:
+      out.early_stopping = EarlyStopping::kFalse;
+      break;
+    case attend::v1::EARLY_STOPPING_FIRST:
+      out.early_stopping = EarlyStopping::kTrue;
+      break;
+    case attend::v1::EARLY_STOPPING_NEVER:
+      out.early_stopping = EarlyStopping::kNever;
+      break;
+    default:
+      return UnknownEnumValue("early_stopping", options.early_stopping());
   }
   return out;
 }

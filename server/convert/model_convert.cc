@@ -15,10 +15,14 @@ namespace v1 = attend::v1;
 
 v1::ModelState StateToProto(ModelState state) {
   switch (state) {
-    case ModelState::kLoading: return v1::MODEL_STATE_LOADING;
-    case ModelState::kServing: return v1::MODEL_STATE_SERVING;
-    case ModelState::kDraining: return v1::MODEL_STATE_DRAINING;
-    case ModelState::kFailed: return v1::MODEL_STATE_FAILED;
+    case ModelState::kLoading:
+      return v1::MODEL_STATE_LOADING;
+    case ModelState::kServing:
+      return v1::MODEL_STATE_SERVING;
+    case ModelState::kDraining:
+      return v1::MODEL_STATE_DRAINING;
+    case ModelState::kFailed:
+      return v1::MODEL_STATE_FAILED;
   }
   return v1::MODEL_STATE_UNSPECIFIED;
 }
@@ -42,8 +46,12 @@ void ToProto(const ModelInfo& model, v1::Model* out) {
   out->set_architecture(model.spec.architecture);
   for (const ModelCapability capability : model.spec.capabilities) {
     switch (capability) {
-      case ModelCapability::kTranslation: out->add_tasks(v1::MODEL_TASK_TRANSLATION); break;
-      case ModelCapability::kAttention: out->add_tasks(v1::MODEL_TASK_ATTENTION); break;
+      case ModelCapability::kTranslation:
+        out->add_tasks(v1::MODEL_TASK_TRANSLATION);
+        break;
+      case ModelCapability::kAttention:
+        out->add_tasks(v1::MODEL_TASK_ATTENTION);
+        break;
     }
   }
   out->set_state(StateToProto(model.state));
@@ -60,7 +68,8 @@ void ToProto(const ModelInfo& model, v1::Model* out) {
   out->set_max_output_tokens(static_cast<uint32_t>(std::max<int64_t>(0, model.max_output_tokens)));
   out->set_compute_type(model.compute_type);
   out->set_weight_bytes(model.load.weight_bytes);
-  for (const AttentionPreset& preset : model.presets) PresetToProto(preset, out->add_attention_presets());
+  for (const AttentionPreset& preset : model.presets)
+    PresetToProto(preset, out->add_attention_presets());
   if (model.state == ModelState::kServing || model.state == ModelState::kDraining) {
     const int64_t nanoseconds = absl::ToUnixNanos(model.load_time);
     out->mutable_load_time()->set_seconds(nanoseconds / 1000000000);

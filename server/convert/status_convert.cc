@@ -1,5 +1,5 @@
-// Clients give up on trailers above 8 KiB, and then the caller sees a transport error instead of ours: so everything of
-// variable length is cut here, at character boundaries.
+// Clients give up on trailers above 8 KiB, and then the caller sees a transport error instead of
+// ours: so everything of variable length is cut here, at character boundaries.
 #include "server/convert/status_convert.h"
 
 #include <algorithm>
@@ -28,7 +28,8 @@ void AddDetail(const Detail& detail, google::rpc::Status* out) {
   out->add_details()->PackFrom(detail);
 }
 
-void AddErrorInfo(const ErrorDetail& detail, const std::string& request_id, google::rpc::Status* out) {
+void AddErrorInfo(const ErrorDetail& detail, const std::string& request_id,
+                  google::rpc::Status* out) {
   google::rpc::ErrorInfo error_info;
   error_info.set_reason(detail.reason);
   error_info.set_domain(kErrorDomain);
@@ -95,7 +96,8 @@ google::rpc::Status ToRpcStatus(const absl::Status& status, const std::string& r
 grpc::Status ToGrpcStatus(const absl::Status& status, const std::string& request_id) {
   if (status.ok()) return grpc::Status::OK;
   const google::rpc::Status details = ToRpcStatus(status, request_id);
-  return grpc::Status(static_cast<grpc::StatusCode>(details.code()), details.message(), details.SerializeAsString());
+  return grpc::Status(static_cast<grpc::StatusCode>(details.code()), details.message(),
+                      details.SerializeAsString());
 }
 
 }  // namespace attend::server

@@ -1,5 +1,5 @@
-// absl::Status (with or without an ErrorDetail) → google.rpc.Status → grpc::Status. The one place that knows which
-// details each kind of error carries on the wire (docs/api.md, "Errors").
+// absl::Status (with or without an ErrorDetail) → google.rpc.Status → grpc::Status. The one place
+// that knows which details each kind of error carries on the wire (docs/api.md, "Errors").
 #pragma once
 
 #include <grpcpp/support/status.h>
@@ -13,16 +13,19 @@ namespace attend::server {
 
 inline constexpr char kErrorDomain[] = "attend";
 
-// The machine-readable reason: the detail's, or one that follows from the code. Empty for OK and CANCELLED.
+// The machine-readable reason: the detail's, or one that follows from the code. Empty for OK and
+// CANCELLED.
 std::string ReasonOf(const absl::Status& status);
 
-// Code, message and details: ErrorInfo always (but for CANCELLED), BadRequest when a field is to blame, ResourceInfo
-// with NOT_FOUND, PreconditionFailure with FAILED_PRECONDITION, RetryInfo when trying again makes sense. Long messages
-// and metadata are cut, so that the whole fits the 8 KiB that clients take as trailers. `request_id`, when not empty,
-// joins the metadata of INTERNAL errors. REQUIRES: !status.ok().
+// Code, message and details: ErrorInfo always (but for CANCELLED), BadRequest when a field is to
+// blame, ResourceInfo with NOT_FOUND, PreconditionFailure with FAILED_PRECONDITION, RetryInfo when
+// trying again makes sense. Long messages and metadata are cut, so that the whole fits the 8 KiB
+// that clients take as trailers. `request_id`, when not empty, joins the metadata of INTERNAL
+// errors. REQUIRES: !status.ok().
 google::rpc::Status ToRpcStatus(const absl::Status& status, const std::string& request_id = "");
 
-// OK stays OK; else the above, serialised into the third argument (trailer grpc-status-details-bin).
+// OK stays OK; else the above, serialised into the third argument (trailer
+// grpc-status-details-bin).
 grpc::Status ToGrpcStatus(const absl::Status& status, const std::string& request_id = "");
 
 }  // namespace attend::server

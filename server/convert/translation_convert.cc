@@ -1,4 +1,5 @@
-// Offset maps are built once per text and used for all its spans: sentences, words, tokens and attention axes.
+// Offset maps are built once per text and used for all its spans: sentences, words, tokens and
+// attention axes.
 #include "server/convert/translation_convert.h"
 
 #include "engine/base/error.h"
@@ -16,10 +17,14 @@ namespace v1 = attend::v1;
 absl::StatusOr<OverflowPolicy> ParseOverflow(v1::OverflowPolicy policy) {
   switch (static_cast<int>(policy)) {
     case v1::OVERFLOW_POLICY_UNSPECIFIED:
-    case v1::OVERFLOW_POLICY_SPLIT: return OverflowPolicy::kSplit;
-    case v1::OVERFLOW_POLICY_REJECT: return OverflowPolicy::kReject;
-    case v1::OVERFLOW_POLICY_TRUNCATE: return OverflowPolicy::kTruncate;
-    default: return UnknownEnumValue("config.overflow_policy", policy);
+    case v1::OVERFLOW_POLICY_SPLIT:
+      return OverflowPolicy::kSplit;
+    case v1::OVERFLOW_POLICY_REJECT:
+      return OverflowPolicy::kReject;
+    case v1::OVERFLOW_POLICY_TRUNCATE:
+      return OverflowPolicy::kTruncate;
+    default:
+      return UnknownEnumValue("config.overflow_policy", policy);
   }
 }
 
@@ -27,7 +32,8 @@ absl::StatusOr<OverflowPolicy> ParseOverflow(v1::OverflowPolicy policy) {
 
 absl::StatusOr<TranslateInput> ParseTranslationConfig(const v1::TranslationConfig& config) {
   TranslateInput input;
-  ATTEND_ASSIGN_OR_RETURN(input.model, ParseModelName(config.model(), "config.model", /*may_be_empty=*/true));
+  ATTEND_ASSIGN_OR_RETURN(input.model,
+                          ParseModelName(config.model(), "config.model", /*may_be_empty=*/true));
   input.source_language = config.source_language_code();
   input.target_language = config.target_language_code();
   absl::StatusOr<GenerationOverrides> decoding = ParseDecodingOptions(config.decoding());
@@ -51,14 +57,18 @@ absl::StatusOr<OffsetUnit> ParseOffsetUnit(const v1::TranslationConfig& config) 
 
 v1::FinishReason ToProto(FinishReason reason) {
   switch (reason) {
-    case FinishReason::kEos: return v1::FINISH_REASON_END_OF_SEQUENCE;
-    case FinishReason::kLength: return v1::FINISH_REASON_MAX_TOKENS;
-    case FinishReason::kRepetition: return v1::FINISH_REASON_REPETITION;
+    case FinishReason::kEos:
+      return v1::FINISH_REASON_END_OF_SEQUENCE;
+    case FinishReason::kLength:
+      return v1::FINISH_REASON_MAX_TOKENS;
+    case FinishReason::kRepetition:
+      return v1::FINISH_REASON_REPETITION;
   }
   return v1::FINISH_REASON_UNSPECIFIED;
 }
 
-void ToProto(const Translation& translation, const TranslationContext& context, v1::Translation* out) {
+void ToProto(const Translation& translation, const TranslationContext& context,
+             v1::Translation* out) {
   const OffsetMap source(context.source, context.unit);
   const OffsetMap target(translation.text, context.unit);
   out->set_text(translation.text);
@@ -78,8 +88,10 @@ void ToProto(const Translation& translation, const TranslationContext& context, 
     ToProto(sentence.target, target, proto->mutable_target());
     proto->set_score(static_cast<float>(sentence.score));
   }
-  for (const AttendedWord& word : translation.source_words) ToProto(word, source, out->add_source_words());
-  for (const AttendedWord& word : translation.target_words) ToProto(word, target, out->add_target_words());
+  for (const AttendedWord& word : translation.source_words)
+    ToProto(word, source, out->add_source_words());
+  for (const AttendedWord& word : translation.target_words)
+    ToProto(word, target, out->add_target_words());
   for (const WordLink& link : translation.links) ToProto(link, out->add_links());
   for (const AttentionResult& attention : translation.attentions) {
     ToProto(attention, OffsetMaps{source, target}, out->add_attentions());
@@ -88,7 +100,8 @@ void ToProto(const Translation& translation, const TranslationContext& context, 
   out->set_model_revision(context.model_revision);
 }
 
-void ToProto(const TranslateOutcome& outcome, const TranslationContext& context, v1::TranslateOutcome* out) {
+void ToProto(const TranslateOutcome& outcome, const TranslationContext& context,
+             v1::TranslateOutcome* out) {
   if (outcome.status.ok()) {
     ToProto(outcome.translation, context, out->mutable_translation());
   } else {

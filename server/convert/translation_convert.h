@@ -22,8 +22,10 @@ struct TranslationContext {
   std::string model_revision;  // "models/en-fr@0123456789abcdef"
 };
 
-void ToProto(const Translation& translation, const TranslationContext& context, attend::v1::Translation* out);
-void ToProto(const TranslateOutcome& outcome, const TranslationContext& context, attend::v1::TranslateOutcome* out);
+void ToProto(const Translation& translation, const TranslationContext& context,
+             attend::v1::Translation* out);
+void ToProto(const TranslateOutcome& outcome, const TranslationContext& context,
+             attend::v1::TranslateOutcome* out);
 attend::v1::FinishReason ToProto(FinishReason reason);
 
 }  // namespace attend::server

@@ -1,12 +1,13 @@
-// References to series are taken once: a step then costs a handful of atomic additions and no look-up.
+// References to series are taken once: a step then costs a handful of atomic additions and no
+// look-up.
 #include "server/metrics/engine_metrics.h"
 
 namespace attend::server {
 namespace {
 
-constexpr std::array<const char*, 3> kPhases = {"encode", "decode", "forced"};       // StepPhase
-constexpr std::array<const char*, 3> kCauses = {"client", "deadline", "shutdown"};   // CancelCause
-constexpr std::array<const char*, 3> kStages = {"queued", "encode", "decode"};       // CancelStage
+constexpr std::array<const char*, 3> kPhases = {"encode", "decode", "forced"};      // StepPhase
+constexpr std::array<const char*, 3> kCauses = {"client", "deadline", "shutdown"};  // CancelCause
+constexpr std::array<const char*, 3> kStages = {"queued", "encode", "decode"};      // CancelStage
 
 class EngineMetrics final : public EngineObserver {
  public:
@@ -28,7 +29,8 @@ class EngineMetrics final : public EngineObserver {
     for (size_t cause = 0; cause < kCauses.size(); ++cause) {
       wasted_[cause] = &families->Counter(Metric::kWastedTokens, {model, kCauses[cause]});
       for (size_t stage = 0; stage < kStages.size(); ++stage) {
-        cancelled_[cause][stage] = &families->Counter(Metric::kCancelled, {model, kCauses[cause], kStages[stage]});
+        cancelled_[cause][stage] =
+            &families->Counter(Metric::kCancelled, {model, kCauses[cause], kStages[stage]});
       }
     }
   }
@@ -51,9 +53,13 @@ class EngineMetrics final : public EngineObserver {
     kv_cache_.Set(static_cast<double>(load.kv_cache_bytes));
   }
 
-  void OnQueueWait(absl::Duration wait) override { queue_wait_.Observe(absl::ToDoubleSeconds(wait)); }
+  void OnQueueWait(absl::Duration wait) override {
+    queue_wait_.Observe(absl::ToDoubleSeconds(wait));
+  }
 
-  void OnFirstToken(absl::Duration since_submit) override { first_token_.Observe(absl::ToDoubleSeconds(since_submit)); }
+  void OnFirstToken(absl::Duration since_submit) override {
+    first_token_.Observe(absl::ToDoubleSeconds(since_submit));
+  }
 
   void OnCancelled(CancelCause cause, CancelStage stage, int64_t wasted_tokens) override {
     cancelled_[static_cast<size_t>(cause)][static_cast<size_t>(stage)]->Increment();
@@ -78,7 +84,8 @@ class EngineMetrics final : public EngineObserver {
 
 }  // namespace
 
-std::unique_ptr<EngineObserver> MakeEngineMetrics(const std::string& model, MetricFamilies* families) {
+std::unique_ptr<EngineObserver> MakeEngineMetrics(const std::string& model,
+                                                  MetricFamilies* families) {
   return std::make_unique<EngineMetrics>(model, families);
 }
 

@@ -11,6 +11,7 @@
 namespace attend::server {
 
 // Creates all series of the loop with zero. `families` is borrowed.
-std::unique_ptr<EngineObserver> MakeEngineMetrics(const std::string& model, MetricFamilies* families);
+std::unique_ptr<EngineObserver> MakeEngineMetrics(const std::string& model,
+                                                  MetricFamilies* families);
 
 }  // namespace attend::server

@@ -1,5 +1,6 @@
-// The table's rows as prometheus-cpp families, and the one way to a series: metric and label values in the order of the
-// row's labels. Asking for a series creates it with zero; the reference stays valid while the families live.
+// The table's rows as prometheus-cpp families, and the one way to a series: metric and label values
+// in the order of the row's labels. Asking for a series creates it with zero; the reference stays
+// valid while the families live.
 #pragma once
 
 #include <prometheus/counter.h>

@@ -1,5 +1,5 @@
-// Every metric that the server exports, as one table. docs/metrics.md is checked against it by a test. To add a metric:
-// a row here, a row there, and the line that observes it.
+// Every metric that the server exports, as one table. docs/metrics.md is checked against it by a
+// test. To add a metric: a row here, a row there, and the line that observes it.
 #pragma once
 
 #include <string>
@@ -67,7 +67,7 @@ struct MetricRow {
   const char* name;
   MetricType type;
   std::vector<std::string> labels;
-  std::vector<double> buckets;     // histograms only
+  std::vector<double> buckets;  // histograms only
   const char* help;
 };
 

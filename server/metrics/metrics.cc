@@ -1,5 +1,6 @@
-// Series of a model are created together when it is registered (a panel that shows "no data" cannot be told from one
-// that shows zero) and found by name afterwards; an unknown name finds nothing and is not counted.
+// Series of a model are created together when it is registered (a panel that shows "no data" cannot
+// be told from one that shows zero) and found by name afterwards; an unknown name finds nothing and
+// is not counted.
 #include "server/metrics/metrics.h"
 
 #include <prometheus/text_serializer.h>
@@ -23,16 +24,22 @@ namespace {
 
 // Spelt as go-grpc-prometheus does, so that stock gRPC dashboards work. The index is the code.
 constexpr std::array<const char*, 17> kCodes = {
-    "OK",           "Canceled",          "Unknown",            "InvalidArgument", "DeadlineExceeded", "NotFound",
-    "AlreadyExists", "PermissionDenied", "ResourceExhausted",  "FailedPrecondition", "Aborted",       "OutOfRange",
-    "Unimplemented", "Internal",         "Unavailable",        "DataLoss",        "Unauthenticated"};
+    "OK",       "Canceled",       "Unknown",          "InvalidArgument",   "DeadlineExceeded",
+    "NotFound", "AlreadyExists",  "PermissionDenied", "ResourceExhausted", "FailedPrecondition",
+    "Aborted",  "OutOfRange",     "Unimplemented",    "Internal",          "Unavailable",
+    "DataLoss", "Unauthenticated"};
 
 // Outcomes that exist from the start; others of docs/api.md join when they first happen.
-constexpr std::array<const char*, 5> kOutcomes = {"ok", "INPUT_TOO_LONG", "QUEUE_FULL", "DEADLINE_EXCEEDED", "CANCELLED"};
-constexpr std::array<const char*, 4> kModelStates = {"loading", "serving", "draining", "failed"};  // ModelState
-constexpr std::array<const char*, 6> kPhases = {"tokenize", "queue", "encode", "decode", "attention", "detokenize"};
-constexpr std::array<const char*, 3> kFinishReasons = {"END_OF_SEQUENCE", "MAX_TOKENS", "REPETITION"};  // FinishReason
-constexpr std::array<const char*, 4> kAttentionKinds = {"encoder_self", "decoder_self", "cross", "align"};
+constexpr std::array<const char*, 5> kOutcomes = {"ok", "INPUT_TOO_LONG", "QUEUE_FULL",
+                                                  "DEADLINE_EXCEEDED", "CANCELLED"};
+constexpr std::array<const char*, 4> kModelStates = {"loading", "serving", "draining",
+                                                     "failed"};  // ModelState
+constexpr std::array<const char*, 6> kPhases = {"tokenize", "queue",     "encode",
+                                                "decode",   "attention", "detokenize"};
+constexpr std::array<const char*, 3> kFinishReasons = {"END_OF_SEQUENCE", "MAX_TOKENS",
+                                                       "REPETITION"};  // FinishReason
+constexpr std::array<const char*, 4> kAttentionKinds = {"encoder_self", "decoder_self", "cross",
+                                                        "align"};
 
 double Seconds(absl::Duration duration) { return absl::ToDoubleSeconds(duration); }
 
@@ -51,20 +58,23 @@ struct ModelSeries {
   std::array<prometheus::Gauge*, kModelStates.size()> states{};
   std::array<prometheus::Counter*, kFinishReasons.size()> finish{};
   prometheus::Counter *input_tokens = nullptr, *output_tokens = nullptr, *truncated = nullptr;
-  prometheus::Histogram *item_input = nullptr, *item_output = nullptr, *segments = nullptr, *score = nullptr;
+  prometheus::Histogram *item_input = nullptr, *item_output = nullptr, *segments = nullptr,
+                        *score = nullptr;
   prometheus::Histogram* attention_bytes = nullptr;
   prometheus::Gauge* weight_bytes = nullptr;
   prometheus::Gauge* description = nullptr;  // attend_model_info, once it serves
 };
 
-std::vector<std::string> MethodLabels(const RpcMethodRow& row) { return {row.type, row.service, row.name}; }
+std::vector<std::string> MethodLabels(const RpcMethodRow& row) {
+  return {row.type, row.service, row.name};
+}
 
 }  // namespace
 
 struct Metrics::State {
   MetricFamilies families;
   std::array<MethodSeries, kRpcMethods.size()> methods;
-  mutable std::mutex mutex;                                   // guards `models` itself; entries never go away
+  mutable std::mutex mutex;  // guards `models` itself; entries never go away
   std::map<std::string, std::unique_ptr<ModelSeries>> models;
   prometheus::Gauge* ready = nullptr;
 
@@ -95,16 +105,19 @@ struct Metrics::State {
       if (!row.has_items) continue;
       series->item_duration[static_cast<size_t>(row.method)] =
           &families.Histogram(Metric::kItemDuration, {row.name, model});
-      for (const char* outcome : kOutcomes) families.Counter(Metric::kItems, {row.name, model, outcome});
+      for (const char* outcome : kOutcomes)
+        families.Counter(Metric::kItems, {row.name, model, outcome});
     }
-    for (const char* phase : kPhases) series->phases[phase] = &families.Histogram(Metric::kPhaseDuration, {model, phase});
+    for (const char* phase : kPhases)
+      series->phases[phase] = &families.Histogram(Metric::kPhaseDuration, {model, phase});
     for (size_t i = 0; i < kModelStates.size(); ++i) {
       series->states[i] = &families.Gauge(Metric::kModelState, {model, kModelStates[i]});
     }
     for (size_t i = 0; i < kFinishReasons.size(); ++i) {
       series->finish[i] = &families.Counter(Metric::kFinish, {model, kFinishReasons[i]});
     }
-    for (const char* kind : kAttentionKinds) families.Counter(Metric::kAttentionRequests, {model, kind});
+    for (const char* kind : kAttentionKinds)
+      families.Counter(Metric::kAttentionRequests, {model, kind});
     for (const char* reason : {"queue_full", "memory", "shutting_down"}) {
       families.Counter(Metric::kRefused, {model, reason});
     }
@@ -144,22 +157,29 @@ void Metrics::CallStarted(RpcMethod method) {
 void Metrics::CallHandled(RpcMethod method, int code, absl::Duration duration) {
   MethodSeries& series = state_->methods[static_cast<size_t>(method)];
   series.in_flight->Decrement();
-  series.handled[code >= 0 && code < static_cast<int>(kCodes.size()) ? static_cast<size_t>(code) : 2]->Increment();
+  series
+      .handled[code >= 0 && code < static_cast<int>(kCodes.size()) ? static_cast<size_t>(code) : 2]
+      ->Increment();
   series.handling->Observe(Seconds(duration));
 }
 
 void Metrics::CallRefused(const std::string& model, const std::string& reason) {
   if (state_->Find(model) == nullptr) return;
-  if (reason == "QUEUE_FULL") state_->families.Counter(Metric::kRefused, {model, "queue_full"}).Increment();
-  if (reason == "MEMORY_BUDGET") state_->families.Counter(Metric::kRefused, {model, "memory"}).Increment();
-  if (reason == "SHUTTING_DOWN") state_->families.Counter(Metric::kRefused, {model, "shutting_down"}).Increment();
+  if (reason == "QUEUE_FULL")
+    state_->families.Counter(Metric::kRefused, {model, "queue_full"}).Increment();
+  if (reason == "MEMORY_BUDGET")
+    state_->families.Counter(Metric::kRefused, {model, "memory"}).Increment();
+  if (reason == "SHUTTING_DOWN")
+    state_->families.Counter(Metric::kRefused, {model, "shutting_down"}).Increment();
 }
 
 void Metrics::SlowReader(RpcMethod method) {
-  if (auto* counter = state_->methods[static_cast<size_t>(method)].slow_readers) counter->Increment();
+  if (auto* counter = state_->methods[static_cast<size_t>(method)].slow_readers)
+    counter->Increment();
 }
 
-void Metrics::ItemTranslated(RpcMethod method, const std::string& model, const Translation& translation) {
+void Metrics::ItemTranslated(RpcMethod method, const std::string& model,
+                             const Translation& translation) {
   ModelSeries* series = state_->Find(model);
   if (series == nullptr) return;
   ItemDone(method, model, "ok", translation.duration);
@@ -172,7 +192,8 @@ void Metrics::ItemTranslated(RpcMethod method, const std::string& model, const T
   series->finish[static_cast<size_t>(translation.hypotheses[0].finish_reason)]->Increment();
 }
 
-void Metrics::ItemDone(RpcMethod method, const std::string& model, const std::string& reason, absl::Duration duration) {
+void Metrics::ItemDone(RpcMethod method, const std::string& model, const std::string& reason,
+                       absl::Duration duration) {
   ModelSeries* series = state_->Find(model);
   prometheus::Histogram* histogram =
       series == nullptr ? nullptr : series->item_duration[static_cast<size_t>(method)];
@@ -190,7 +211,8 @@ void Metrics::Usage(const std::string& model, const CallUsage& usage) {
   series->phases["tokenize"]->Observe(Seconds(usage.tokenize));
   series->phases["encode"]->Observe(Seconds(usage.encode));
   series->phases["decode"]->Observe(Seconds(usage.decode));
-  if (usage.attention > absl::ZeroDuration()) series->phases["attention"]->Observe(Seconds(usage.attention));
+  if (usage.attention > absl::ZeroDuration())
+    series->phases["attention"]->Observe(Seconds(usage.attention));
   series->phases["detokenize"]->Observe(Seconds(usage.detokenize));
 }
 
@@ -200,13 +222,16 @@ void Metrics::AttentionAsked(const std::string& model, const std::string& kind) 
 }
 
 void Metrics::AttentionSent(const std::string& model, int64_t bytes) {
-  if (ModelSeries* series = state_->Find(model)) series->attention_bytes->Observe(static_cast<double>(bytes));
+  if (ModelSeries* series = state_->Find(model))
+    series->attention_bytes->Observe(static_cast<double>(bytes));
 }
 
 void Metrics::AddModel(const std::string& model, const SchedulerOptions& options) {
   std::unique_ptr<ModelSeries> series = state_->MakeModel(model);
-  state_->families.Gauge(Metric::kQueueCapacityTokens, {model}).Set(static_cast<double>(options.queue_capacity_tokens));
-  state_->families.Gauge(Metric::kKvCacheCapacityBytes, {model}).Set(static_cast<double>(options.kv_cache_bytes));
+  state_->families.Gauge(Metric::kQueueCapacityTokens, {model})
+      .Set(static_cast<double>(options.queue_capacity_tokens));
+  state_->families.Gauge(Metric::kKvCacheCapacityBytes, {model})
+      .Set(static_cast<double>(options.kv_cache_bytes));
   MakeEngineMetrics(model, &state_->families);
   const std::lock_guard<std::mutex> lock(state_->mutex);
   state_->models[model] = std::move(series);
@@ -223,26 +248,31 @@ void Metrics::ModelLoaded(const ModelInfo& model, absl::Duration duration) {
   if (series == nullptr) return;
   const bool ok = model.state != ModelState::kFailed;
   state_->families.Counter(Metric::kModelLoads, {model.name, ok ? "ok" : "error"}).Increment();
-  state_->families.Histogram(Metric::kModelLoadDuration, {model.name, ok ? "ok" : "error"}).Observe(Seconds(duration));
+  state_->families.Histogram(Metric::kModelLoadDuration, {model.name, ok ? "ok" : "error"})
+      .Observe(Seconds(duration));
   if (!ok) return;
   series->weight_bytes->Set(static_cast<double>(model.load.weight_bytes));
-  if (series->description != nullptr) state_->families.Remove(Metric::kModelInfo, series->description);
+  if (series->description != nullptr)
+    state_->families.Remove(Metric::kModelInfo, series->description);
   series->description = &state_->families.Gauge(
-      Metric::kModelInfo, {model.name, model.revision, model.spec.architecture, model.compute_type});
+      Metric::kModelInfo,
+      {model.name, model.revision, model.spec.architecture, model.compute_type});
   series->description->Set(1);
 }
 
 void Metrics::ModelStateIs(const ModelInfo& model) {
   ModelSeries* series = state_->Find(model.name);
   if (series == nullptr) return;
-  for (size_t i = 0; i < kModelStates.size(); ++i) series->states[i]->Set(static_cast<size_t>(model.state) == i ? 1 : 0);
+  for (size_t i = 0; i < kModelStates.size(); ++i)
+    series->states[i]->Set(static_cast<size_t>(model.state) == i ? 1 : 0);
 }
 
 void Metrics::ReadyIs(bool ready) { state_->ready->Set(ready ? 1 : 0); }
 
 std::string Metrics::ToText() const {
   std::vector<prometheus::MetricFamily> families = state_->families.Collect();
-  for (prometheus::MetricFamily& family : CollectProcessMetrics()) families.push_back(std::move(family));
+  for (prometheus::MetricFamily& family : CollectProcessMetrics())
+    families.push_back(std::move(family));
   // A family without series (attend_model_info before the first load) is left out by the format.
   return prometheus::TextSerializer().Serialize(families);
 }

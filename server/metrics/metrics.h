@@ -1,6 +1,7 @@
-// What the server counts, said in words of the service; names, labels and buckets are metric_table.h's. Every series of
-// a method exists from the start and every series of a model from its registration, with zero. Safe from any thread.
-// Models that were never registered are not counted, so callers cannot make series.
+// What the server counts, said in words of the service; names, labels and buckets are
+// metric_table.h's. Every series of a method exists from the start and every series of a model from
+// its registration, with zero. Safe from any thread. Models that were never registered are not
+// counted, so callers cannot make series.
 #pragma once
 
 #include <memory>
@@ -25,20 +26,23 @@ class Metrics {
   // Calls.
   void CallStarted(RpcMethod method);
   void CallHandled(RpcMethod method, int code, absl::Duration duration);
-  // A call that ended with an error before it ran: counts QUEUE_FULL, MEMORY_BUDGET and SHUTTING_DOWN.
+  // A call that ended with an error before it ran: counts QUEUE_FULL, MEMORY_BUDGET and
+  // SHUTTING_DOWN.
   void CallRefused(const std::string& model, const std::string& reason);
   void SlowReader(RpcMethod method);
 
   // Items of a call that ran.
   void ItemTranslated(RpcMethod method, const std::string& model, const Translation& translation);
-  void ItemDone(RpcMethod method, const std::string& model, const std::string& reason, absl::Duration duration);
+  void ItemDone(RpcMethod method, const std::string& model, const std::string& reason,
+                absl::Duration duration);
   void Usage(const std::string& model, const CallUsage& usage);
   // `kind` as Name(AttentionKind), or "align".
   void AttentionAsked(const std::string& model, const std::string& kind);
   void AttentionSent(const std::string& model, int64_t bytes);
 
-  // Models. AddModel comes first, at registration; it also makes the series of the loop, so that they are there before
-  // the model is. The observer counts the steps of the model's loop; it must not outlive this.
+  // Models. AddModel comes first, at registration; it also makes the series of the loop, so that
+  // they are there before the model is. The observer counts the steps of the model's loop; it must
+  // not outlive this.
   void AddModel(const std::string& model, const SchedulerOptions& options);
   std::unique_ptr<EngineObserver> MakeObserver(const std::string& model);
   void ModelLoaded(const ModelInfo& model, absl::Duration duration);

@@ -1,5 +1,5 @@
-// civetweb, the HTTP server that prometheus-cpp itself builds on, used directly because prometheus-cpp's Exposer can
-// serve nothing but metrics.
+// civetweb, the HTTP server that prometheus-cpp itself builds on, used directly because
+// prometheus-cpp's Exposer can serve nothing but metrics.
 #include "server/metrics/metrics_endpoint.h"
 
 #include <CivetServer.h>
@@ -21,8 +21,10 @@ namespace attend::server {
 namespace {
 
 void Answer(mg_connection* connection, int code, const char* type, const std::string& body) {
-  mg_printf(connection, "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n", code,
-            code == 200 ? "OK" : "Service Unavailable", type, body.size());
+  mg_printf(
+      connection,
+      "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n",
+      code, code == 200 ? "OK" : "Service Unavailable", type, body.size());
   mg_write(connection, body.data(), body.size());
 }
 
@@ -70,7 +72,9 @@ void Connect(int port) {
 
 struct MetricsEndpoint::State {
   explicit State(EndpointPages pages)
-      : metrics(std::move(pages.metrics)), live(std::move(pages.is_live)), ready(std::move(pages.is_ready)) {}
+      : metrics(std::move(pages.metrics)),
+        live(std::move(pages.is_live)),
+        ready(std::move(pages.is_ready)) {}
   MetricsPage metrics;
   ProbePage live, ready;
   std::unique_ptr<CivetServer> server;  // last: stops before the pages go
@@ -82,8 +86,9 @@ absl::StatusOr<std::unique_ptr<MetricsEndpoint>> MetricsEndpoint::Start(const st
   auto state = std::make_unique<State>(std::move(pages));
   // civetweb takes "host:port"; for all interfaces it wants the bare port.
   const std::string listening = absl::StartsWith(address, "0.0.0.0:") ? address.substr(8) : address;
-  const std::vector<std::string> options = {"listening_ports", listening, "num_threads", "2",
-                                            "request_timeout_ms", "10000", "enable_keep_alive", "no"};
+  const std::vector<std::string> options = {
+      "listening_ports",    listening, "num_threads",       "2",
+      "request_timeout_ms", "10000",   "enable_keep_alive", "no"};
   try {
     state->server = std::make_unique<CivetServer>(options);
     for (const int port : state->server->getListeningPorts()) state->port = port;
@@ -91,7 +96,8 @@ absl::StatusOr<std::unique_ptr<MetricsEndpoint>> MetricsEndpoint::Start(const st
     state->server->addHandler("/livez", state->live);
     state->server->addHandler("/readyz", state->ready);
   } catch (const std::exception& error) {
-    return absl::UnavailableError(absl::StrCat("cannot listen on ", address, " for metrics: ", error.what()));
+    return absl::UnavailableError(
+        absl::StrCat("cannot listen on ", address, " for metrics: ", error.what()));
   }
   return std::unique_ptr<MetricsEndpoint>(new MetricsEndpoint(std::move(state)));
 }

@@ -1,4 +1,5 @@
-// Plain HTTP beside gRPC: /metrics for Prometheus, /livez and /readyz for probes that cannot speak gRPC.
+// Plain HTTP beside gRPC: /metrics for Prometheus, /livez and /readyz for probes that cannot speak
+// gRPC.
 #pragma once
 
 #include <functional>
@@ -19,7 +20,8 @@ struct EndpointPages {
 class MetricsEndpoint {
  public:
   // Binds HOST:PORT (port 0: any free one). UNAVAILABLE when that fails.
-  static absl::StatusOr<std::unique_ptr<MetricsEndpoint>> Start(const std::string& address, EndpointPages pages);
+  static absl::StatusOr<std::unique_ptr<MetricsEndpoint>> Start(const std::string& address,
+                                                                EndpointPages pages);
   ~MetricsEndpoint();
 
   int port() const;

@@ -1,5 +1,6 @@
-// /proc/self/stat: field 14 and 15 are user and system time in ticks, 20 threads, 22 start after boot in ticks, 23
-// virtual bytes, 24 resident pages. The command name (field 2) may hold anything, so counting starts after its ')'.
+// /proc/self/stat: field 14 and 15 are user and system time in ticks, 20 threads, 22 start after
+// boot in ticks, 23 virtual bytes, 24 resident pages. The command name (field 2) may hold anything,
+// so counting starts after its ')'.
 #include "server/metrics/process_collector.h"
 
 #include <sys/resource.h>
@@ -22,7 +23,8 @@ prometheus::MetricFamily Family(Metric metric) {
   prometheus::MetricFamily family;
   family.name = row.name;
   family.help = row.help;
-  family.type = row.type == MetricType::kCounter ? prometheus::MetricType::Counter : prometheus::MetricType::Gauge;
+  family.type = row.type == MetricType::kCounter ? prometheus::MetricType::Counter
+                                                 : prometheus::MetricType::Gauge;
   return family;
 }
 
@@ -72,7 +74,8 @@ double BootTime() {
 double CountOpenFds() {
   std::error_code error;
   double count = 0;
-  for (std::filesystem::directory_iterator it("/proc/self/fd", error), end; !error && it != end; it.increment(error)) {
+  for (std::filesystem::directory_iterator it("/proc/self/fd", error), end; !error && it != end;
+       it.increment(error)) {
     ++count;
   }
   return count;
@@ -96,7 +99,8 @@ std::vector<prometheus::MetricFamily> CollectProcessMetrics() {
       Single(Metric::kProcessThreads, Number(stat, 20)),
   };
   prometheus::MetricFamily logs = Family(Metric::kLogMessages);
-  for (const LogLevel level : {LogLevel::kDebug, LogLevel::kInfo, LogLevel::kWarning, LogLevel::kError}) {
+  for (const LogLevel level :
+       {LogLevel::kDebug, LogLevel::kInfo, LogLevel::kWarning, LogLevel::kError}) {
     AddValue(static_cast<double>(NumLogRecords(level)), &logs);
     logs.metric.back().label.push_back({RowOf(Metric::kLogMessages).labels[0], Name(level)});
   }

@@ -1,5 +1,5 @@
-// process_* as Prometheus' own client libraries export them, read from /proc at scrape time, and the counts of log
-// records, which the logger keeps.
+// process_* as Prometheus' own client libraries export them, read from /proc at scrape time, and
+// the counts of log records, which the logger keeps.
 #pragma once
 
 #include <prometheus/metric_family.h>

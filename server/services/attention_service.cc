@@ -1,4 +1,5 @@
-// GetAttention, StreamAttention, AlignWords. A stream's slices are converted one at a time, as the reader takes them.
+// GetAttention, StreamAttention, AlignWords. A stream's slices are converted one at a time, as the
+// reader takes them.
 #include <grpcpp/grpcpp.h>
 
 #include <mutex>
@@ -35,7 +36,8 @@ struct Asked {
 template <typename Request>
 absl::StatusOr<AttentionInput> ParseRequest(const Request& request, Asked* asked) {
   AttentionInput input;
-  ATTEND_ASSIGN_OR_RETURN(input.model, ParseModelName(request.model(), "model", /*may_be_empty=*/false));
+  ATTEND_ASSIGN_OR_RETURN(input.model,
+                          ParseModelName(request.model(), "model", /*may_be_empty=*/false));
   ATTEND_ASSIGN_OR_RETURN(asked->unit, ParseOffsetUnit(request.offset_unit(), "offset_unit"));
   absl::StatusOr<AttentionSelection> selection = ParseAttentionSelection(request.selection());
   if (!selection.ok()) return WithFieldPrefix(selection.status(), "selection.");
@@ -51,13 +53,15 @@ void RecordInput(const AttentionInput& input, RpcScope* scope) {
   CallRecord& record = scope->record();
   record.model = input.model;
   record.items = 1;
-  record.input_bytes = static_cast<int64_t>(input.source.size() + (input.target ? input.target->size() : 0));
+  record.input_bytes =
+      static_cast<int64_t>(input.source.size() + (input.target ? input.target->size() : 0));
   for (const AttentionKind kind : input.selection.kinds) {
     scope->parts().metrics->AttentionAsked(input.model, Name(kind));
   }
 }
 
-void RecordEnd(const absl::Status& status, const CallUsage& usage, const std::string& model, RpcScope* scope) {
+void RecordEnd(const absl::Status& status, const CallUsage& usage, const std::string& model,
+               RpcScope* scope) {
   Metrics& metrics = *scope->parts().metrics;
   metrics.ItemDone(scope->method(), model, status.ok() ? "ok" : ReasonOf(status), scope->elapsed());
   if (!status.ok()) return;
@@ -80,7 +84,8 @@ class AttentionSource final : public StreamSource {
     scope_->parts().metrics->AttentionSent(asked_.model, WeightBytes(output_->attention));
   }
 
-  Next Take(std::unique_ptr<google::protobuf::MessageLite>* message, absl::Status* status) override {
+  Next Take(std::unique_ptr<google::protobuf::MessageLite>* message,
+            absl::Status* status) override {
     const std::lock_guard<std::mutex> lock(mutex_);
     if (!engine_done_) return Next::kNothingYet;
     if (!output_.ok()) {
@@ -91,7 +96,8 @@ class AttentionSource final : public StreamSource {
     if (part > slices_.size() + 1) return Next::kEnd;
     auto response = std::make_unique<v1::StreamAttentionResponse>();
     if (part == 0) {
-      const OffsetMap source(asked_.source, asked_.unit), target(output_->attention.target_text, asked_.unit);
+      const OffsetMap source(asked_.source, asked_.unit),
+          target(output_->attention.target_text, asked_.unit);
       AxesToProto(output_->attention, OffsetMaps{source, target}, response->mutable_axes());
     } else if (part <= slices_.size()) {
       SliceToProto(output_->attention, slices_[part - 1], response->mutable_slice());
@@ -121,15 +127,18 @@ class AttentionServiceImpl final : public RawBase {
  public:
   explicit AttentionServiceImpl(const ServiceParts& parts) : parts_(parts) {}
 
-  grpc::ServerUnaryReactor* GetAttention(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
+  grpc::ServerUnaryReactor* GetAttention(grpc::CallbackServerContext* context,
+                                         const grpc::ByteBuffer* request,
                                          grpc::ByteBuffer* response) override {
     return StartUnary<v1::GetAttentionRequest>(
         {RpcMethod::kGetAttention, context, request, response}, parts_,
-        [this](const v1::GetAttentionRequest& parsed, UnaryCall* call) { return RunGetAttention(parsed, call); });
+        [this](const v1::GetAttentionRequest& parsed, UnaryCall* call) {
+          return RunGetAttention(parsed, call);
+        });
   }
 
-  grpc::ServerWriteReactor<grpc::ByteBuffer>* StreamAttention(grpc::CallbackServerContext* context,
-                                                              const grpc::ByteBuffer* request) override {
+  grpc::ServerWriteReactor<grpc::ByteBuffer>* StreamAttention(
+      grpc::CallbackServerContext* context, const grpc::ByteBuffer* request) override {
     return StartStream<v1::StreamAttentionRequest>(
         RpcMethod::kStreamAttention, context, request, parts_,
         [this](const v1::StreamAttentionRequest& parsed, const std::shared_ptr<StreamCall>& call) {
@@ -137,11 +146,14 @@ class AttentionServiceImpl final : public RawBase {
         });
   }
 
-  grpc::ServerUnaryReactor* AlignWords(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
+  grpc::ServerUnaryReactor* AlignWords(grpc::CallbackServerContext* context,
+                                       const grpc::ByteBuffer* request,
                                        grpc::ByteBuffer* response) override {
     return StartUnary<v1::AlignWordsRequest>(
         {RpcMethod::kAlignWords, context, request, response}, parts_,
-        [this](const v1::AlignWordsRequest& parsed, UnaryCall* call) { return RunAlignWords(parsed, call); });
+        [this](const v1::AlignWordsRequest& parsed, UnaryCall* call) {
+          return RunAlignWords(parsed, call);
+        });
   }
 
  private:
@@ -153,10 +165,13 @@ class AttentionServiceImpl final : public RawBase {
         std::move(input), call->scope().call_context(),
         [call, asked = std::move(asked)](absl::StatusOr<AttentionOutput> output) {
           const absl::Status status = RunGuarded([&]() -> absl::Status {
-            RecordEnd(output.status(), output.ok() ? output->usage : CallUsage{}, asked.model, &call->scope());
+            RecordEnd(output.status(), output.ok() ? output->usage : CallUsage{}, asked.model,
+                      &call->scope());
             if (!output.ok()) return output.status();
-            call->scope().parts().metrics->AttentionSent(asked.model, WeightBytes(output->attention));
-            const OffsetMap source(asked.source, asked.unit), target(output->attention.target_text, asked.unit);
+            call->scope().parts().metrics->AttentionSent(asked.model,
+                                                         WeightBytes(output->attention));
+            const OffsetMap source(asked.source, asked.unit),
+                target(output->attention.target_text, asked.unit);
             v1::GetAttentionResponse response;
             ToProto(output->attention, OffsetMaps{source, target}, response.mutable_attention());
             ToProto(output->usage, call->scope().elapsed(), response.mutable_usage());
@@ -168,7 +183,8 @@ class AttentionServiceImpl final : public RawBase {
     return absl::OkStatus();
   }
 
-  absl::Status RunStreamAttention(const v1::StreamAttentionRequest& request, const std::shared_ptr<StreamCall>& call) {
+  absl::Status RunStreamAttention(const v1::StreamAttentionRequest& request,
+                                  const std::shared_ptr<StreamCall>& call) {
     Asked asked;
     ATTEND_ASSIGN_OR_RETURN(AttentionInput input, ParseRequest(request, &asked));
     input.max_bytes = parts_.engine->options().limits.max_attention_stream_bytes;
@@ -185,8 +201,10 @@ class AttentionServiceImpl final : public RawBase {
 
   absl::Status RunAlignWords(const v1::AlignWordsRequest& request, UnaryCall* call) {
     AlignInput input;
-    ATTEND_ASSIGN_OR_RETURN(input.model, ParseModelName(request.model(), "model", /*may_be_empty=*/false));
-    ATTEND_ASSIGN_OR_RETURN(const OffsetUnit unit, ParseOffsetUnit(request.offset_unit(), "offset_unit"));
+    ATTEND_ASSIGN_OR_RETURN(input.model,
+                            ParseModelName(request.model(), "model", /*may_be_empty=*/false));
+    ATTEND_ASSIGN_OR_RETURN(const OffsetUnit unit,
+                            ParseOffsetUnit(request.offset_unit(), "offset_unit"));
     input.source = request.source();
     input.target = request.target();
     input.source_language = request.source_language_code();
@@ -202,12 +220,15 @@ class AttentionServiceImpl final : public RawBase {
         std::move(input), call->scope().call_context(),
         [call, source, target, model, unit](absl::StatusOr<AlignOutput> output) {
           const absl::Status status = RunGuarded([&]() -> absl::Status {
-            RecordEnd(output.status(), output.ok() ? output->usage : CallUsage{}, model, &call->scope());
+            RecordEnd(output.status(), output.ok() ? output->usage : CallUsage{}, model,
+                      &call->scope());
             if (!output.ok()) return output.status();
             const OffsetMap source_map(source, unit), target_map(target, unit);
             v1::AlignWordsResponse response;
-            for (const AttendedWord& word : output->source_words) ToProto(word, source_map, response.add_source_words());
-            for (const AttendedWord& word : output->target_words) ToProto(word, target_map, response.add_target_words());
+            for (const AttendedWord& word : output->source_words)
+              ToProto(word, source_map, response.add_source_words());
+            for (const AttendedWord& word : output->target_words)
+              ToProto(word, target_map, response.add_target_words());
             for (const WordLink& link : output->links) ToProto(link, response.add_links());
             ToProto(output->usage, call->scope().elapsed(), response.mutable_usage());
             call->Reply(response);

@@ -29,14 +29,16 @@ absl::Status SerializeMessage(const google::protobuf::MessageLite& message, int6
     ErrorDetail detail;
     detail.reason = "RESPONSE_TOO_LARGE";
     detail.metadata = {{"bytes", absl::StrCat(size)}, {"limit", absl::StrCat(max_bytes)}};
-    return MakeError(absl::StatusCode::kInvalidArgument,
-                     absl::StrCat("the response would have ", size, " bytes, above the limit of ", max_bytes,
-                                  "; ask for fewer texts, or for attention with StreamAttention"),
-                     std::move(detail));
+    return MakeError(
+        absl::StatusCode::kInvalidArgument,
+        absl::StrCat("the response would have ", size, " bytes, above the limit of ", max_bytes,
+                     "; ask for fewer texts, or for attention with StreamAttention"),
+        std::move(detail));
   }
   bytes->Clear();
   grpc::ProtoBufferWriter writer(bytes, 1 << 20, static_cast<int>(size));
-  if (!message.SerializeToZeroCopyStream(&writer)) return absl::InternalError("a response could not be serialised");
+  if (!message.SerializeToZeroCopyStream(&writer))
+    return absl::InternalError("a response could not be serialised");
   return absl::OkStatus();
 }
 

@@ -1,5 +1,5 @@
-// ListModels and GetModel. The page token is the last name of the page before: models are listed by name, so a page
-// continues rightly even when models came or went in between.
+// ListModels and GetModel. The page token is the last name of the page before: models are listed by
+// name, so a page continues rightly even when models came or went in between.
 #include <grpcpp/grpcpp.h>
 
 #include <algorithm>
@@ -37,22 +37,26 @@ class ModelServiceImpl final : public RawBase {
  public:
   explicit ModelServiceImpl(const ServiceParts& parts) : parts_(parts) {}
 
-  grpc::ServerUnaryReactor* ListModels(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
+  grpc::ServerUnaryReactor* ListModels(grpc::CallbackServerContext* context,
+                                       const grpc::ByteBuffer* request,
                                        grpc::ByteBuffer* response) override {
     return StartUnary<v1::ListModelsRequest>(
         {RpcMethod::kListModels, context, request, response}, parts_,
         [this](const v1::ListModelsRequest& parsed, UnaryCall* call) -> absl::Status {
           if (parsed.page_size() < 0) {
-            return InvalidField("OPTION_OUT_OF_RANGE", "page_size", "a page size may not be negative");
+            return InvalidField("OPTION_OUT_OF_RANGE", "page_size",
+                                "a page size may not be negative");
           }
           ATTEND_ASSIGN_OR_RETURN(const std::string after, ParsePageToken(parsed.page_token()));
-          const int page = parsed.page_size() == 0 ? kDefaultPageSize : std::min(parsed.page_size(), kMaxPageSize);
+          const int page = parsed.page_size() == 0 ? kDefaultPageSize
+                                                   : std::min(parsed.page_size(), kMaxPageSize);
           v1::ListModelsResponse reply;
           for (const ModelInfo& model : parts_.engine->ListModels()) {
             if (model.name <= after) continue;
             if (reply.models_size() == page) {
               const std::string last = reply.models(page - 1).name();
-              reply.set_next_page_token(absl::StrCat(kTokenPrefix, last.substr(last.find('/') + 1)));
+              reply.set_next_page_token(
+                  absl::StrCat(kTokenPrefix, last.substr(last.find('/') + 1)));
               break;
             }
             ToProto(model, reply.add_models());
@@ -62,12 +66,14 @@ class ModelServiceImpl final : public RawBase {
         });
   }
 
-  grpc::ServerUnaryReactor* GetModel(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
+  grpc::ServerUnaryReactor* GetModel(grpc::CallbackServerContext* context,
+                                     const grpc::ByteBuffer* request,
                                      grpc::ByteBuffer* response) override {
     return StartUnary<v1::GetModelRequest>(
         {RpcMethod::kGetModel, context, request, response}, parts_,
         [this](const v1::GetModelRequest& parsed, UnaryCall* call) -> absl::Status {
-          ATTEND_ASSIGN_OR_RETURN(const std::string name, ParseModelName(parsed.name(), "name", false));
+          ATTEND_ASSIGN_OR_RETURN(const std::string name,
+                                  ParseModelName(parsed.name(), "name", false));
           call->scope().record().model = name;
           ATTEND_ASSIGN_OR_RETURN(const ModelInfo model, parts_.engine->GetModel(name));
           v1::GetModelResponse reply;

@@ -1,5 +1,5 @@
-// A call that dies of its deadline is left to the engine, which sees the deadline itself and so can tell it from a
-// client that went away.
+// A call that dies of its deadline is left to the engine, which sees the deadline itself and so can
+// tell it from a client that went away.
 #include "server/services/rpc_scope.h"
 
 #include <algorithm>
@@ -17,16 +17,20 @@ namespace attend::server {
 namespace {
 
 int64_t MonotonicNanos() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(
+             std::chrono::steady_clock::now().time_since_epoch())
       .count();
 }
 
 std::string MetadataValue(const grpc::CallbackServerContext& context, const char* key) {
   const auto it = context.client_metadata().find(key);
-  return it == context.client_metadata().end() ? "" : std::string(it->second.data(), it->second.size());
+  return it == context.client_metadata().end() ? ""
+                                               : std::string(it->second.data(), it->second.size());
 }
 
-std::string Milliseconds(absl::Duration duration) { return absl::StrCat(absl::ToInt64Milliseconds(duration)); }
+std::string Milliseconds(absl::Duration duration) {
+  return absl::StrCat(absl::ToInt64Milliseconds(duration));
+}
 
 }  // namespace
 
@@ -38,8 +42,13 @@ std::string ChooseRequestId(const std::string& from_caller) {
   return absl::StrCat(absl::Hex(random(), absl::kZeroPad16));
 }
 
-RpcScope::RpcScope(RpcMethod method, grpc::CallbackServerContext* context, const ServiceParts& parts)
-    : method_(method), context_(context), parts_(parts), start_(absl::Now()), start_ns_(MonotonicNanos()) {
+RpcScope::RpcScope(RpcMethod method, grpc::CallbackServerContext* context,
+                   const ServiceParts& parts)
+    : method_(method),
+      context_(context),
+      parts_(parts),
+      start_(absl::Now()),
+      start_ns_(MonotonicNanos()) {
   request_id_ = ChooseRequestId(MetadataValue(*context, "x-request-id"));
   const std::chrono::system_clock::time_point deadline = context->deadline();
   call_.deadline = deadline == std::chrono::system_clock::time_point::max()
@@ -54,8 +63,8 @@ RpcScope::RpcScope(RpcMethod method, grpc::CallbackServerContext* context, const
 absl::Duration RpcScope::elapsed() const { return absl::Nanoseconds(MonotonicNanos() - start_ns_); }
 
 void RpcScope::Cancel() {
-  // gRPC rounds a timeout up on the wire (by at most a hundredth), so the client's own clock cancels a little before the
-  // deadline that we see.
+  // gRPC rounds a timeout up on the wire (by at most a hundredth), so the client's own clock
+  // cancels a little before the deadline that we see.
   const absl::Duration rounding =
       absl::Milliseconds(10) + std::min((call_.deadline - start_) / 100, absl::Milliseconds(100));
   if (absl::Now() + rounding < call_.deadline) call_.cancelled->store(true);
@@ -89,8 +98,10 @@ void RpcScope::WriteLog(const absl::Status& status, absl::Duration duration) con
                       {"peer", context_->peer()}};
   if (!record_.model.empty()) fields.emplace_back("model", record_.model);
   if (record_.items > 0) fields.emplace_back("items", absl::StrCat(record_.items));
-  if (record_.input_bytes > 0) fields.emplace_back("input_bytes", absl::StrCat(record_.input_bytes));
-  if (record_.output_bytes > 0) fields.emplace_back("output_bytes", absl::StrCat(record_.output_bytes));
+  if (record_.input_bytes > 0)
+    fields.emplace_back("input_bytes", absl::StrCat(record_.input_bytes));
+  if (record_.output_bytes > 0)
+    fields.emplace_back("output_bytes", absl::StrCat(record_.output_bytes));
   if (usage_.input_tokens > 0) {
     fields.emplace_back("input_tokens", absl::StrCat(usage_.input_tokens));
     fields.emplace_back("output_tokens", absl::StrCat(usage_.output_tokens));

@@ -1,5 +1,6 @@
-// One call from its first byte to its status: request id, deadline, cancel flag on the way in; trailers, metrics and
-// one log line on the way out. Owned by the call's reactor, which outlives everything that uses it.
+// One call from its first byte to its status: request id, deadline, cancel flag on the way in;
+// trailers, metrics and one log line on the way out. Owned by the call's reactor, which outlives
+// everything that uses it.
 #pragma once
 
 #include <grpcpp/server_context.h>
@@ -38,7 +39,8 @@ class RpcScope {
  public:
   RpcScope(RpcMethod method, grpc::CallbackServerContext* context, const ServiceParts& parts);
 
-  // Deadline (the server's default when the caller set none), cancel flag, fairness key: what the engine wants.
+  // Deadline (the server's default when the caller set none), cancel flag, fairness key: what the
+  // engine wants.
   const CallContext& call_context() const { return call_; }
   const ServiceParts& parts() const { return parts_; }
   RpcMethod method() const { return method_; }

@@ -1,5 +1,5 @@
-// Looks after streams whose client does not read: one thread that, a few times per timeout, asks each running stream
-// whether it has been writing for too long.
+// Looks after streams whose client does not read: one thread that, a few times per timeout, asks
+// each running stream whether it has been writing for too long.
 #pragma once
 
 #include <chrono>

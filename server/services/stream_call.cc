@@ -1,4 +1,5 @@
-// StartWrite and Finish are called without the mutex: gRPC may run the next callback before they return.
+// StartWrite and Finish are called without the mutex: gRPC may run the next callback before they
+// return.
 #include "server/services/stream_call.h"
 
 #include "server/services/stall_watch.h"

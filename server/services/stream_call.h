@@ -1,6 +1,6 @@
-// A server-streaming call in flight: pulls messages from its source one at a time, so that what waits for a slow reader
-// waits in the source, in its compact form. A reader that takes nothing for RpcOptions::slow_reader_timeout is
-// cancelled (StallWatch).
+// A server-streaming call in flight: pulls messages from its source one at a time, so that what
+// waits for a slow reader waits in the source, in its compact form. A reader that takes nothing for
+// RpcOptions::slow_reader_timeout is cancelled (StallWatch).
 #pragma once
 
 #include <google/protobuf/message_lite.h>
@@ -23,7 +23,8 @@ class StreamSource {
   enum class Next { kMessage, kNothingYet, kEnd };
   virtual ~StreamSource() = default;
   // kMessage: *message is to be sent. kEnd: *status ends the stream.
-  virtual Next Take(std::unique_ptr<google::protobuf::MessageLite>* message, absl::Status* status) = 0;
+  virtual Next Take(std::unique_ptr<google::protobuf::MessageLite>* message,
+                    absl::Status* status) = 0;
   // Whether the engine is done with the call, so that it may end.
   virtual bool engine_done() const = 0;
 };
@@ -58,16 +59,18 @@ class StreamCall final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
   // Recursive: cancelling may run OnWriteDone and OnDone on the same thread before it returns.
   std::recursive_mutex mutex_;
   std::shared_ptr<StreamSource> source_;
-  grpc::ByteBuffer buffer_;         // the message being written
+  grpc::ByteBuffer buffer_;  // the message being written
   bool writing_ = false, broken_ = false, ended_ = false;
   std::chrono::steady_clock::time_point write_start_;
 };
 
-// Parses the request and hands it to `body(const Request&, std::shared_ptr<StreamCall>)`; as StartUnary.
+// Parses the request and hands it to `body(const Request&, std::shared_ptr<StreamCall>)`; as
+// StartUnary.
 template <typename Request, typename Body>
-grpc::ServerWriteReactor<grpc::ByteBuffer>* StartStream(RpcMethod method, grpc::CallbackServerContext* context,
-                                                        const grpc::ByteBuffer* bytes, const ServiceParts& parts,
-                                                        Body&& body) {
+grpc::ServerWriteReactor<grpc::ByteBuffer>* StartStream(RpcMethod method,
+                                                        grpc::CallbackServerContext* context,
+                                                        const grpc::ByteBuffer* bytes,
+                                                        const ServiceParts& parts, Body&& body) {
   std::shared_ptr<StreamCall> call = StreamCall::Make(method, context, parts);
   const absl::Status status = RunGuarded([&]() -> absl::Status {
     Request request;

@@ -1,5 +1,5 @@
-// Tokenize, Detokenize, SplitSentences: answered at once on gRPC's own thread, since all three are linear in the text
-// and need no model pass.
+// Tokenize, Detokenize, SplitSentences: answered at once on gRPC's own thread, since all three are
+// linear in the text and need no model pass.
 #include <grpcpp/grpcpp.h>
 
 #include "absl/strings/ascii.h"
@@ -18,21 +18,24 @@ namespace {
 namespace v1 = attend::v1;
 using RawBase = v1::TokenizationService::WithRawCallbackMethod_Tokenize<
     v1::TokenizationService::WithRawCallbackMethod_Detokenize<
-        v1::TokenizationService::WithRawCallbackMethod_SplitSentences<v1::TokenizationService::Service>>>;
+        v1::TokenizationService::WithRawCallbackMethod_SplitSentences<
+            v1::TokenizationService::Service>>>;
 
 absl::Status CheckText(const std::string& text, const EngineLimits& limits) {
   if (static_cast<int64_t>(text.size()) <= limits.max_text_bytes) return absl::OkStatus();
   ErrorDetail detail;
   detail.reason = "INPUT_TOO_LONG";
   detail.field = "text";
-  detail.metadata = {{"bytes", absl::StrCat(text.size())}, {"limit", absl::StrCat(limits.max_text_bytes)}};
+  detail.metadata = {{"bytes", absl::StrCat(text.size())},
+                     {"limit", absl::StrCat(limits.max_text_bytes)}};
   return MakeError(absl::StatusCode::kInvalidArgument,
-                   absl::StrCat("the text has ", text.size(), " bytes, above the limit of ", limits.max_text_bytes),
+                   absl::StrCat("the text has ", text.size(), " bytes, above the limit of ",
+                                limits.max_text_bytes),
                    std::move(detail));
 }
 
-// The form of a BCP-47 code: subtags of 1 to 8 letters and digits. Which languages mean something is the splitter's
-// business; it treats unknown ones alike.
+// The form of a BCP-47 code: subtags of 1 to 8 letters and digits. Which languages mean something
+// is the splitter's business; it treats unknown ones alike.
 absl::Status CheckLanguageCode(const std::string& code) {
   size_t subtag = 0;
   bool well_formed = code.size() <= 35;
@@ -41,28 +44,34 @@ absl::Status CheckLanguageCode(const std::string& code) {
       well_formed = well_formed && subtag > 0;
       subtag = 0;
     } else {
-      well_formed = well_formed && absl::ascii_isalnum(static_cast<unsigned char>(c)) && ++subtag <= 8;
+      well_formed =
+          well_formed && absl::ascii_isalnum(static_cast<unsigned char>(c)) && ++subtag <= 8;
     }
   }
   if (code.empty() || (well_formed && subtag > 0)) return absl::OkStatus();
-  return InvalidField("LANGUAGE_CODE_INVALID", "language_code", "not a BCP-47 code such as \"en\" or \"pt-BR\"");
+  return InvalidField("LANGUAGE_CODE_INVALID", "language_code",
+                      "not a BCP-47 code such as \"en\" or \"pt-BR\"");
 }
 
 class TokenizationServiceImpl final : public RawBase {
  public:
   explicit TokenizationServiceImpl(const ServiceParts& parts) : parts_(parts) {}
 
-  grpc::ServerUnaryReactor* Tokenize(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
+  grpc::ServerUnaryReactor* Tokenize(grpc::CallbackServerContext* context,
+                                     const grpc::ByteBuffer* request,
                                      grpc::ByteBuffer* response) override {
     return StartUnary<v1::TokenizeRequest>(
         {RpcMethod::kTokenize, context, request, response}, parts_,
         [this](const v1::TokenizeRequest& parsed, UnaryCall* call) -> absl::Status {
-          ATTEND_ASSIGN_OR_RETURN(const std::string model, ParseModelName(parsed.model(), "model", false));
-          ATTEND_ASSIGN_OR_RETURN(const OffsetUnit unit, ParseOffsetUnit(parsed.offset_unit(), "offset_unit"));
+          ATTEND_ASSIGN_OR_RETURN(const std::string model,
+                                  ParseModelName(parsed.model(), "model", false));
+          ATTEND_ASSIGN_OR_RETURN(const OffsetUnit unit,
+                                  ParseOffsetUnit(parsed.offset_unit(), "offset_unit"));
           call->scope().record() = {model, 1, static_cast<int64_t>(parsed.text().size()), 0};
           ATTEND_RETURN_IF_ERROR(CheckText(parsed.text(), parts_.engine->options().limits));
-          ATTEND_ASSIGN_OR_RETURN(const std::vector<AttendedToken> tokens,
-                                  parts_.engine->Tokenize(model, parsed.text(), parsed.omit_special()));
+          ATTEND_ASSIGN_OR_RETURN(
+              const std::vector<AttendedToken> tokens,
+              parts_.engine->Tokenize(model, parsed.text(), parsed.omit_special()));
           const OffsetMap map(parsed.text(), unit);
           v1::TokenizeResponse reply;
           for (const AttendedToken& token : tokens) ToProto(token, map, reply.add_tokens());
@@ -71,17 +80,20 @@ class TokenizationServiceImpl final : public RawBase {
         });
   }
 
-  grpc::ServerUnaryReactor* Detokenize(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
+  grpc::ServerUnaryReactor* Detokenize(grpc::CallbackServerContext* context,
+                                       const grpc::ByteBuffer* request,
                                        grpc::ByteBuffer* response) override {
     return StartUnary<v1::DetokenizeRequest>(
         {RpcMethod::kDetokenize, context, request, response}, parts_,
         [this](const v1::DetokenizeRequest& parsed, UnaryCall* call) -> absl::Status {
-          ATTEND_ASSIGN_OR_RETURN(const std::string model, ParseModelName(parsed.model(), "model", false));
+          ATTEND_ASSIGN_OR_RETURN(const std::string model,
+                                  ParseModelName(parsed.model(), "model", false));
           call->scope().record() = {model, 1, 0, 0};
           std::vector<int32_t> ids;
           ids.reserve(static_cast<size_t>(parsed.ids_size()));
           for (const uint32_t id : parsed.ids()) ids.push_back(ToInt(id));
-          ATTEND_ASSIGN_OR_RETURN(std::string text, parts_.engine->Detokenize(model, ids, parsed.keep_special()));
+          ATTEND_ASSIGN_OR_RETURN(std::string text,
+                                  parts_.engine->Detokenize(model, ids, parsed.keep_special()));
           v1::DetokenizeResponse reply;
           reply.set_text(std::move(text));
           call->Reply(reply);
@@ -89,18 +101,21 @@ class TokenizationServiceImpl final : public RawBase {
         });
   }
 
-  grpc::ServerUnaryReactor* SplitSentences(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
+  grpc::ServerUnaryReactor* SplitSentences(grpc::CallbackServerContext* context,
+                                           const grpc::ByteBuffer* request,
                                            grpc::ByteBuffer* response) override {
     return StartUnary<v1::SplitSentencesRequest>(
         {RpcMethod::kSplitSentences, context, request, response}, parts_,
         [this](const v1::SplitSentencesRequest& parsed, UnaryCall* call) -> absl::Status {
-          ATTEND_ASSIGN_OR_RETURN(const OffsetUnit unit, ParseOffsetUnit(parsed.offset_unit(), "offset_unit"));
+          ATTEND_ASSIGN_OR_RETURN(const OffsetUnit unit,
+                                  ParseOffsetUnit(parsed.offset_unit(), "offset_unit"));
           call->scope().record() = {"", 1, static_cast<int64_t>(parsed.text().size()), 0};
           ATTEND_RETURN_IF_ERROR(CheckText(parsed.text(), parts_.engine->options().limits));
           ATTEND_RETURN_IF_ERROR(CheckLanguageCode(parsed.language_code()));
           const OffsetMap map(parsed.text(), unit);
           v1::SplitSentencesResponse reply;
-          for (const ByteSpan span : Engine::SplitSentences(parsed.text(), parsed.language_code())) {
+          for (const ByteSpan span :
+               Engine::SplitSentences(parsed.text(), parsed.language_code())) {
             ToProto(span, map, reply.add_sentences());
           }
           call->Reply(reply);

@@ -1,5 +1,6 @@
-// Translate and StreamTranslate: parse, hand to the engine, convert what comes back. Texts that a slow reader has not
-// taken yet are joined into one delta, so a stream never holds more than its own text.
+// Translate and StreamTranslate: parse, hand to the engine, convert what comes back. Texts that a
+// slow reader has not taken yet are joined into one delta, so a stream never holds more than its
+// own text.
 #include <grpcpp/grpcpp.h>
 
 #include <mutex>
@@ -37,7 +38,8 @@ absl::StatusOr<TranslateInput> ParseConfig(const v1::TranslationConfig& config, 
   asked->model = input.model;
   if (input.include_word_links) asked->attention_kinds.push_back("align");
   if (input.attention) {
-    for (const AttentionKind kind : input.attention->kinds) asked->attention_kinds.push_back(Name(kind));
+    for (const AttentionKind kind : input.attention->kinds)
+      asked->attention_kinds.push_back(Name(kind));
   }
   return input;
 }
@@ -46,7 +48,8 @@ void RecordAsked(const Asked& asked, RpcScope* scope) {
   CallRecord& record = scope->record();
   record.model = asked.model;
   record.items = static_cast<int64_t>(asked.texts.size());
-  for (const std::string& text : asked.texts) record.input_bytes += static_cast<int64_t>(text.size());
+  for (const std::string& text : asked.texts)
+    record.input_bytes += static_cast<int64_t>(text.size());
 }
 
 // Counts an answer; then it is only converted.
@@ -70,7 +73,8 @@ void RecordOutput(const TranslateOutput& output, const Asked& asked, RpcScope* s
 }
 
 TranslationContext ContextOf(const TranslateOutput& output, const Asked& asked, size_t text) {
-  return {asked.texts[text], asked.unit, absl::StrCat(ModelResourceName(output.model), "@", output.revision)};
+  return {asked.texts[text], asked.unit,
+          absl::StrCat(ModelResourceName(output.model), "@", output.revision)};
 }
 
 // Deltas as they settle, then the result.
@@ -89,7 +93,8 @@ class TranslationSource final : public StreamSource {
     engine_done_ = true;
   }
 
-  Next Take(std::unique_ptr<google::protobuf::MessageLite>* message, absl::Status* status) override {
+  Next Take(std::unique_ptr<google::protobuf::MessageLite>* message,
+            absl::Status* status) override {
     const std::lock_guard<std::mutex> lock(mutex_);
     if (!pending_.empty()) {
       auto response = std::make_unique<v1::StreamTranslateResponse>();
@@ -136,15 +141,18 @@ class TranslationServiceImpl final : public RawBase {
  public:
   explicit TranslationServiceImpl(const ServiceParts& parts) : parts_(parts) {}
 
-  grpc::ServerUnaryReactor* Translate(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
+  grpc::ServerUnaryReactor* Translate(grpc::CallbackServerContext* context,
+                                      const grpc::ByteBuffer* request,
                                       grpc::ByteBuffer* response) override {
     return StartUnary<v1::TranslateRequest>(
         {RpcMethod::kTranslate, context, request, response}, parts_,
-        [this](const v1::TranslateRequest& parsed, UnaryCall* call) { return RunTranslate(parsed, call); });
+        [this](const v1::TranslateRequest& parsed, UnaryCall* call) {
+          return RunTranslate(parsed, call);
+        });
   }
 
-  grpc::ServerWriteReactor<grpc::ByteBuffer>* StreamTranslate(grpc::CallbackServerContext* context,
-                                                              const grpc::ByteBuffer* request) override {
+  grpc::ServerWriteReactor<grpc::ByteBuffer>* StreamTranslate(
+      grpc::CallbackServerContext* context, const grpc::ByteBuffer* request) override {
     return StartStream<v1::StreamTranslateRequest>(
         RpcMethod::kStreamTranslate, context, request, parts_,
         [this](const v1::StreamTranslateRequest& parsed, const std::shared_ptr<StreamCall>& call) {
@@ -178,7 +186,8 @@ class TranslationServiceImpl final : public RawBase {
     return absl::OkStatus();
   }
 
-  absl::Status RunStreamTranslate(const v1::StreamTranslateRequest& request, const std::shared_ptr<StreamCall>& call) {
+  absl::Status RunStreamTranslate(const v1::StreamTranslateRequest& request,
+                                  const std::shared_ptr<StreamCall>& call) {
     Asked asked;
     ATTEND_ASSIGN_OR_RETURN(TranslateInput input, ParseConfig(request.config(), &asked));
     asked.texts.push_back(request.text());

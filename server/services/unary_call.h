@@ -1,5 +1,5 @@
-// A unary call in flight. The engine's callback ends it, on whatever thread that comes; gRPC deletes it when the client
-// has its answer.
+// A unary call in flight. The engine's callback ends it, on whatever thread that comes; gRPC
+// deletes it when the client has its answer.
 #pragma once
 
 #include <google/protobuf/message_lite.h>
@@ -43,10 +43,11 @@ struct UnaryWires {
   grpc::ByteBuffer* response;
 };
 
-// Parses the request and hands it to `body(const Request&, UnaryCall*)`, which returns a status: not OK ends the call
-// with it; OK means that body has ended the call or has arranged for that.
+// Parses the request and hands it to `body(const Request&, UnaryCall*)`, which returns a status:
+// not OK ends the call with it; OK means that body has ended the call or has arranged for that.
 template <typename Request, typename Body>
-grpc::ServerUnaryReactor* StartUnary(const UnaryWires& wires, const ServiceParts& parts, Body&& body) {
+grpc::ServerUnaryReactor* StartUnary(const UnaryWires& wires, const ServiceParts& parts,
+                                     Body&& body) {
   auto* call = new UnaryCall(wires.method, wires.context, wires.response, parts);
   const absl::Status status = RunGuarded([&]() -> absl::Status {
     Request request;

@@ -1,4 +1,5 @@
-// Feeds bytes to everything that cuts text: sentences, cut points, words and offsets, on ill-formed text too.
+// Feeds bytes to everything that cuts text: sentences, cut points, words and offsets, on ill-formed
+// text too.
 #include <cstdint>
 #include <string_view>
 #include <vector>
@@ -23,7 +24,8 @@ void Run(std::string_view text) {
   for (const char* language : {"", "en", "fr"}) {
     uint32_t last = 0;
     for (const ByteSpan sentence : SplitSentences(text, language)) {
-      ATTEND_CHECK(sentence.begin >= last && sentence.begin < sentence.end && sentence.end <= size, "bad sentence");
+      ATTEND_CHECK(sentence.begin >= last && sentence.begin < sentence.end && sentence.end <= size,
+                   "bad sentence");
       CheckWhiteSpace(text, last, sentence.begin);
       last = sentence.end;
       uint32_t last_cut = sentence.begin;
@@ -38,12 +40,15 @@ void Run(std::string_view text) {
   uint32_t last = 0;
   const std::vector<Word> words = SplitWords(text);
   for (const Word& word : words) {
-    ATTEND_CHECK(word.span.begin >= last && word.span.begin < word.span.end && word.span.end <= size, "bad word");
+    ATTEND_CHECK(
+        word.span.begin >= last && word.span.begin < word.span.end && word.span.end <= size,
+        "bad word");
     last = word.span.end;
     spans.push_back(word.span);
   }
   const std::vector<int> assigned = AssignWords(spans, words);
-  for (size_t i = 0; i < words.size(); ++i) ATTEND_CHECK(assigned[i] == static_cast<int>(i), "a word is not itself");
+  for (size_t i = 0; i < words.size(); ++i)
+    ATTEND_CHECK(assigned[i] == static_cast<int>(i), "a word is not itself");
   for (const OffsetUnit unit : {OffsetUnit::kByte, OffsetUnit::kUtf16, OffsetUnit::kCodePoint}) {
     const OffsetMap map(text, unit);
     for (uint32_t at = 0; at < size; at = CodePointAt(text, at).end) {

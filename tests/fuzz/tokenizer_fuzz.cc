@@ -1,5 +1,5 @@
-// Feeds bytes to the tokenizer: as a SentencePiece model (after a first byte 'M'), which is then run over hard texts, or
-// as a text for the golden model.
+// Feeds bytes to the tokenizer: as a SentencePiece model (after a first byte 'M'), which is then
+// run over hard texts, or as a text for the golden model.
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -52,7 +52,8 @@ void RunAsText(std::string_view text) {
     ATTEND_CHECK(!encoded.tokens.empty() && encoded.tokens.back().id == 0, "no end of sentence");
     uint32_t last = 0;
     for (const EncodedToken& token : encoded.tokens) {
-      ATTEND_CHECK(token.id >= 0 && token.id < GoldenTokenizer().vocab_size(), "no id of the vocabulary");
+      ATTEND_CHECK(token.id >= 0 && token.id < GoldenTokenizer().vocab_size(),
+                   "no id of the vocabulary");
       ATTEND_CHECK(token.span.begin >= last && token.span.begin <= token.span.end, "spans go back");
       ATTEND_CHECK(token.span.end <= text.size(), "a span leaves the text");
       ATTEND_CHECK(!is_valid || (CharacterBegin(text, token.span.begin) == token.span.begin &&
@@ -63,8 +64,10 @@ void RunAsText(std::string_view text) {
     const std::vector<int32_t> ids = encoded.ids();
     for (const bool keep_special : {false, true}) {
       const DecodedText decoded = GoldenTokenizer().Decode(ids, side, keep_special);
-      ATTEND_CHECK(decoded.spans.size() == ids.size() && IsValidUtf8(decoded.text), "bad decoded text");
-      ATTEND_CHECK(decoded.spans.back().end == decoded.text.size(), "decoded spans do not cover their text");
+      ATTEND_CHECK(decoded.spans.size() == ids.size() && IsValidUtf8(decoded.text),
+                   "bad decoded text");
+      ATTEND_CHECK(decoded.spans.back().end == decoded.text.size(),
+                   "decoded spans do not cover their text");
     }
   }
 }

@@ -29,7 +29,8 @@ v1::GetAttentionResponse Get(const v1::GetAttentionRequest& request) {
 }
 
 void ExpectRowsSumToOne(const v1::AttentionMatrix& matrix) {
-  ASSERT_EQ(matrix.dense().weights_size(), static_cast<int>(matrix.row_count() * matrix.column_count()));
+  ASSERT_EQ(matrix.dense().weights_size(),
+            static_cast<int>(matrix.row_count() * matrix.column_count()));
   for (uint32_t row = 0; row < matrix.row_count(); ++row) {
     double sum = 0;
     for (uint32_t column = 0; column < matrix.column_count(); ++column) {
@@ -54,8 +55,10 @@ TEST(GetAttentionTest, ShapesFollowTheAxes) {
   ASSERT_GT(targets, 0u);
   for (const v1::AttentionMatrix& matrix : attention.matrices()) {
     EXPECT_TRUE(matrix.has_head());
-    EXPECT_EQ(matrix.row_count(), matrix.kind() == v1::ATTENTION_KIND_ENCODER_SELF ? sources : targets);
-    EXPECT_EQ(matrix.column_count(), matrix.kind() == v1::ATTENTION_KIND_DECODER_SELF ? targets : sources);
+    EXPECT_EQ(matrix.row_count(),
+              matrix.kind() == v1::ATTENTION_KIND_ENCODER_SELF ? sources : targets);
+    EXPECT_EQ(matrix.column_count(),
+              matrix.kind() == v1::ATTENTION_KIND_DECODER_SELF ? targets : sources);
     ExpectRowsSumToOne(matrix);
   }
   EXPECT_GT(response.usage().input_tokens(), 0u);
@@ -70,10 +73,13 @@ TEST(GetAttentionTest, WordsAndUnits) {
     request.set_offset_unit(unit);
     const v1::Attention attention = Get(request).attention();
     ASSERT_EQ(attention.matrices_size(), 1);
-    EXPECT_EQ(attention.matrices(0).row_count(), static_cast<uint32_t>(attention.target_words_size()));
-    EXPECT_EQ(attention.matrices(0).column_count(), static_cast<uint32_t>(attention.source_words_size()));
+    EXPECT_EQ(attention.matrices(0).row_count(),
+              static_cast<uint32_t>(attention.target_words_size()));
+    EXPECT_EQ(attention.matrices(0).column_count(),
+              static_cast<uint32_t>(attention.source_words_size()));
     ExpectRowsSumToOne(attention.matrices(0));
-    for (const v1::Word& word : attention.source_words()) EXPECT_EQ(TextOf(kText, word.span(), unit), word.text());
+    for (const v1::Word& word : attention.source_words())
+      EXPECT_EQ(TextOf(kText, word.span(), unit), word.text());
     for (const v1::Word& word : attention.target_words()) {
       EXPECT_EQ(TextOf(request.target(), word.span(), unit), word.text());
     }

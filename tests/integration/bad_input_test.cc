@@ -1,14 +1,14 @@
-// Every row of the bad-input table of docs/api.md that concerns these RPCs: code, reason and field path as a client
-// decodes them.
+// Every row of the bad-input table of docs/api.md that concerns these RPCs: code, reason and field
+// path as a client decodes them.
 #include <cmath>
 #include <functional>
 #include <limits>
 
 #include "absl/strings/str_cat.h"
-#include "tests/integration/server_under_test.h"
 #include "gmock/gmock.h"
 #include "grpcpp/generic/generic_stub.h"
 #include "gtest/gtest.h"
+#include "tests/integration/server_under_test.h"
 
 namespace attend::server {
 namespace {
@@ -40,7 +40,9 @@ std::string TranslateError(const std::function<void(v1::TranslateRequest*)>& cha
 }
 
 std::string DecodingError(const std::function<void(v1::DecodingOptions*)>& change) {
-  return TranslateError([&](v1::TranslateRequest* request) { change(request->mutable_config()->mutable_decoding()); });
+  return TranslateError([&](v1::TranslateRequest* request) {
+    change(request->mutable_config()->mutable_decoding());
+  });
 }
 
 v1::GetAttentionRequest AttentionRequest() {
@@ -56,7 +58,8 @@ CallError AttentionErrorDetails(const std::function<void(v1::GetAttentionRequest
   change(&request);
   grpc::ClientContext context;
   v1::GetAttentionResponse response;
-  const CallError error = ErrorOf(SharedServer().attention->GetAttention(&context, request, &response));
+  const CallError error =
+      ErrorOf(SharedServer().attention->GetAttention(&context, request, &response));
   // The stream refuses the same requests in the same words.
   v1::StreamAttentionRequest stream_request;
   EXPECT_TRUE(stream_request.ParseFromString(request.SerializeAsString()));
@@ -85,7 +88,8 @@ TEST(BadTranslateTest, AnItemThatIsTooLongFailsAlone) {
   v1::TranslateResponse response;
   ASSERT_TRUE(Translate(request, &response).ok());
   ASSERT_EQ(response.outcomes_size(), 3);
-  EXPECT_EQ(Summary(ErrorOf(response.outcomes(1).error())), "INVALID_ARGUMENT INPUT_TOO_LONG texts[1]");
+  EXPECT_EQ(Summary(ErrorOf(response.outcomes(1).error())),
+            "INVALID_ARGUMENT INPUT_TOO_LONG texts[1]");
   EXPECT_EQ(response.outcomes(0).translation().text(), response.outcomes(2).translation().text());
 }
 
@@ -96,7 +100,8 @@ TEST(BadTranslateTest, RejectPolicyRefusesWhatTheModelCannotTakeAtOnce) {
   request.mutable_config()->set_overflow_policy(v1::OVERFLOW_POLICY_REJECT);
   v1::TranslateResponse response;
   ASSERT_TRUE(Translate(request, &response).ok());
-  EXPECT_EQ(Summary(ErrorOf(response.outcomes(0).error())), "INVALID_ARGUMENT INPUT_TOO_LONG texts[0]");
+  EXPECT_EQ(Summary(ErrorOf(response.outcomes(0).error())),
+            "INVALID_ARGUMENT INPUT_TOO_LONG texts[0]");
   request.mutable_config()->set_overflow_policy(v1::OVERFLOW_POLICY_TRUNCATE);
   ASSERT_TRUE(Translate(request, &response).ok());
   EXPECT_GT(response.outcomes(0).translation().truncated_input_tokens(), 0u);
@@ -121,9 +126,11 @@ TEST(BadTranslateTest, ModelsAndLanguages) {
   const CallError pair = ErrorOf(Translate(request, &response));
   EXPECT_EQ(Summary(pair), "NOT_FOUND LANGUAGE_PAIR_NOT_SERVED");
   bool pairs_are_told = false;
-  for (const auto& [key, value] : pair.metadata) pairs_are_told = pairs_are_told || value.find("en") != std::string::npos;
+  for (const auto& [key, value] : pair.metadata)
+    pairs_are_told = pairs_are_told || value.find("en") != std::string::npos;
   EXPECT_TRUE(pairs_are_told);
-  EXPECT_EQ(TranslateError([](auto* r) { r->mutable_config()->set_source_language_code("not a language"); }),
+  EXPECT_EQ(TranslateError(
+                [](auto* r) { r->mutable_config()->set_source_language_code("not a language"); }),
             "INVALID_ARGUMENT LANGUAGE_CODE_INVALID config.source_language_code");
   EXPECT_EQ(TranslateError([](auto* r) { r->mutable_config()->set_target_language_code("fr--"); }),
             "INVALID_ARGUMENT LANGUAGE_CODE_INVALID config.target_language_code");
@@ -142,28 +149,36 @@ TEST(BadTranslateTest, DecodingOptions) {
             }),
             prefix + "hypothesis_count");
   for (const float bad : {kNan, kInfinity, -kInfinity}) {
-    EXPECT_EQ(DecodingError([&](auto* d) { d->set_length_penalty(bad); }), prefix + "length_penalty");
+    EXPECT_EQ(DecodingError([&](auto* d) { d->set_length_penalty(bad); }),
+              prefix + "length_penalty");
   }
   for (const float bad : {kNan, kInfinity, -1.0f, 0.0f}) {
-    EXPECT_EQ(DecodingError([&](auto* d) { d->set_repetition_penalty(bad); }), prefix + "repetition_penalty");
+    EXPECT_EQ(DecodingError([&](auto* d) { d->set_repetition_penalty(bad); }),
+              prefix + "repetition_penalty");
     EXPECT_EQ(DecodingError([&](auto* d) { d->mutable_sampling()->set_temperature(bad); }),
               prefix + "sampling.temperature");
-    EXPECT_EQ(DecodingError([&](auto* d) { d->mutable_sampling()->set_top_p(bad); }), prefix + "sampling.top_p");
+    EXPECT_EQ(DecodingError([&](auto* d) { d->mutable_sampling()->set_top_p(bad); }),
+              prefix + "sampling.top_p");
   }
-  EXPECT_EQ(DecodingError([](auto* d) { d->set_max_output_tokens(0); }), prefix + "max_output_tokens");
-  EXPECT_EQ(DecodingError([](auto* d) { d->set_early_stopping(static_cast<v1::EarlyStopping>(77)); }),
-            prefix + "early_stopping");
+  EXPECT_EQ(DecodingError([](auto* d) { d->set_max_output_tokens(0); }),
+            prefix + "max_output_tokens");
+  EXPECT_EQ(
+      DecodingError([](auto* d) { d->set_early_stopping(static_cast<v1::EarlyStopping>(77)); }),
+      prefix + "early_stopping");
 }
 
 TEST(BadTranslateTest, UnknownEnumValues) {
   const std::string prefix = "INVALID_ARGUMENT OPTION_OUT_OF_RANGE config.";
-  EXPECT_EQ(TranslateError([](auto* r) { r->mutable_config()->set_offset_unit(static_cast<v1::OffsetUnit>(9)); }),
+  EXPECT_EQ(TranslateError([](auto* r) {
+              r->mutable_config()->set_offset_unit(static_cast<v1::OffsetUnit>(9));
+            }),
             prefix + "offset_unit");
   EXPECT_EQ(TranslateError([](auto* r) {
               r->mutable_config()->set_overflow_policy(static_cast<v1::OverflowPolicy>(9));
             }),
             prefix + "overflow_policy");
-  EXPECT_EQ(TranslateError([](auto* r) { r->mutable_config()->mutable_attention(); }), prefix + "attention.kinds");
+  EXPECT_EQ(TranslateError([](auto* r) { r->mutable_config()->mutable_attention(); }),
+            prefix + "attention.kinds");
 }
 
 TEST(BadTranslateTest, AttentionOfATranslation) {
@@ -176,9 +191,12 @@ TEST(BadTranslateTest, AttentionOfATranslation) {
 }
 
 TEST(BadAttentionTest, Texts) {
-  EXPECT_EQ(AttentionError([](auto* r) { r->clear_source(); }), "INVALID_ARGUMENT EMPTY_INPUT source");
-  EXPECT_EQ(AttentionError([](auto* r) { r->set_source(" \n\t"); }), "INVALID_ARGUMENT EMPTY_INPUT source");
-  EXPECT_EQ(AttentionError([](auto* r) { r->set_target(""); }), "INVALID_ARGUMENT EMPTY_INPUT target");
+  EXPECT_EQ(AttentionError([](auto* r) { r->clear_source(); }),
+            "INVALID_ARGUMENT EMPTY_INPUT source");
+  EXPECT_EQ(AttentionError([](auto* r) { r->set_source(" \n\t"); }),
+            "INVALID_ARGUMENT EMPTY_INPUT source");
+  EXPECT_EQ(AttentionError([](auto* r) { r->set_target(""); }),
+            "INVALID_ARGUMENT EMPTY_INPUT target");
   EXPECT_EQ(AttentionError([](auto* r) { r->set_source(std::string(300000, 'a')); }),
             "INVALID_ARGUMENT INPUT_TOO_LONG source");
 }
@@ -187,7 +205,8 @@ TEST(BadAttentionTest, Models) {
   const CallError missing = AttentionErrorDetails([](auto* r) { r->set_model("models/none"); });
   EXPECT_EQ(Summary(missing), "NOT_FOUND MODEL_NOT_FOUND");
   EXPECT_EQ(missing.resource_name, "models/none");
-  EXPECT_EQ(AttentionError([](auto* r) { r->clear_model(); }), "INVALID_ARGUMENT MODEL_NAME_INVALID model");
+  EXPECT_EQ(AttentionError([](auto* r) { r->clear_model(); }),
+            "INVALID_ARGUMENT MODEL_NAME_INVALID model");
 }
 
 TEST(BadAttentionTest, Selections) {
@@ -204,14 +223,19 @@ TEST(BadAttentionTest, Selections) {
             "INVALID_ARGUMENT HEAD_OUT_OF_RANGE selection.head_list.heads[0].head");
   EXPECT_EQ(AttentionError([](auto* r) { r->mutable_selection()->mutable_head_list(); }),
             "INVALID_ARGUMENT OPTION_OUT_OF_RANGE selection.head_list.heads");
-  const CallError preset = AttentionErrorDetails([](auto* r) { r->mutable_selection()->set_preset("none"); });
+  const CallError preset =
+      AttentionErrorDetails([](auto* r) { r->mutable_selection()->set_preset("none"); });
   EXPECT_EQ(Summary(preset), "NOT_FOUND PRESET_NOT_FOUND");
   EXPECT_THAT(preset.metadata.at("presets"), HasSubstr("alignment"));
-  EXPECT_EQ(AttentionError([](auto* r) { r->mutable_selection()->set_reduction(v1::ATTENTION_REDUCTION_ROLLOUT); }),
+  EXPECT_EQ(AttentionError([](auto* r) {
+              r->mutable_selection()->set_reduction(v1::ATTENTION_REDUCTION_ROLLOUT);
+            }),
             "INVALID_ARGUMENT REDUCTION_NOT_APPLICABLE selection.reduction");
   EXPECT_EQ(AttentionError([](auto* r) { r->mutable_selection()->clear_kinds(); }),
             "INVALID_ARGUMENT OPTION_OUT_OF_RANGE selection.kinds");
-  EXPECT_EQ(AttentionError([](auto* r) { r->mutable_selection()->set_kinds(0, v1::ATTENTION_KIND_UNSPECIFIED); }),
+  EXPECT_EQ(AttentionError([](auto* r) {
+              r->mutable_selection()->set_kinds(0, v1::ATTENTION_KIND_UNSPECIFIED);
+            }),
             "INVALID_ARGUMENT OPTION_OUT_OF_RANGE selection.kinds[0]");
   for (const float bad : {kNan, kInfinity, -1.0f}) {
     EXPECT_EQ(AttentionError([&](auto* r) { r->mutable_selection()->set_min_weight(bad); }),
@@ -225,7 +249,8 @@ TEST(BadAttentionTest, AnAnswerThatIsTooLargeNamesTheStream) {
   ServerUnderTest server(options);
   grpc::ClientContext context;
   v1::GetAttentionResponse response;
-  const CallError error = ErrorOf(server.attention->GetAttention(&context, AttentionRequest(), &response));
+  const CallError error =
+      ErrorOf(server.attention->GetAttention(&context, AttentionRequest(), &response));
   EXPECT_EQ(Summary(error), "INVALID_ARGUMENT ATTENTION_TOO_LARGE selection");
   EXPECT_THAT(error.message, HasSubstr("StreamAttention"));
   EXPECT_EQ(error.metadata.at("limit"), "64");
@@ -245,7 +270,8 @@ TEST(BadAlignTest, Fields) {
   EXPECT_EQ(error([](auto* r) { r->clear_source(); }), "INVALID_ARGUMENT EMPTY_INPUT source");
   EXPECT_EQ(error([](auto* r) { r->set_target("  "); }), "INVALID_ARGUMENT EMPTY_INPUT target");
   EXPECT_EQ(error([](auto* r) { r->set_model("models/none"); }), "NOT_FOUND MODEL_NOT_FOUND");
-  EXPECT_EQ(error([](auto* r) { r->set_min_score(kNan); }), "INVALID_ARGUMENT OPTION_OUT_OF_RANGE min_score");
+  EXPECT_EQ(error([](auto* r) { r->set_min_score(kNan); }),
+            "INVALID_ARGUMENT OPTION_OUT_OF_RANGE min_score");
   EXPECT_EQ(error([](auto* r) { r->set_source_language_code("!"); }),
             "INVALID_ARGUMENT LANGUAGE_CODE_INVALID source_language_code");
 }
@@ -292,7 +318,9 @@ grpc::Status RawCall(const std::string& method, const std::string& bytes) {
 }
 
 TEST(MalformedTest, BytesThatAreNoRequestAreInvalidArguments) {
-  const std::string invalid_utf8 = std::string("\x12\x03") + "a\xff" "b";  // texts: "a\xFFb"
+  const std::string invalid_utf8 = std::string("\x12\x03") +
+                                   "a\xff"
+                                   "b";  // texts: "a\xFFb"
   EXPECT_EQ(Summary(RawCall("/attend.v1.TranslationService/Translate", invalid_utf8)),
             "INVALID_ARGUMENT REQUEST_MALFORMED");
   EXPECT_EQ(Summary(RawCall("/attend.v1.AttentionService/GetAttention", invalid_utf8)),
@@ -300,13 +328,15 @@ TEST(MalformedTest, BytesThatAreNoRequestAreInvalidArguments) {
   const std::string lone_surrogate = std::string("\x12\x03") + "\xED\xA0\x80";
   EXPECT_EQ(Summary(RawCall("/attend.v1.TokenizationService/Tokenize", lone_surrogate)),
             "INVALID_ARGUMENT REQUEST_MALFORMED");
-  EXPECT_EQ(Summary(RawCall("/attend.v1.ModelService/GetModel", std::string("\x0a\xff\xff\xff\xff\x0f"))),
-            "INVALID_ARGUMENT REQUEST_MALFORMED");
+  EXPECT_EQ(
+      Summary(RawCall("/attend.v1.ModelService/GetModel", std::string("\x0a\xff\xff\xff\xff\x0f"))),
+      "INVALID_ARGUMENT REQUEST_MALFORMED");
   std::string nested;  // a message nested deeper than protobuf's limit
   for (int i = 0; i < 3000; ++i) nested = absl::StrCat("\x0b", nested, "\x0c");
   const grpc::Status deep = RawCall("/attend.v1.TranslationService/Translate", nested);
   EXPECT_FALSE(deep.ok());
-  EXPECT_EQ(RawCall("/attend.v1.TranslationService/NoSuchMethod", "").error_code(), grpc::StatusCode::UNIMPLEMENTED);
+  EXPECT_EQ(RawCall("/attend.v1.TranslationService/NoSuchMethod", "").error_code(),
+            grpc::StatusCode::UNIMPLEMENTED);
 }
 
 TEST(MalformedTest, ARequestAboveTheMessageLimitIsRefusedByGrpc) {
@@ -322,7 +352,8 @@ TEST(StrangeTextTest, IsAnsweredOrRefused) {
   const std::vector<std::string> texts = {
       std::string("a\0b", 3),
       "\xEF\xBB\xBFThe cat.",
-      "The \xE2\x80\xAE" "cat\xE2\x80\xAC sat\xE2\x80\x8F.",
+      "The \xE2\x80\xAE"
+      "cat\xE2\x80\xAC sat\xE2\x80\x8F.",
       "e\xCC\x81\xCC\x81\xCC\x81\xCC\x81 \xF4\x8F\xBF\xBF \xEF\xBF\xBF",
       ">>fra<< >>nowhere<< </s> <pad> <unk>",
       std::string(20000, '.'),
@@ -342,7 +373,8 @@ TEST(StrangeTextTest, IsAnsweredOrRefused) {
     *one.mutable_config()->mutable_decoding() = request.config().decoding();
     const grpc::Status ended = Translate(one, &response);
     if (!ended.ok()) {
-      EXPECT_THAT(Summary(ended), ::testing::AnyOf(HasSubstr("QUEUE_FULL"), HasSubstr("DEADLINE_EXCEEDED")));
+      EXPECT_THAT(Summary(ended),
+                  ::testing::AnyOf(HasSubstr("QUEUE_FULL"), HasSubstr("DEADLINE_EXCEEDED")));
     } else if (response.outcomes(0).has_error()) {
       EXPECT_THAT(Summary(ErrorOf(response.outcomes(0).error())),
                   ::testing::AnyOf(HasSubstr("INPUT_TOO_LONG"), HasSubstr("QUEUE_FULL")));

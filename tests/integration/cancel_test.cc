@@ -1,4 +1,5 @@
-// What the server does when nobody waits for an answer any more: the engine must be idle soon after.
+// What the server does when nobody waits for an answer any more: the engine must be idle soon
+// after.
 #include <atomic>
 #include <chrono>
 #include <thread>
@@ -15,7 +16,8 @@ namespace v1 = attend::v1;
 // Work for many seconds: long outputs, all beams, many sentences.
 v1::TranslateRequest HeavyRequest() {
   std::string text;
-  for (int i = 0; i < 150; ++i) text += "The cat sat on the mat and my brother reads the question to the children. ";
+  for (int i = 0; i < 150; ++i)
+    text += "The cat sat on the mat and my brother reads the question to the children. ";
   v1::TranslateRequest request = TranslateOf({text});
   for (int i = 0; i < 15; ++i) request.add_texts(text);
   v1::DecodingOptions& decoding = *request.mutable_config()->mutable_decoding();
@@ -38,13 +40,15 @@ void ExpectIdle(const ServerUnderTest& server) {
   EXPECT_TRUE(server.WaitForMetric("attend_queue_items", {{"model", "tiny"}}, 0));
   EXPECT_TRUE(server.WaitForMetric("attend_kv_cache_bytes", {{"model", "tiny"}}, 0));
   EXPECT_TRUE(server.WaitForMetric("attend_requests_in_flight", {{"method", "Translate"}}, 0));
-  EXPECT_TRUE(server.WaitForMetric("attend_requests_in_flight", {{"method", "StreamTranslate"}}, 0));
+  EXPECT_TRUE(
+      server.WaitForMetric("attend_requests_in_flight", {{"method", "StreamTranslate"}}, 0));
 }
 
 double Cancelled(const ServerUnderTest& server, const std::string& cause) {
   double sum = 0;
   for (const char* stage : {"queued", "encode", "decode"}) {
-    sum += server.MetricValue("attend_cancelled_total", {{"model", "tiny"}, {"cause", cause}, {"stage", stage}});
+    sum += server.MetricValue("attend_cancelled_total",
+                              {{"model", "tiny"}, {"cause", cause}, {"stage", stage}});
   }
   return sum;
 }
@@ -56,7 +60,8 @@ TEST(CancelTest, AClientThatGoesAwayMidStreamFreesTheEngine) {
   v1::StreamTranslateResponse response;
   ASSERT_TRUE(reader->Read(&response));
   EXPECT_TRUE(response.has_delta());
-  for (int i = 0; i < 1000 && server.MetricValue("attend_active_sequences", {{"model", "tiny"}}) < 2; ++i) {
+  for (int i = 0;
+       i < 1000 && server.MetricValue("attend_active_sequences", {{"model", "tiny"}}) < 2; ++i) {
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
   }
   context.TryCancel();
@@ -65,7 +70,9 @@ TEST(CancelTest, AClientThatGoesAwayMidStreamFreesTheEngine) {
   EXPECT_EQ(reader->Finish().error_code(), grpc::StatusCode::CANCELLED);
   ExpectIdle(server);
   EXPECT_GT(Cancelled(server, "client"), 0);
-  EXPECT_GT(server.MetricValue("attend_wasted_tokens_total", {{"model", "tiny"}, {"cause", "client"}}), 0);
+  EXPECT_GT(
+      server.MetricValue("attend_wasted_tokens_total", {{"model", "tiny"}, {"cause", "client"}}),
+      0);
 }
 
 TEST(CancelTest, UnaryCallsToo) {
@@ -99,7 +106,8 @@ TEST(DeadlineTest, ACallWithoutOneGetsTheServers) {
   ServerUnderTest server(options);
   grpc::ClientContext context;
   v1::TranslateResponse response;
-  const CallError error = ErrorOf(server.translation->Translate(&context, HeavyRequest(), &response));
+  const CallError error =
+      ErrorOf(server.translation->Translate(&context, HeavyRequest(), &response));
   EXPECT_EQ(Summary(error), "DEADLINE_EXCEEDED DEADLINE_EXCEEDED");
   ExpectIdle(server);
 }
@@ -112,8 +120,8 @@ TEST(SlowReaderTest, AStreamThatIsNotReadIsCancelled) {
   request.set_model("models/tiny");
   for (int i = 0; i < 15; ++i) request.mutable_source()->append("cat sat mat ");
   request.set_target(request.source());
-  for (const v1::AttentionKind kind :
-       {v1::ATTENTION_KIND_CROSS, v1::ATTENTION_KIND_ENCODER_SELF, v1::ATTENTION_KIND_DECODER_SELF}) {
+  for (const v1::AttentionKind kind : {v1::ATTENTION_KIND_CROSS, v1::ATTENTION_KIND_ENCODER_SELF,
+                                       v1::ATTENTION_KIND_DECODER_SELF}) {
     request.mutable_selection()->add_kinds(kind);
   }
   request.mutable_selection()->set_reduction(v1::ATTENTION_REDUCTION_NONE);
@@ -125,8 +133,10 @@ TEST(SlowReaderTest, AStreamThatIsNotReadIsCancelled) {
       grpc::CreateCustomChannel(server.address(), grpc::InsecureChannelCredentials(), arguments));
   grpc::ClientContext context;
   auto reader = stub->StreamAttention(&context, request);
-  EXPECT_TRUE(server.WaitForMetric("attend_slow_readers_total", {{"method", "StreamAttention"}}, 1));
-  EXPECT_TRUE(server.WaitForMetric("attend_requests_in_flight", {{"method", "StreamAttention"}}, 0));
+  EXPECT_TRUE(
+      server.WaitForMetric("attend_slow_readers_total", {{"method", "StreamAttention"}}, 1));
+  EXPECT_TRUE(
+      server.WaitForMetric("attend_requests_in_flight", {{"method", "StreamAttention"}}, 0));
   v1::StreamAttentionResponse part;
   bool complete = false;
   while (reader->Read(&part)) complete = part.has_usage();
@@ -137,9 +147,11 @@ TEST(SlowReaderTest, AStreamThatIsNotReadIsCancelled) {
 TEST(QueueTest, AFullQueueSaysWhenToRetry) {
   ServerOptions options = TinyOptions();
   options.scheduler.queue_capacity_tokens = 32;
-  options.scheduler.max_batch_rows = 8;  // one sequence of eight beams runs, one waits, a third is refused
+  options.scheduler.max_batch_rows =
+      8;  // one sequence of eight beams runs, one waits, a third is refused
   ServerUnderTest server(options);
-  v1::TranslateRequest request = TranslateOf({"My brother reads the question to the children and the cat."});
+  v1::TranslateRequest request =
+      TranslateOf({"My brother reads the question to the children and the cat."});
   *request.mutable_config() = HeavyRequest().config();
   request.mutable_config()->set_model("tiny");
   std::atomic<int> refused{0}, unexpected{0};
@@ -162,7 +174,9 @@ TEST(QueueTest, AFullQueueSaysWhenToRetry) {
   }
   EXPECT_GT(refused, 0);
   EXPECT_EQ(unexpected, 0);
-  EXPECT_EQ(server.MetricValue("attend_refused_total", {{"model", "tiny"}, {"reason", "queue_full"}}), refused);
+  EXPECT_EQ(
+      server.MetricValue("attend_refused_total", {{"model", "tiny"}, {"reason", "queue_full"}}),
+      refused);
 }
 
 }  // namespace

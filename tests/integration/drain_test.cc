@@ -1,4 +1,5 @@
-// Ending in order: health first, running calls get their time, new ones are refused in words that say to go elsewhere.
+// Ending in order: health first, running calls get their time, new ones are refused in words that
+// say to go elsewhere.
 #include <chrono>
 #include <thread>
 
@@ -51,7 +52,8 @@ TEST(DrainTest, RunningCallsEndAndNewOnesAreRefused) {
   for (int i = 0; i < 300 && !refused; ++i) {
     grpc::ClientContext context;
     v1::TranslateResponse response;
-    const grpc::Status status = server.translation->Translate(&context, TranslateOf({"Yes."}), &response);
+    const grpc::Status status =
+        server.translation->Translate(&context, TranslateOf({"Yes."}), &response);
     if (!status.ok()) {
       const CallError error = ErrorOf(status);
       EXPECT_EQ(Summary(error), "UNAVAILABLE SHUTTING_DOWN");
@@ -86,7 +88,8 @@ TEST(DrainTest, WhatDoesNotEndInTimeIsCancelled) {
 }
 
 TEST(DrainTest, LoadingModelsAreUnavailableNotMissing) {
-  // Between Start and the end of loading a call may find the model loading; it must never find it missing.
+  // Between Start and the end of loading a call may find the model loading; it must never find it
+  // missing.
   Server server(TinyOptions());
   ASSERT_TRUE(server.Start().ok());
   auto channel = grpc::CreateChannel("127.0.0.1:" + std::to_string(server.grpc_port()),

@@ -10,7 +10,8 @@ namespace {
 
 namespace health = grpc::health::v1;
 
-health::HealthCheckResponse::ServingStatus Check(ServerUnderTest& server, const std::string& service) {
+health::HealthCheckResponse::ServingStatus Check(ServerUnderTest& server,
+                                                 const std::string& service) {
   health::HealthCheckRequest request;
   request.set_service(service);
   grpc::ClientContext context;
@@ -25,14 +26,16 @@ TEST(HealthTest, ServerServicesAndModels) {
   options.models.push_back({"broken", "/nonexistent/model"});
   ServerUnderTest server(options);
   EXPECT_EQ(Check(server, ""), health::HealthCheckResponse::SERVING);
-  for (const char* service : kRpcServices) EXPECT_EQ(Check(server, service), health::HealthCheckResponse::SERVING);
+  for (const char* service : kRpcServices)
+    EXPECT_EQ(Check(server, service), health::HealthCheckResponse::SERVING);
   EXPECT_EQ(Check(server, "models/tiny"), health::HealthCheckResponse::SERVING);
   EXPECT_EQ(Check(server, "models/broken"), health::HealthCheckResponse::NOT_SERVING);
   health::HealthCheckRequest request;
   request.set_service("models/none");
   grpc::ClientContext context;
   health::HealthCheckResponse response;
-  EXPECT_EQ(server.health->Check(&context, request, &response).error_code(), grpc::StatusCode::NOT_FOUND);
+  EXPECT_EQ(server.health->Check(&context, request, &response).error_code(),
+            grpc::StatusCode::NOT_FOUND);
 }
 
 TEST(HealthTest, WatchSeesTheDrain) {
@@ -50,8 +53,8 @@ TEST(HealthTest, WatchSeesTheDrain) {
   context.TryCancel();
 }
 
-// One request of grpc.reflection.v1alpha, whose field `field` is `value`; the response's bytes, empty when the server
-// does not know the service.
+// One request of grpc.reflection.v1alpha, whose field `field` is `value`; the response's bytes,
+// empty when the server does not know the service.
 std::string Reflect(ServerUnderTest& server, int field, const std::string& value) {
   grpc::GenericStub stub(server.channel());
   grpc::ClientContext context;
@@ -61,7 +64,8 @@ std::string Reflect(ServerUnderTest& server, int field, const std::string& value
     bool ok = false;
     return queue.Next(&tag, &ok) && ok;
   };
-  auto call = stub.PrepareCall(&context, "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", &queue);
+  auto call = stub.PrepareCall(
+      &context, "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", &queue);
   call->StartCall(nullptr);
   if (!wait()) return "";
   std::string bytes(1, static_cast<char>(field << 3 | 2));
@@ -76,7 +80,8 @@ std::string Reflect(ServerUnderTest& server, int field, const std::string& value
   std::vector<grpc::Slice> slices;
   response.Dump(&slices);
   std::string out;
-  for (const grpc::Slice& part : slices) out.append(reinterpret_cast<const char*>(part.begin()), part.size());
+  for (const grpc::Slice& part : slices)
+    out.append(reinterpret_cast<const char*>(part.begin()), part.size());
   call->WritesDone(nullptr);
   wait();
   grpc::Status status;
@@ -87,10 +92,13 @@ std::string Reflect(ServerUnderTest& server, int field, const std::string& value
 
 TEST(ReflectionTest, ListsServicesAndKnowsTheirFiles) {
   const std::string services = Reflect(SharedServer(), 7, "*");
-  for (const char* service : kRpcServices) EXPECT_NE(services.find(service), std::string::npos) << service;
+  for (const char* service : kRpcServices)
+    EXPECT_NE(services.find(service), std::string::npos) << service;
   EXPECT_NE(services.find("grpc.health.v1.Health"), std::string::npos);
-  EXPECT_NE(Reflect(SharedServer(), 4, "grpc.health.v1.Health").find("grpc/health/v1/health.proto"), std::string::npos);
-  EXPECT_NE(Reflect(SharedServer(), 4, "attend.v1.TranslationService").find("attend/v1/translation.proto"),
+  EXPECT_NE(Reflect(SharedServer(), 4, "grpc.health.v1.Health").find("grpc/health/v1/health.proto"),
+            std::string::npos);
+  EXPECT_NE(Reflect(SharedServer(), 4, "attend.v1.TranslationService")
+                .find("attend/v1/translation.proto"),
             std::string::npos);
 }
 

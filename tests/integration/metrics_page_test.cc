@@ -1,4 +1,5 @@
-// /metrics as Prometheus scrapes it: complete from the start, in seconds, bounded, and as docs/metrics.md says.
+// /metrics as Prometheus scrapes it: complete from the start, in seconds, bounded, and as
+// docs/metrics.md says.
 #include <fstream>
 #include <set>
 #include <sstream>
@@ -50,7 +51,8 @@ TEST(MetricsPageTest, EveryRowIsThereFromTheStartAndDocumented) {
   EXPECT_EQ(documented, table);
   for (const MetricRow& row : MetricTable()) {
     for (const std::string& label : row.labels) {
-      EXPECT_NE(labels_in_doc[row.name].find(label), std::string::npos) << row.name << " lacks label " << label;
+      EXPECT_NE(labels_in_doc[row.name].find(label), std::string::npos)
+          << row.name << " lacks label " << label;
     }
   }
 }
@@ -61,48 +63,60 @@ TEST(MetricsPageTest, StartsAtZeroForAllMethodsCodesAndModels) {
     const std::map<std::string, std::string> labels = {
         {"grpc_type", row.type}, {"grpc_service", row.service}, {"grpc_method", row.name}};
     EXPECT_EQ(server.MetricValue("grpc_server_started_total", labels), 0) << row.name;
-    for (const char* code : {"OK", "Canceled", "InvalidArgument", "ResourceExhausted", "Unauthenticated"}) {
+    for (const char* code :
+         {"OK", "Canceled", "InvalidArgument", "ResourceExhausted", "Unauthenticated"}) {
       auto with_code = labels;
       with_code["grpc_code"] = code;
       EXPECT_EQ(server.MetricValue("grpc_server_handled_total", with_code), 0) << row.name << code;
     }
   }
-  EXPECT_EQ(server.MetricValue("attend_items_total", {{"method", "Translate"}, {"model", "tiny"}, {"outcome", "ok"}}), 0);
+  EXPECT_EQ(server.MetricValue("attend_items_total",
+                               {{"method", "Translate"}, {"model", "tiny"}, {"outcome", "ok"}}),
+            0);
   EXPECT_EQ(server.MetricValue("attend_queue_tokens", {{"model", "tiny"}}), 0);
   EXPECT_EQ(server.MetricValue("attend_ready"), 1);
-  EXPECT_EQ(server.MetricValue("attend_model_loads_total", {{"model", "tiny"}, {"outcome", "ok"}}), 1);
+  EXPECT_EQ(server.MetricValue("attend_model_loads_total", {{"model", "tiny"}, {"outcome", "ok"}}),
+            1);
   EXPECT_GT(server.MetricValue("attend_model_weight_bytes", {{"model", "tiny"}}), 200000);
   EXPECT_GT(server.MetricValue("attend_queue_capacity_tokens", {{"model", "tiny"}}), 0);
 }
 
 TEST(MetricsPageTest, CountsCallsItemsTokensAndSeconds) {
   ServerUnderTest server;
-  v1::TranslateRequest request = TranslateOf({"The cat sat on the mat.", "Yes.", std::string(300000, 'a')});
+  v1::TranslateRequest request =
+      TranslateOf({"The cat sat on the mat.", "Yes.", std::string(300000, 'a')});
   request.mutable_config()->set_include_word_links(true);
   grpc::ClientContext context, wrong;
   v1::TranslateResponse response;
   ASSERT_TRUE(server.translation->Translate(&context, request, &response).ok());
   EXPECT_FALSE(server.translation->Translate(&wrong, v1::TranslateRequest(), &response).ok());
   const std::map<std::string, std::string> method = {
-      {"grpc_type", "unary"}, {"grpc_service", "attend.v1.TranslationService"}, {"grpc_method", "Translate"}};
+      {"grpc_type", "unary"},
+      {"grpc_service", "attend.v1.TranslationService"},
+      {"grpc_method", "Translate"}};
   auto ok = method, invalid = method;
   ok["grpc_code"] = "OK";
   invalid["grpc_code"] = "InvalidArgument";
   EXPECT_EQ(server.MetricValue("grpc_server_handled_total", ok), 1);
   EXPECT_EQ(server.MetricValue("grpc_server_handled_total", invalid), 1);
   const auto items = [&](const std::string& outcome) {
-    return server.MetricValue("attend_items_total", {{"method", "Translate"}, {"model", "tiny"}, {"outcome", outcome}});
+    return server.MetricValue("attend_items_total",
+                              {{"method", "Translate"}, {"model", "tiny"}, {"outcome", outcome}});
   };
   EXPECT_EQ(items("ok"), 2);
   EXPECT_EQ(items("INPUT_TOO_LONG"), 1);
-  EXPECT_EQ(server.MetricValue("attend_output_tokens_total", {{"model", "tiny"}}), response.usage().output_tokens());
+  EXPECT_EQ(server.MetricValue("attend_output_tokens_total", {{"model", "tiny"}}),
+            response.usage().output_tokens());
   EXPECT_GT(server.MetricValue("attend_output_tokens_total", {{"model", "tiny"}}), 0);
   EXPECT_GT(server.MetricValue("attend_decode_steps_total", {{"model", "tiny"}}), 0);
-  EXPECT_EQ(server.MetricValue("attend_attention_requests_total", {{"model", "tiny"}, {"kind", "align"}}), 1);
+  EXPECT_EQ(
+      server.MetricValue("attend_attention_requests_total", {{"model", "tiny"}, {"kind", "align"}}),
+      1);
   EXPECT_EQ(server.MetricValue("attend_item_segments_count", {{"model", "tiny"}}), 2);
   EXPECT_GT(server.MetricValue("attend_time_to_first_token_seconds_count", {{"model", "tiny"}}), 0);
   // Seconds: the call took some milliseconds, not thousands of anything.
-  const double seconds = server.MetricValue("attend_item_duration_seconds_sum", {{"method", "Translate"}, {"model", "tiny"}});
+  const double seconds = server.MetricValue("attend_item_duration_seconds_sum",
+                                            {{"method", "Translate"}, {"model", "tiny"}});
   EXPECT_GT(seconds, 0);
   EXPECT_LT(seconds, 30);
   EXPECT_GT(server.MetricValue("process_resident_memory_bytes"), 1e6);

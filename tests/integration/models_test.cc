@@ -34,7 +34,8 @@ TEST(GetModelTest, DescribesTheModel) {
 
 TEST(ListModelsTest, PagesByNameAndFailedModelsSayWhy) {
   ServerOptions options = TinyOptions();
-  options.models = {{"c", TinyModelFolder()}, {"a", TinyModelFolder()}, {"b", "/nonexistent/model"}};
+  options.models = {
+      {"c", TinyModelFolder()}, {"a", TinyModelFolder()}, {"b", "/nonexistent/model"}};
   ServerUnderTest server(options);
   std::vector<std::string> names;
   std::string token;
@@ -69,10 +70,12 @@ TEST(ListModelsTest, PagesByNameAndFailedModelsSayWhy) {
   EXPECT_EQ(Summary(error), "FAILED_PRECONDITION MODEL_FAILED");
   EXPECT_EQ(error.violation_type, "MODEL_FAILED");
   EXPECT_EQ(error.metadata.count("cause"), 1u);
-  EXPECT_EQ(server.MetricValue("attend_model_loads_total", {{"model", "b"}, {"outcome", "error"}}), 1);
+  EXPECT_EQ(server.MetricValue("attend_model_loads_total", {{"model", "b"}, {"outcome", "error"}}),
+            1);
   EXPECT_EQ(server.MetricValue("attend_model_state", {{"model", "b"}, {"state", "failed"}}), 1);
 
-  // Several models and nothing to choose by: the caller has to say. Among those of a pair the first by name answers.
+  // Several models and nothing to choose by: the caller has to say. Among those of a pair the first
+  // by name answers.
   translate.mutable_config()->clear_model();
   grpc::ClientContext ambiguous;
   EXPECT_EQ(Summary(server.translation->Translate(&ambiguous, translate, &translated)),

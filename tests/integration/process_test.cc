@@ -85,7 +85,8 @@ class Program {
     return "";
   }
   std::unique_ptr<v1::TranslationService::Stub> Stub() const {
-    return v1::TranslationService::NewStub(grpc::CreateChannel(address(), grpc::InsecureChannelCredentials()));
+    return v1::TranslationService::NewStub(
+        grpc::CreateChannel(address(), grpc::InsecureChannelCredentials()));
   }
 
  private:
@@ -99,7 +100,8 @@ std::vector<std::string> Flags(std::vector<std::string> more = {}) {
   return flags;
 }
 
-grpc::Status Translate(v1::TranslationService::Stub* stub, int sentences, v1::TranslateResponse* response) {
+grpc::Status Translate(v1::TranslationService::Stub* stub, int sentences,
+                       v1::TranslateResponse* response) {
   v1::TranslateRequest request;
   request.add_texts();
   for (int i = 0; i < sentences; ++i) request.mutable_texts(0)->append("The cat sat on the mat. ");

@@ -45,7 +45,8 @@ ServerOptions TinyOptions() {
   return options;
 }
 
-ServerUnderTest::ServerUnderTest(ServerOptions options) : server_(std::make_unique<Server>(std::move(options))) {
+ServerUnderTest::ServerUnderTest(ServerOptions options)
+    : server_(std::make_unique<Server>(std::move(options))) {
   const absl::Status started = server_->Start();
   EXPECT_TRUE(started.ok()) << started;
   const absl::Status loaded = server_->WaitUntilLoaded();
@@ -58,7 +59,9 @@ ServerUnderTest::ServerUnderTest(ServerOptions options) : server_(std::make_uniq
   health = grpc::health::v1::Health::NewStub(channel_);
 }
 
-std::string ServerUnderTest::address() const { return absl::StrCat("127.0.0.1:", server_->grpc_port()); }
+std::string ServerUnderTest::address() const {
+  return absl::StrCat("127.0.0.1:", server_->grpc_port());
+}
 
 std::shared_ptr<grpc::Channel> ServerUnderTest::NewChannel() const {
   grpc::ChannelArguments arguments;
@@ -66,7 +69,8 @@ std::shared_ptr<grpc::Channel> ServerUnderTest::NewChannel() const {
   return grpc::CreateCustomChannel(address(), grpc::InsecureChannelCredentials(), arguments);
 }
 
-double ServerUnderTest::MetricValue(const std::string& name, const std::map<std::string, std::string>& labels) const {
+double ServerUnderTest::MetricValue(const std::string& name,
+                                    const std::map<std::string, std::string>& labels) const {
   std::istringstream text(server_->MetricsText());
   for (std::string line; std::getline(text, line);) {
     if (line.empty() || line[0] == '#') continue;
@@ -82,7 +86,8 @@ double ServerUnderTest::MetricValue(const std::string& name, const std::map<std:
   return -1;
 }
 
-bool ServerUnderTest::WaitForMetric(const std::string& name, const std::map<std::string, std::string>& labels,
+bool ServerUnderTest::WaitForMetric(const std::string& name,
+                                    const std::map<std::string, std::string>& labels,
                                     double value) const {
   for (int i = 0; i < 1000; ++i) {
     if (MetricValue(name, labels) == value) return true;
@@ -136,14 +141,16 @@ CallError ErrorOf(const grpc::Status& status) {
 }
 
 std::string Summary(const CallError& error) {
-  std::string out = absl::StrCat(absl::StatusCodeToString(static_cast<absl::StatusCode>(error.code)), " ", error.reason);
+  std::string out = absl::StrCat(
+      absl::StatusCodeToString(static_cast<absl::StatusCode>(error.code)), " ", error.reason);
   if (!error.field.empty()) absl::StrAppend(&out, " ", error.field);
   return out;
 }
 
 std::string Summary(const grpc::Status& status) { return Summary(ErrorOf(status)); }
 
-std::string TextOf(const std::string& text, const attend::v1::Span& span, attend::v1::OffsetUnit unit) {
+std::string TextOf(const std::string& text, const attend::v1::Span& span,
+                   attend::v1::OffsetUnit unit) {
   OffsetUnit engine_unit = OffsetUnit::kByte;
   if (unit == attend::v1::OFFSET_UNIT_UTF16) engine_unit = OffsetUnit::kUtf16;
   if (unit == attend::v1::OFFSET_UNIT_CODE_POINT) engine_unit = OffsetUnit::kCodePoint;
@@ -162,10 +169,12 @@ std::string HttpGet(int port, const std::string& path, int* status) {
   peer.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   std::string answer;
   if (::connect(fd, reinterpret_cast<sockaddr*>(&peer), sizeof(peer)) == 0) {
-    const std::string request = "GET " + path + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    const std::string request =
+        "GET " + path + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     if (::send(fd, request.data(), request.size(), 0) == static_cast<ssize_t>(request.size())) {
       char buffer[4096];
-      for (ssize_t n; (n = ::recv(fd, buffer, sizeof(buffer), 0)) > 0;) answer.append(buffer, static_cast<size_t>(n));
+      for (ssize_t n; (n = ::recv(fd, buffer, sizeof(buffer), 0)) > 0;)
+        answer.append(buffer, static_cast<size_t>(n));
     }
   }
   ::close(fd);

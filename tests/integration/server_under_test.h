@@ -1,4 +1,5 @@
-// A real server in this process, on free ports, with the tiny golden checkpoint, and real clients for it.
+// A real server in this process, on free ports, with the tiny golden checkpoint, and real clients
+// for it.
 #pragma once
 
 #include <grpcpp/grpcpp.h>
@@ -41,11 +42,13 @@ class ServerUnderTest {
   std::unique_ptr<attend::v1::ModelService::Stub> models;
   std::unique_ptr<grpc::health::v1::Health::Stub> health;
 
-  // Value of a series as it stands in the metrics text, for example "attend_ready" or `attend_x{model="tiny"}`;
-  // labels in any order. -1 when there is no such series.
-  double MetricValue(const std::string& name, const std::map<std::string, std::string>& labels = {}) const;
+  // Value of a series as it stands in the metrics text, for example "attend_ready" or
+  // `attend_x{model="tiny"}`; labels in any order. -1 when there is no such series.
+  double MetricValue(const std::string& name,
+                     const std::map<std::string, std::string>& labels = {}) const;
   // Waits until the series has the value; false after ten seconds.
-  bool WaitForMetric(const std::string& name, const std::map<std::string, std::string>& labels, double value) const;
+  bool WaitForMetric(const std::string& name, const std::map<std::string, std::string>& labels,
+                     double value) const;
 
  private:
   std::unique_ptr<Server> server_;
@@ -72,9 +75,11 @@ std::string Summary(const CallError& error);
 std::string Summary(const grpc::Status& status);
 
 // The text that a span names, counted in the unit.
-std::string TextOf(const std::string& text, const attend::v1::Span& span, attend::v1::OffsetUnit unit);
+std::string TextOf(const std::string& text, const attend::v1::Span& span,
+                   attend::v1::OffsetUnit unit);
 
-// Body of an HTTP GET on the loopback interface; empty when that fails. `status` gets the status code.
+// Body of an HTTP GET on the loopback interface; empty when that fails. `status` gets the status
+// code.
 std::string HttpGet(int port, const std::string& path, int* status);
 
 attend::v1::TranslateRequest TranslateOf(const std::vector<std::string>& texts);

@@ -80,7 +80,8 @@ TEST(TokenizeTest, UnknownModelsAndLongTexts) {
   request.set_text("a");
   v1::TokenizeResponse response;
   grpc::ClientContext missing;
-  EXPECT_EQ(Summary(SharedServer().tokenization->Tokenize(&missing, request, &response)), "NOT_FOUND MODEL_NOT_FOUND");
+  EXPECT_EQ(Summary(SharedServer().tokenization->Tokenize(&missing, request, &response)),
+            "NOT_FOUND MODEL_NOT_FOUND");
   request.set_model("models/tiny");
   request.set_text(std::string(256 * 1024 + 1, 'a'));
   grpc::ClientContext large;

@@ -1,12 +1,12 @@
-// Translate and StreamTranslate as a client sees them: equal to transformers, units of spans, what is returned when,
-// streaming equal to unary, and the same bits whoever else is calling.
+// Translate and StreamTranslate as a client sees them: equal to transformers, units of spans, what
+// is returned when, streaming equal to unary, and the same bits whoever else is calling.
 #include <fstream>
 #include <thread>
 
-#include "nlohmann/json.hpp"
-#include "tests/integration/server_under_test.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "nlohmann/json.hpp"
+#include "tests/integration/server_under_test.h"
 
 namespace attend::server {
 namespace {
@@ -21,7 +21,8 @@ v1::Translation TranslateOne(const v1::TranslateRequest& request) {
   EXPECT_TRUE(status.ok()) << Summary(status) << " " << status.error_message();
   EXPECT_EQ(response.outcomes_size(), 1);
   if (response.outcomes_size() != 1) return {};
-  EXPECT_TRUE(response.outcomes(0).has_translation()) << response.outcomes(0).error().ShortDebugString();
+  EXPECT_TRUE(response.outcomes(0).has_translation())
+      << response.outcomes(0).error().ShortDebugString();
   return response.outcomes(0).translation();
 }
 
@@ -36,7 +37,8 @@ TEST(TranslateTest, GreedyTextIsThatOfTransformers) {
       const std::string text = golden["inputs"][result["input"].get<size_t>()]["text"];
       v1::TranslateRequest request = TranslateOf({text});
       request.mutable_config()->mutable_decoding()->set_beam_size(1);
-      request.mutable_config()->mutable_decoding()->set_max_output_tokens(27);  // max_length 28, start token counted
+      request.mutable_config()->mutable_decoding()->set_max_output_tokens(
+          27);  // max_length 28, start token counted
       const v1::Translation translation = TranslateOne(request);
       if (translation.sentences_size() != 1) continue;  // we split sentences, generate() does not
       EXPECT_EQ(translation.text(), result["text"][0].get<std::string>()) << text;
@@ -49,7 +51,8 @@ TEST(TranslateTest, GreedyTextIsThatOfTransformers) {
 TEST(TranslateTest, ManyTextsKeepTheirOrderAndBlankOnesAreFine) {
   grpc::ClientContext context;
   v1::TranslateResponse response;
-  const v1::TranslateRequest request = TranslateOf({"The cat sat on the mat.", "", "   \n", "Yes."});
+  const v1::TranslateRequest request =
+      TranslateOf({"The cat sat on the mat.", "", "   \n", "Yes."});
   ASSERT_TRUE(SharedServer().translation->Translate(&context, request, &response).ok());
   ASSERT_EQ(response.outcomes_size(), 4);
   EXPECT_FALSE(response.outcomes(0).translation().text().empty());
@@ -99,13 +102,15 @@ TEST(TranslateTest, ReturnsWhatIsAskedForAndNothingElse) {
     EXPECT_LT(link.target_word(), static_cast<uint32_t>(full.target_words_size()));
   }
   ASSERT_EQ(full.attentions_size(), 1);
-  EXPECT_EQ(full.attentions(0).matrices(0).row_count(), static_cast<uint32_t>(full.attentions(0).target_tokens_size()));
+  EXPECT_EQ(full.attentions(0).matrices(0).row_count(),
+            static_cast<uint32_t>(full.attentions(0).target_tokens_size()));
 }
 
 class OffsetUnitTest : public ::testing::TestWithParam<v1::OffsetUnit> {};
 
 TEST_P(OffsetUnitTest, SpansCountInTheCallersUnit) {
-  const std::string text = "😀 The café's owner 👩‍🚀 said: déjà vu. The cat sat on the mat.";
+  const std::string text =
+      "😀 The café's owner 👩‍🚀 said: déjà vu. The cat sat on the mat.";
   v1::TranslateRequest request = TranslateOf({text});
   request.mutable_config()->set_offset_unit(GetParam());
   request.mutable_config()->set_include_word_links(true);
@@ -114,7 +119,8 @@ TEST_P(OffsetUnitTest, SpansCountInTheCallersUnit) {
   ASSERT_EQ(translation.sentences_size(), 2);
   EXPECT_EQ(TextOf(text, translation.sentences(1).source(), GetParam()), "The cat sat on the mat.");
   ASSERT_GT(translation.source_words_size(), 8);
-  for (const v1::Word& word : translation.source_words()) EXPECT_EQ(TextOf(text, word.span(), GetParam()), word.text());
+  for (const v1::Word& word : translation.source_words())
+    EXPECT_EQ(TextOf(text, word.span(), GetParam()), word.text());
   for (const v1::Word& word : translation.target_words()) {
     EXPECT_EQ(TextOf(translation.text(), word.span(), GetParam()), word.text());
   }
@@ -126,8 +132,8 @@ TEST_P(OffsetUnitTest, SpansCountInTheCallersUnit) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Units, OffsetUnitTest,
-                         ::testing::Values(v1::OFFSET_UNIT_UNSPECIFIED, v1::OFFSET_UNIT_BYTE, v1::OFFSET_UNIT_UTF16,
-                                           v1::OFFSET_UNIT_CODE_POINT));
+                         ::testing::Values(v1::OFFSET_UNIT_UNSPECIFIED, v1::OFFSET_UNIT_BYTE,
+                                           v1::OFFSET_UNIT_UTF16, v1::OFFSET_UNIT_CODE_POINT));
 
 struct Streamed {
   std::string deltas;
@@ -159,7 +165,8 @@ Streamed Stream(const v1::TranslateRequest& request) {
 
 TEST(StreamTranslateTest, DeltasJoinToTheTextAndTheResultEqualsUnary) {
   for (const uint32_t beams : {1u, 4u}) {
-    v1::TranslateRequest request = TranslateOf({"The cat sat on the mat. Where is the old bridge? Yes, we said twice."});
+    v1::TranslateRequest request =
+        TranslateOf({"The cat sat on the mat. Where is the old bridge? Yes, we said twice."});
     request.mutable_config()->mutable_decoding()->set_beam_size(beams);
     request.mutable_config()->set_include_tokens(true);
     const Streamed streamed = Stream(request);
@@ -167,7 +174,8 @@ TEST(StreamTranslateTest, DeltasJoinToTheTextAndTheResultEqualsUnary) {
     EXPECT_TRUE(streamed.result_is_last);
     EXPECT_GE(streamed.num_deltas, 1);  // deltas that the writer could not keep up with are joined
     EXPECT_EQ(streamed.deltas, streamed.result.translation().text());
-    EXPECT_EQ(streamed.result.translation().SerializeAsString(), TranslateOne(request).SerializeAsString());
+    EXPECT_EQ(streamed.result.translation().SerializeAsString(),
+              TranslateOne(request).SerializeAsString());
   }
 }
 
@@ -179,8 +187,8 @@ TEST(StreamTranslateTest, BlankTextGivesAnEmptyResult) {
 }
 
 TEST(ConcurrencyTest, SameBitsAloneAndAmongOthers) {
-  const std::vector<std::string> texts = {"The cat sat on the mat.", "Where is the old bridge?", "Yes.",
-                                          "My brother reads the question to the children."};
+  const std::vector<std::string> texts = {"The cat sat on the mat.", "Where is the old bridge?",
+                                          "Yes.", "My brother reads the question to the children."};
   std::vector<std::string> alone;
   for (const std::string& text : texts) {
     v1::TranslateRequest request = TranslateOf({text});
@@ -199,7 +207,8 @@ TEST(ConcurrencyTest, SameBitsAloneAndAmongOthers) {
         grpc::ClientContext context;
         v1::TranslateResponse response;
         const grpc::Status status = stub->Translate(&context, request, &response);
-        if (!status.ok() || response.outcomes(0).translation().SerializeAsString() != alone[i]) ++different;
+        if (!status.ok() || response.outcomes(0).translation().SerializeAsString() != alone[i])
+          ++different;
       }
     });
   }
@@ -211,7 +220,8 @@ TEST(MetadataTest, RequestIdComesBackAndTimesAreTold) {
   grpc::ClientContext context;
   context.AddMetadata("x-request-id", "my-request-1");
   v1::TranslateResponse response;
-  ASSERT_TRUE(SharedServer().translation->Translate(&context, TranslateOf({"Yes."}), &response).ok());
+  ASSERT_TRUE(
+      SharedServer().translation->Translate(&context, TranslateOf({"Yes."}), &response).ok());
   EXPECT_EQ(context.GetServerInitialMetadata().find("x-request-id")->second, "my-request-1");
   EXPECT_EQ(context.GetServerTrailingMetadata().find("x-request-id")->second, "my-request-1");
   EXPECT_EQ(context.GetServerTrailingMetadata().count("attend-queue-ms"), 1u);

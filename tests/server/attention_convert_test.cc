@@ -25,7 +25,9 @@ TEST(PlanSlicesTest, WholeRowsWithinTheLimit) {
     SliceToProto(result, range, &slice);
     EXPECT_LE(slice.matrix().dense().weights_size(), 75);
     EXPECT_EQ(slice.first_row(), static_cast<uint32_t>(range.first_row));
-    if (range.matrix == 0) joined.insert(joined.end(), slice.matrix().dense().weights().begin(), slice.matrix().dense().weights().end());
+    if (range.matrix == 0)
+      joined.insert(joined.end(), slice.matrix().dense().weights().begin(),
+                    slice.matrix().dense().weights().end());
   }
   EXPECT_EQ(joined, result.matrices[0].weights);
 }

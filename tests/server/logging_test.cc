@@ -12,8 +12,10 @@ TEST(LoggingTest, TextQuotesWhatNeedsIt) {
 }
 
 TEST(LoggingTest, JsonIsEscaped) {
-  EXPECT_EQ(FormatLogRecord(LogFormat::kJson, "T", LogLevel::kError, "say \"hi\"", {{"path", "a\\b\tc"}}),
-            "{\"time\":\"T\",\"level\":\"error\",\"message\":\"say \\\"hi\\\"\",\"path\":\"a\\\\b\\u0009c\"}");
+  EXPECT_EQ(
+      FormatLogRecord(LogFormat::kJson, "T", LogLevel::kError, "say \"hi\"", {{"path", "a\\b\tc"}}),
+      "{\"time\":\"T\",\"level\":\"error\",\"message\":\"say "
+      "\\\"hi\\\"\",\"path\":\"a\\\\b\\u0009c\"}");
 }
 
 TEST(LoggingTest, RecordsAreCounted) {

@@ -60,8 +60,8 @@ TEST(ServerOptionsTest, FlagsAndTheirEnvironment) {
   ::unsetenv("ATTEND_QUEUE_TOKENS");
   ::unsetenv("ATTEND_DRAIN_DELAY");
   ::unsetenv("ATTEND_MODEL");
-  options = Good({"--model=x=/m", "--metrics-address=off", "--reflection=off", "--log-format=json", "--log-level=error",
-                  "--kv-cache-mb=2"});
+  options = Good({"--model=x=/m", "--metrics-address=off", "--reflection=off", "--log-format=json",
+                  "--log-level=error", "--kv-cache-mb=2"});
   EXPECT_EQ(options.metrics_address, "");
   EXPECT_FALSE(options.rpc.reflection);
   EXPECT_EQ(options.log_format, LogFormat::kJson);
@@ -112,8 +112,10 @@ TEST(ServerOptionsTest, HelpAndVersionArePrinted) {
 }
 
 TEST(IsModelNameTest, Names) {
-  for (const char* good : {"a", "en-fr", "opus-mt.en_fr", "0"}) EXPECT_TRUE(IsModelName(good)) << good;
-  for (const char* bad : {"", "-a", ".", "..", "a/b", "a b", "caf\xC3\xA9"}) EXPECT_FALSE(IsModelName(bad)) << bad;
+  for (const char* good : {"a", "en-fr", "opus-mt.en_fr", "0"})
+    EXPECT_TRUE(IsModelName(good)) << good;
+  for (const char* bad : {"", "-a", ".", "..", "a/b", "a b", "caf\xC3\xA9"})
+    EXPECT_FALSE(IsModelName(bad)) << bad;
   EXPECT_FALSE(IsModelName(std::string(64, 'a')));
 }
 

@@ -35,8 +35,10 @@ TEST(StatusConvertTest, EveryKindHasItsDetail) {
   const auto missing = ToRpcStatus(MakeError(absl::StatusCode::kNotFound, "none", detail));
   EXPECT_EQ(DetailOf<google::rpc::ResourceInfo>(missing)->resource_name(), "models/x");
   detail.reason = "MODEL_FAILED";
-  const auto failed = ToRpcStatus(MakeError(absl::StatusCode::kFailedPrecondition, "broken", detail));
-  EXPECT_EQ(DetailOf<google::rpc::PreconditionFailure>(failed)->violations(0).type(), "MODEL_FAILED");
+  const auto failed =
+      ToRpcStatus(MakeError(absl::StatusCode::kFailedPrecondition, "broken", detail));
+  EXPECT_EQ(DetailOf<google::rpc::PreconditionFailure>(failed)->violations(0).type(),
+            "MODEL_FAILED");
   detail.reason = "QUEUE_FULL";
   detail.retry_after = absl::Milliseconds(1500);
   const auto full = ToRpcStatus(MakeError(absl::StatusCode::kResourceExhausted, "full", detail));
@@ -50,7 +52,9 @@ TEST(StatusConvertTest, PlainStatusesGetAReasonFromTheirCode) {
   EXPECT_EQ(ReasonOf(absl::DeadlineExceededError("x")), "DEADLINE_EXCEEDED");
   EXPECT_EQ(ReasonOf(absl::CancelledError("x")), "");
   EXPECT_EQ(ToRpcStatus(absl::CancelledError("x")).details_size(), 0);
-  EXPECT_EQ(DetailOf<google::rpc::ErrorInfo>(ToRpcStatus(absl::InternalError("x"), "id-1"))->metadata().at("request_id"),
+  EXPECT_EQ(DetailOf<google::rpc::ErrorInfo>(ToRpcStatus(absl::InternalError("x"), "id-1"))
+                ->metadata()
+                .at("request_id"),
             "id-1");
 }
 
@@ -58,10 +62,12 @@ TEST(StatusConvertTest, FitsIntoTrailersWhateverItHolds) {
   ErrorDetail detail;
   detail.reason = "INPUT_TOO_LONG";
   detail.field = std::string(5000, 'f');
-  for (int i = 0; i < 100; ++i) detail.metadata.emplace_back("key" + std::to_string(i), std::string(9000, 'v'));
+  for (int i = 0; i < 100; ++i)
+    detail.metadata.emplace_back("key" + std::to_string(i), std::string(9000, 'v'));
   std::string message;
   for (int i = 0; i < 4000; ++i) message += "é";
-  const grpc::Status status = ToGrpcStatus(MakeError(absl::StatusCode::kInvalidArgument, message, detail));
+  const grpc::Status status =
+      ToGrpcStatus(MakeError(absl::StatusCode::kInvalidArgument, message, detail));
   // The message travels percent-encoded, three bytes for one.
   EXPECT_LT(status.error_details().size() * 4 / 3 + status.error_message().size() * 3, 8192u);
   google::rpc::Status proto;

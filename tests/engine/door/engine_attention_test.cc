@@ -21,12 +21,14 @@ void ExpectMatrix(const AttentionMatrix& matrix, const Json& rows) {
 }
 
 TEST_F(AttentionTest, EqualsTheReference) {
-  const std::vector<std::pair<AttentionKind, const char*>> kinds = {{AttentionKind::kEncoderSelf, "encoder"},
-                                                                    {AttentionKind::kDecoderSelf, "decoder"},
-                                                                    {AttentionKind::kCross, "cross"}};
+  const std::vector<std::pair<AttentionKind, const char*>> kinds = {
+      {AttentionKind::kEncoderSelf, "encoder"},
+      {AttentionKind::kDecoderSelf, "decoder"},
+      {AttentionKind::kCross, "cross"}};
   int compared = 0;
   for (const Json& single : GoldenJson("forward.json").Get("single")->Elements()) {
-    if (!single.Has("attentions") || *single.Get("attentions")->GetString("kind") != "full") continue;
+    if (!single.Has("attentions") || *single.Get("attentions")->GetString("kind") != "full")
+      continue;
     AttentionInput input = SourceInput(">>fra<< " + *single.GetString("text"), {});
     for (const auto& [kind, name] : kinds) input.selection.kinds.push_back(kind);
     input.target = *single.GetString("target");
@@ -37,11 +39,13 @@ TEST_F(AttentionTest, EqualsTheReference) {
     EXPECT_EQ(attention.target_text, *input.target);
     const std::vector<int64_t> source_ids = *single.Get("input_ids")->AsInts();
     ASSERT_EQ(attention.source_tokens.size(), source_ids.size());
-    for (size_t i = 0; i < source_ids.size(); ++i) EXPECT_EQ(attention.source_tokens[i].id, source_ids[i]);
+    for (size_t i = 0; i < source_ids.size(); ++i)
+      EXPECT_EQ(attention.source_tokens[i].id, source_ids[i]);
     // Row i wrote target token i, whose input was the token before.
     const std::vector<int64_t> decoder_ids = *single.Get("decoder_input_ids")->AsInts();
     ASSERT_EQ(attention.target_tokens.size(), decoder_ids.size());
-    for (size_t i = 1; i < decoder_ids.size(); ++i) EXPECT_EQ(attention.target_tokens[i - 1].id, decoder_ids[i]);
+    for (size_t i = 1; i < decoder_ids.size(); ++i)
+      EXPECT_EQ(attention.target_tokens[i - 1].id, decoder_ids[i]);
     size_t next = 0;
     for (const auto& [kind, name] : kinds) {
       const std::vector<Json> layers = single.Get("attentions")->Get(name)->Elements();
@@ -50,7 +54,8 @@ TEST_F(AttentionTest, EqualsTheReference) {
         for (size_t h = 0; h < heads.size(); ++h, ++next) {
           ASSERT_LT(next, attention.matrices.size());
           EXPECT_EQ(attention.matrices[next].kind, kind);
-          EXPECT_EQ(*attention.matrices[next].head, (HeadIndex{static_cast<int>(l), static_cast<int>(h)}));
+          EXPECT_EQ(*attention.matrices[next].head,
+                    (HeadIndex{static_cast<int>(l), static_cast<int>(h)}));
           ExpectMatrix(attention.matrices[next], heads[h]);
           ++compared;
         }
@@ -73,16 +78,21 @@ TEST_F(AttentionTest, MeanIsTheMeanOfAll) {
   for (size_t i = 0; i < mean->attention.matrices[0].weights.size(); ++i) {
     float sum = 0;
     for (const AttentionMatrix& matrix : all->attention.matrices) sum += matrix.weights[i];
-    EXPECT_NEAR(mean->attention.matrices[0].weights[i], sum / static_cast<float>(all->attention.matrices.size()), 1e-6);
+    EXPECT_NEAR(mean->attention.matrices[0].weights[i],
+                sum / static_cast<float>(all->attention.matrices.size()), 1e-6);
   }
 }
 
 TEST_F(AttentionTest, RowsSumToOneInEveryShape) {
   for (AttentionReduction reduction :
        {AttentionReduction::kNone, AttentionReduction::kMean, AttentionReduction::kRollout}) {
-    for (AttentionGranularity granularity : {AttentionGranularity::kToken, AttentionGranularity::kWord}) {
-      AttentionInput input = SourceInput("My brother reads the question.", {AttentionKind::kEncoderSelf, AttentionKind::kDecoderSelf});
-      if (reduction != AttentionReduction::kRollout) input.selection.kinds.push_back(AttentionKind::kCross);
+    for (AttentionGranularity granularity :
+         {AttentionGranularity::kToken, AttentionGranularity::kWord}) {
+      AttentionInput input =
+          SourceInput("My brother reads the question.",
+                      {AttentionKind::kEncoderSelf, AttentionKind::kDecoderSelf});
+      if (reduction != AttentionReduction::kRollout)
+        input.selection.kinds.push_back(AttentionKind::kCross);
       input.target = "Mon frère lit la question.";
       input.selection.reduction = reduction;
       input.selection.granularity = granularity;
@@ -94,11 +104,14 @@ TEST_F(AttentionTest, RowsSumToOneInEveryShape) {
         const bool words = granularity == AttentionGranularity::kWord;
         const size_t source = words ? a.source_words.size() : a.source_tokens.size();
         const size_t target = words ? a.target_words.size() : a.target_tokens.size();
-        EXPECT_EQ(static_cast<size_t>(matrix.rows), matrix.kind == AttentionKind::kEncoderSelf ? source : target);
-        EXPECT_EQ(static_cast<size_t>(matrix.columns), matrix.kind == AttentionKind::kDecoderSelf ? target : source);
+        EXPECT_EQ(static_cast<size_t>(matrix.rows),
+                  matrix.kind == AttentionKind::kEncoderSelf ? source : target);
+        EXPECT_EQ(static_cast<size_t>(matrix.columns),
+                  matrix.kind == AttentionKind::kDecoderSelf ? target : source);
         for (int r = 0; r < matrix.rows; ++r) {
           float sum = 0;
-          for (int c = 0; c < matrix.columns; ++c) sum += matrix.weights[static_cast<size_t>(r * matrix.columns + c)];
+          for (int c = 0; c < matrix.columns; ++c)
+            sum += matrix.weights[static_cast<size_t>(r * matrix.columns + c)];
           EXPECT_NEAR(sum, 1.0f, 1e-4f);
         }
       }
@@ -113,7 +126,8 @@ TEST_F(AttentionTest, TheModelWritesAMissingTarget) {
   translate.texts = {"The cat sat on the mat."};
   const auto translated = Translate(engine_.get(), translate);
   ASSERT_TRUE(translated.ok());
-  const auto output = GetAttention(engine_.get(), SourceInput(translate.texts[0], {AttentionKind::kCross}));
+  const auto output =
+      GetAttention(engine_.get(), SourceInput(translate.texts[0], {AttentionKind::kCross}));
   ASSERT_TRUE(output.ok()) << output.status();
   EXPECT_EQ(output->attention.target_text, translated->outcomes[0].translation.text);
   EXPECT_EQ(static_cast<int64_t>(output->attention.target_tokens.size()),
@@ -124,11 +138,13 @@ TEST_F(AttentionTest, TheModelWritesAMissingTarget) {
 }
 
 TEST_F(AttentionTest, EncoderSelfRunsNoDecoder) {
-  const auto output = GetAttention(engine_.get(), SourceInput("The cat sat.", {AttentionKind::kEncoderSelf}));
+  const auto output =
+      GetAttention(engine_.get(), SourceInput("The cat sat.", {AttentionKind::kEncoderSelf}));
   ASSERT_TRUE(output.ok()) << output.status();
   EXPECT_TRUE(output->attention.target_tokens.empty());
   EXPECT_EQ(output->usage.output_tokens, 0);
-  EXPECT_EQ(output->attention.matrices[0].rows, static_cast<int>(output->attention.source_tokens.size()));
+  EXPECT_EQ(output->attention.matrices[0].rows,
+            static_cast<int>(output->attention.source_tokens.size()));
 }
 
 TEST_F(AttentionTest, SparseKeepsTheLargest) {
@@ -143,7 +159,8 @@ TEST_F(AttentionTest, SparseKeepsTheLargest) {
   ASSERT_TRUE(s.sparse);
   ASSERT_EQ(s.row_offsets.size(), static_cast<size_t>(s.rows) + 1);
   for (int r = 0; r < s.rows; ++r) {
-    std::vector<float> row(d.weights.begin() + r * d.columns, d.weights.begin() + (r + 1) * d.columns);
+    std::vector<float> row(d.weights.begin() + r * d.columns,
+                           d.weights.begin() + (r + 1) * d.columns);
     const uint32_t begin = s.row_offsets[static_cast<size_t>(r)];
     ASSERT_EQ(s.row_offsets[static_cast<size_t>(r) + 1] - begin, 3u);
     for (uint32_t e = begin; e < begin + 3; ++e) EXPECT_EQ(s.weights[e], row[s.column_indices[e]]);
@@ -163,10 +180,12 @@ TEST_F(AttentionTest, FoldedAttentionOfATranslationIsThatOfItsBestHypothesis) {
   ASSERT_EQ(translation.attentions.size(), 2u);
   for (size_t s = 0; s < 2; ++s) {
     const SentencePair& pair = translation.sentences[s];
-    AttentionInput input = SourceInput(translate.texts[0].substr(pair.source.begin, pair.source.size()), {AttentionKind::kCross});
+    AttentionInput input = SourceInput(
+        translate.texts[0].substr(pair.source.begin, pair.source.size()), {AttentionKind::kCross});
     const auto alone = GetAttention(engine_.get(), input);
     ASSERT_TRUE(alone.ok());
-    EXPECT_EQ(alone->attention.target_text, translation.text.substr(pair.target.begin, pair.target.size()));
+    EXPECT_EQ(alone->attention.target_text,
+              translation.text.substr(pair.target.begin, pair.target.size()));
     const AttentionResult& a = translation.attentions[s];
     ASSERT_EQ(a.matrices[0].weights.size(), alone->attention.matrices[0].weights.size());
     for (size_t i = 0; i < a.matrices[0].weights.size(); ++i) {
@@ -175,11 +194,13 @@ TEST_F(AttentionTest, FoldedAttentionOfATranslationIsThatOfItsBestHypothesis) {
     // Spans count in the whole text.
     for (size_t t = 0; t < a.source_tokens.size(); ++t) {
       if (a.source_tokens[t].special) continue;
-      EXPECT_EQ(a.source_tokens[t].span.begin, alone->attention.source_tokens[t].span.begin + pair.source.begin);
+      EXPECT_EQ(a.source_tokens[t].span.begin,
+                alone->attention.source_tokens[t].span.begin + pair.source.begin);
     }
     for (size_t t = 0; t < a.target_tokens.size(); ++t) {
       if (a.target_tokens[t].special) continue;
-      EXPECT_EQ(a.target_tokens[t].span.begin, alone->attention.target_tokens[t].span.begin + pair.target.begin);
+      EXPECT_EQ(a.target_tokens[t].span.begin,
+                alone->attention.target_tokens[t].span.begin + pair.target.begin);
     }
     for (const AttendedWord& word : a.target_words) {
       EXPECT_EQ(translation.text.substr(word.span.begin, word.span.size()), word.text);
@@ -188,7 +209,8 @@ TEST_F(AttentionTest, FoldedAttentionOfATranslationIsThatOfItsBestHypothesis) {
 }
 
 TEST_F(AttentionTest, WordLinksAreSound) {
-  TranslateInput input = TextsInput({"The cat sat on the mat. Where is the old bridge?", "Yes."}, 2);
+  TranslateInput input =
+      TextsInput({"The cat sat on the mat. Where is the old bridge?", "Yes."}, 2);
   input.include_word_links = true;
   input.include_tokens = true;
   const auto output = Translate(engine_.get(), input);
@@ -223,8 +245,10 @@ TEST_F(AttentionTest, WordLinksAreSound) {
   // Links stay within their sentence.
   const Translation& two = output->outcomes[0].translation;
   for (const WordLink& link : two.links) {
-    const bool source_first = two.source_words[static_cast<size_t>(link.source_word)].span.begin < two.sentences[1].source.begin;
-    const bool target_first = two.target_words[static_cast<size_t>(link.target_word)].span.begin < two.sentences[1].target.begin;
+    const bool source_first = two.source_words[static_cast<size_t>(link.source_word)].span.begin <
+                              two.sentences[1].source.begin;
+    const bool target_first = two.target_words[static_cast<size_t>(link.target_word)].span.begin <
+                              two.sentences[1].target.begin;
     EXPECT_EQ(source_first, target_first);
   }
 }

@@ -9,16 +9,16 @@ namespace {
 
 class EngineErrors : public EngineTest {
  protected:
-  void ExpectTranslate(const TranslateInput& input, absl::StatusCode code, const std::string& reason,
-                       const std::string& field) {
+  void ExpectTranslate(const TranslateInput& input, absl::StatusCode code,
+                       const std::string& reason, const std::string& field) {
     const auto output = Translate(engine_.get(), input);
     ASSERT_FALSE(output.ok());
     EXPECT_EQ(output.status().code(), code) << output.status();
     EXPECT_EQ(ReasonOf(output.status()), reason) << output.status();
     EXPECT_EQ(FieldOf(output.status()), field);
   }
-  void ExpectAttention(const AttentionInput& input, absl::StatusCode code, const std::string& reason,
-                       const std::string& field) {
+  void ExpectAttention(const AttentionInput& input, absl::StatusCode code,
+                       const std::string& reason, const std::string& field) {
     const auto output = GetAttention(engine_.get(), input);
     ASSERT_FALSE(output.ok());
     EXPECT_EQ(output.status().code(), code) << output.status();
@@ -43,7 +43,8 @@ TEST_F(EngineErrors, ItemsOfACall) {
 TEST_F(EngineErrors, TextsThatAreTooLongFailAlone) {
   std::string sentences;
   for (int i = 0; i < 2049; ++i) sentences += "Yes.\n";
-  TranslateInput input = TextsInput({"Yes.", std::string(256 * 1024 + 1, 'a'), sentences, "No.", "\xFF\xFE"});
+  TranslateInput input =
+      TextsInput({"Yes.", std::string(256 * 1024 + 1, 'a'), sentences, "No.", "\xFF\xFE"});
   input.decoding.max_new_tokens = 2;
   const auto output = Translate(engine_.get(), input);
   ASSERT_TRUE(output.ok()) << output.status();
@@ -76,7 +77,8 @@ TEST_F(EngineErrors, Models) {
   EXPECT_FALSE(engine_->Load("broken").ok());
   input.model = "broken";
   ExpectTranslate(input, absl::StatusCode::kFailedPrecondition, "MODEL_FAILED", "");
-  EXPECT_NE(MetadataOf(Translate(engine_.get(), input).status(), "cause").find("no_such_folder"), std::string::npos);
+  EXPECT_NE(MetadataOf(Translate(engine_.get(), input).status(), "cause").find("no_such_folder"),
+            std::string::npos);
   EXPECT_EQ(engine_->GetModel("broken")->state, ModelState::kFailed);
   EXPECT_FALSE(engine_->GetModel("broken")->error.ok());
 
@@ -141,7 +143,8 @@ TEST_F(EngineErrors, AttentionOfATranslation) {
   input.attention->kinds = {AttentionKind::kCross};
   input.attention->has_head_list = true;
   input.attention->heads = {{0, 0}, {2, 0}};
-  ExpectTranslate(input, kInvalid, "HEAD_OUT_OF_RANGE", "config.attention.head_list.heads[1].layer");
+  ExpectTranslate(input, kInvalid, "HEAD_OUT_OF_RANGE",
+                  "config.attention.head_list.heads[1].layer");
 
   EngineOptions options;
   options.limits.max_attention_bytes = 1000;
@@ -167,10 +170,12 @@ TEST_F(EngineErrors, AttentionCalls) {
   std::string words;
   for (int i = 0; i < 200; ++i) words += "bridge ";
   ExpectAttention(SourceInput(words, cross), kInvalid, "INPUT_TOO_LONG", "source");
-  EXPECT_EQ(MetadataOf(GetAttention(engine_.get(), SourceInput(words, cross)).status(), "limit"), "128");
+  EXPECT_EQ(MetadataOf(GetAttention(engine_.get(), SourceInput(words, cross)).status(), "limit"),
+            "128");
   input.target = words;
   ExpectAttention(input, kInvalid, "INPUT_TOO_LONG", "target");
-  ExpectAttention(SourceInput(std::string(256 * 1024 + 1, 'a'), cross), kInvalid, "INPUT_TOO_LONG", "source");
+  ExpectAttention(SourceInput(std::string(256 * 1024 + 1, 'a'), cross), kInvalid, "INPUT_TOO_LONG",
+                  "source");
 
   input = SourceInput("Yes.", cross);
   input.selection.heads = {{0, 0}, {0, 1}, {1, 0}, {2, 0}};
@@ -208,14 +213,16 @@ TEST_F(EngineErrors, AlignWords) {
 }
 
 TEST_F(EngineErrors, FoldersWhosePartsDisagree) {
-  const auto load_fails = [&](const std::string& name, const std::string& directory, const std::string& mention) {
+  const auto load_fails = [&](const std::string& name, const std::string& directory,
+                              const std::string& mention) {
     ASSERT_TRUE(engine_->Register(name, directory).ok());
     const absl::Status status = engine_->Load(name);
     ASSERT_FALSE(status.ok());
     EXPECT_NE(std::string(status.message()).find(mention), std::string::npos) << status;
   };
   std::string directory = CopyModel("presets");
-  Write(directory, "attention_presets.json", R"({"alignment": {"kind": "cross", "heads": [[7, 0]]}})");
+  Write(directory, "attention_presets.json",
+        R"({"alignment": {"kind": "cross", "heads": [[7, 0]]}})");
   load_fails("presets", directory, "[7, 0]");
 
   directory = CopyModel("vocabulary");

@@ -56,19 +56,22 @@ class Answer {
   std::shared_ptr<State> state_ = std::make_shared<State>();
 };
 
-inline absl::StatusOr<TranslateOutput> Translate(Engine* engine, TranslateInput input, CallContext context = {}) {
+inline absl::StatusOr<TranslateOutput> Translate(Engine* engine, TranslateInput input,
+                                                 CallContext context = {}) {
   Answer<TranslateOutput> answer;
   engine->Translate(std::move(input), std::move(context), answer.done());
   return answer.Wait();
 }
 
-inline absl::StatusOr<AttentionOutput> GetAttention(Engine* engine, AttentionInput input, CallContext context = {}) {
+inline absl::StatusOr<AttentionOutput> GetAttention(Engine* engine, AttentionInput input,
+                                                    CallContext context = {}) {
   Answer<AttentionOutput> answer;
   engine->GetAttention(std::move(input), std::move(context), answer.done());
   return answer.Wait();
 }
 
-inline absl::StatusOr<AlignOutput> AlignWords(Engine* engine, AlignInput input, CallContext context = {}) {
+inline absl::StatusOr<AlignOutput> AlignWords(Engine* engine, AlignInput input,
+                                              CallContext context = {}) {
   Answer<AlignOutput> answer;
   engine->AlignWords(std::move(input), std::move(context), answer.done());
   return answer.Wait();
@@ -124,14 +127,16 @@ class EngineTest : public ::testing::Test {
   // A copy of the tiny model that a test may change.
   std::string CopyModel(const std::string& name) {
     namespace fs = std::filesystem;
-    const fs::path to = fs::path(::testing::TempDir()) / ("attend_engine_test_" + std::to_string(::getpid())) / name;
+    const fs::path to = fs::path(::testing::TempDir()) /
+                        ("attend_engine_test_" + std::to_string(::getpid())) / name;
     fs::remove_all(to);
     fs::create_directories(to);
     fs::copy(GoldenPath("model"), to);
     for (const auto& file : fs::directory_iterator(to)) fs::permissions(file, fs::perms::owner_all);
     return to.string();
   }
-  static void Write(const std::string& directory, const std::string& file, const std::string& content) {
+  static void Write(const std::string& directory, const std::string& file,
+                    const std::string& content) {
     std::ofstream(directory + "/" + file) << content;
   }
   static std::string ReadText(const std::string& path) {

@@ -20,7 +20,8 @@ TranslateInput LongCall() {
 
 TEST_F(EngineLife, ModelsTellWhatTheyAre) {
   const std::string directory = CopyModel("with_preset");
-  Write(directory, "attention_presets.json", R"({"alignment": {"kind": "cross", "heads": [[1, 2]], "note": "by hand"}})");
+  Write(directory, "attention_presets.json",
+        R"({"alignment": {"kind": "cross", "heads": [[1, 2]], "note": "by hand"}})");
   AddModel("with_preset", directory);
   const std::vector<ModelInfo> models = engine_->ListModels();
   ASSERT_EQ(models.size(), 2u);
@@ -94,11 +95,12 @@ TEST_F(EngineLife, Deadlines) {
 }
 
 TEST_F(EngineLife, ConcurrentCallsGiveWhatTheyGiveAlone) {
-  const std::vector<std::string> texts = {"The cat sat on the mat.", "Where is the old bridge?", "Yes.",
-                                          "My brother reads the question to the children."};
+  const std::vector<std::string> texts = {"The cat sat on the mat.", "Where is the old bridge?",
+                                          "Yes.", "My brother reads the question to the children."};
   std::vector<std::string> expected;
   for (const std::string& text : texts) {
-    expected.push_back(Translate(engine_.get(), TextsInput({text}, 4))->outcomes[0].translation.text);
+    expected.push_back(
+        Translate(engine_.get(), TextsInput({text}, 4))->outcomes[0].translation.text);
   }
   std::vector<std::thread> threads;
   std::atomic<int> calls{0};
@@ -133,7 +135,8 @@ TEST_F(EngineLife, AFullQueueRefusesTheWholeCall) {
   Start(options);
   std::vector<Answer<TranslateOutput>> answers(30);
   for (auto& answer : answers) {
-    TranslateInput input = TextsInput({"My brother reads the question to the children.", "The cat sat on the mat."}, 4);
+    TranslateInput input = TextsInput(
+        {"My brother reads the question to the children.", "The cat sat on the mat."}, 4);
     input.decoding.min_new_tokens = 30;
     engine_->Translate(input, {}, answer.done());
   }
@@ -141,7 +144,8 @@ TEST_F(EngineLife, AFullQueueRefusesTheWholeCall) {
   for (auto& answer : answers) {
     const auto output = answer.Wait();
     if (output.ok()) {
-      for (const TranslateOutcome& outcome : output->outcomes) EXPECT_TRUE(outcome.status.ok()) << outcome.status;
+      for (const TranslateOutcome& outcome : output->outcomes)
+        EXPECT_TRUE(outcome.status.ok()) << outcome.status;
       continue;
     }
     ++refused;

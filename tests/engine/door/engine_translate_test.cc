@@ -62,7 +62,8 @@ TEST_F(TranslateTest, EqualsTheReference) {
       const std::vector<Json> texts = result.Get("text")->Elements();
       ASSERT_EQ(translation.hypotheses.size(), texts.size()) << name;
       for (size_t h = 0; h < texts.size(); ++h) {
-        EXPECT_EQ(translation.hypotheses[h].text, *texts[h].AsString()) << name << " " << input.texts[0];
+        EXPECT_EQ(translation.hypotheses[h].text, *texts[h].AsString())
+            << name << " " << input.texts[0];
         if (!result.Has("sequences_scores")) continue;
         const double score = *result.Get("sequences_scores")->Elements()[h].AsNumber();
         EXPECT_NEAR(translation.hypotheses[h].score, score, 1e-3) << name;
@@ -74,8 +75,8 @@ TEST_F(TranslateTest, EqualsTheReference) {
 }
 
 TEST_F(TranslateTest, ManyTextsKeepTheirOrderAndEqualSingleCalls) {
-  const std::vector<std::string> texts = {"The cat sat on the mat.", "", "Where is the old bridge?", "  \n",
-                                          "My brother reads the question to the children."};
+  const std::vector<std::string> texts = {"The cat sat on the mat.", "", "Where is the old bridge?",
+                                          "  \n", "My brother reads the question to the children."};
   const auto together = Translate(engine_.get(), TextsInput(texts, 4));
   ASSERT_TRUE(together.ok()) << together.status();
   ASSERT_EQ(together->outcomes.size(), texts.size());
@@ -108,17 +109,21 @@ TEST_F(TranslateTest, LayoutIsKept) {
     return translation.text.substr(span.begin, span.size());
   };
   EXPECT_EQ(translation.text, "\n  " + part(0) + "\n\n\t" + part(1) + "  " + part(2) + "\n");
-  const std::vector<std::string> sentences = {"The cat sat on the mat.", "Yes.", "Where is the old bridge?"};
+  const std::vector<std::string> sentences = {"The cat sat on the mat.", "Yes.",
+                                              "Where is the old bridge?"};
   double weighted = 0;
   for (size_t s = 0; s < 3; ++s) {
     const ByteSpan span = translation.sentences[s].source;
     EXPECT_EQ(text.substr(span.begin, span.size()), sentences[s]);
     const auto alone = Translate(engine_.get(), TextsInput({sentences[s]}));
     EXPECT_EQ(part(s), alone->outcomes[0].translation.text);
-    EXPECT_DOUBLE_EQ(translation.sentences[s].score, alone->outcomes[0].translation.hypotheses[0].score);
-    weighted += translation.sentences[s].score * static_cast<double>(alone->outcomes[0].translation.output_tokens);
+    EXPECT_DOUBLE_EQ(translation.sentences[s].score,
+                     alone->outcomes[0].translation.hypotheses[0].score);
+    weighted += translation.sentences[s].score *
+                static_cast<double>(alone->outcomes[0].translation.output_tokens);
   }
-  EXPECT_NEAR(translation.hypotheses[0].score, weighted / static_cast<double>(translation.output_tokens), 1e-9);
+  EXPECT_NEAR(translation.hypotheses[0].score,
+              weighted / static_cast<double>(translation.output_tokens), 1e-9);
 }
 
 TEST_F(TranslateTest, HypothesesOfSeveralSentencesAreJoinedByRank) {
@@ -146,7 +151,8 @@ TEST_F(TranslateTest, TokensTellTheirPlaceAndProbability) {
   const auto output = Translate(engine_.get(), input);
   ASSERT_TRUE(output.ok());
   const TranslatedHypothesis& best = output->outcomes[0].translation.hypotheses[0];
-  ASSERT_EQ(static_cast<int64_t>(best.tokens.size()), output->outcomes[0].translation.output_tokens);
+  ASSERT_EQ(static_cast<int64_t>(best.tokens.size()),
+            output->outcomes[0].translation.output_tokens);
   uint32_t last = 0;
   for (const AttendedToken& token : best.tokens) {
     ASSERT_TRUE(token.log_prob.has_value());
@@ -165,7 +171,8 @@ TEST_F(TranslateTest, TargetPrefixBeginsTheTranslation) {
   input.target_prefix = "Mon frère";
   const auto output = Translate(engine_.get(), input);
   ASSERT_TRUE(output.ok()) << output.status();
-  EXPECT_EQ(output->outcomes[0].translation.text.rfind("Mon frère", 0), 0u) << output->outcomes[0].translation.text;
+  EXPECT_EQ(output->outcomes[0].translation.text.rfind("Mon frère", 0), 0u)
+      << output->outcomes[0].translation.text;
   const auto without = Translate(engine_.get(), TextsInput({"Yes."}, 2));
   const std::string& text = output->outcomes[0].translation.text;
   const std::string& yes = without->outcomes[0].translation.text;
@@ -185,7 +192,8 @@ TEST_F(TranslateTest, OutputIsBoundedByTheInput) {
   auto output = Translate(engine_.get(), input);
   ASSERT_TRUE(output.ok()) << output.status();
   const int64_t input_tokens = output->outcomes[0].translation.input_tokens;
-  EXPECT_EQ(output->outcomes[0].translation.output_tokens, std::max<int64_t>(47, 3 * input_tokens + 32));
+  EXPECT_EQ(output->outcomes[0].translation.output_tokens,
+            std::max<int64_t>(47, 3 * input_tokens + 32));
   input.decoding.min_new_tokens = 60;  // the caller's minimum counts more than our rule
   output = Translate(engine_.get(), input);
   EXPECT_GE(output->outcomes[0].translation.output_tokens, 60);
@@ -231,8 +239,18 @@ TEST_F(TranslateTest, OverflowPolicies) {
 TEST_F(TranslateTest, OddTextsDoNoHarm) {
   std::string emoji, word(100000, 'x');
   for (int i = 0; i < 3000; ++i) emoji += "😀";
-  const std::vector<std::string> texts = {std::string("a\0b", 3), "\xEF\xBB\xBF", "\xEF\xBB\xBFYes.", "\xE2\x80\x8F\xE2\x80\xAA" "abc",
-                                          emoji, word, "\xE2\x80\x8B", "e\xCC\x81\xCC\x81\xCC\x81", "\r\n\r\n.\r\n", ">>fra<<", "</s>"};
+  const std::vector<std::string> texts = {std::string("a\0b", 3),
+                                          "\xEF\xBB\xBF",
+                                          "\xEF\xBB\xBFYes.",
+                                          "\xE2\x80\x8F\xE2\x80\xAA"
+                                          "abc",
+                                          emoji,
+                                          word,
+                                          "\xE2\x80\x8B",
+                                          "e\xCC\x81\xCC\x81\xCC\x81",
+                                          "\r\n\r\n.\r\n",
+                                          ">>fra<<",
+                                          "</s>"};
   TranslateInput input = TextsInput(texts);
   input.decoding.max_new_tokens = 2;
   input.include_word_links = true;
@@ -246,9 +264,14 @@ TEST_F(TranslateTest, OddTextsDoNoHarm) {
 }
 
 TEST_F(TranslateTest, StreamedPiecesMakeTheText) {
-  const std::vector<std::string> texts = {"The cat sat on the mat.",
-                                          "\n The cat sat on the mat.\n\n Where is the old bridge?  Yes.\n",
-                                          "😀 dog 中文 Qx. The café's naïve owner said: \"déjà vu\" — twice.", "Yes.", "", " \n", LongSentence()};
+  const std::vector<std::string> texts = {
+      "The cat sat on the mat.",
+      "\n The cat sat on the mat.\n\n Where is the old bridge?  Yes.\n",
+      "😀 dog 中文 Qx. The café's naïve owner said: \"déjà vu\" — twice.",
+      "Yes.",
+      "",
+      " \n",
+      LongSentence()};
   for (const std::string& text : texts) {
     for (int beams : {1, 2, 4}) {
       for (int hypotheses : {1, beams}) {
@@ -281,7 +304,8 @@ TEST_F(TranslateTest, SamplingWithoutASeedDrawsAnew) {
   input.decoding.sampling.emplace();
   input.decoding.sampling->temperature = 5.0f;
   std::set<std::string> texts;
-  for (int i = 0; i < 20; ++i) texts.insert(Translate(engine_.get(), input)->outcomes[0].translation.text);
+  for (int i = 0; i < 20; ++i)
+    texts.insert(Translate(engine_.get(), input)->outcomes[0].translation.text);
   EXPECT_GT(texts.size(), 1u);
 }
 
@@ -292,7 +316,8 @@ TEST_F(TranslateTest, SamplingIsRepeatable) {
   input.decoding.num_beams.reset();
   const auto first = Translate(engine_.get(), input);
   ASSERT_TRUE(first.ok()) << first.status();
-  EXPECT_EQ(first->outcomes[0].translation.text, Translate(engine_.get(), input)->outcomes[0].translation.text);
+  EXPECT_EQ(first->outcomes[0].translation.text,
+            Translate(engine_.get(), input)->outcomes[0].translation.text);
 }
 
 }  // namespace

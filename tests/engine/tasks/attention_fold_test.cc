@@ -26,7 +26,8 @@ ResolvedSelection Cross(AttentionReduction reduction, std::vector<std::vector<in
 }
 
 TEST(AttentionFolder, WantsOnlyLayersWithChosenHeads) {
-  AttentionFolder folder(Cross(AttentionReduction::kMean, {{}, {1}}), AxisOfWords({0}), AxisOfWords({0}));
+  AttentionFolder folder(Cross(AttentionReduction::kMean, {{}, {1}}), AxisOfWords({0}),
+                         AxisOfWords({0}));
   EXPECT_FALSE(folder.Wants(AttentionKind::kCross, 0));
   EXPECT_TRUE(folder.Wants(AttentionKind::kCross, 1));
   EXPECT_FALSE(folder.Wants(AttentionKind::kCross, 2));
@@ -35,7 +36,8 @@ TEST(AttentionFolder, WantsOnlyLayersWithChosenHeads) {
 
 TEST(AttentionFolder, NoneKeepsChosenHeadsInOrder) {
   const std::vector<float> a = {0.25f, 0.75f}, b = {0.5f, 0.5f}, c = {1, 0};
-  AttentionFolder folder(Cross(AttentionReduction::kNone, {{0, 1}, {1}}), AxisOfWords({0, 1}), AxisOfWords({0}));
+  AttentionFolder folder(Cross(AttentionReduction::kNone, {{0, 1}, {1}}), AxisOfWords({0, 1}),
+                         AxisOfWords({0}));
   folder.OnAttention({AttentionKind::kCross, 0, 1}, ViewOf(b, 1));
   folder.OnAttention({AttentionKind::kCross, 0, 0}, ViewOf(a, 1));
   folder.OnAttention({AttentionKind::kCross, 1, 0}, ViewOf(a, 1));  // not chosen
@@ -52,7 +54,8 @@ TEST(AttentionFolder, NoneKeepsChosenHeadsInOrder) {
 
 TEST(AttentionFolder, MeanIsOverHeadsThenLayers) {
   // Layer 0 has two heads, layer 1 has one: the layers weigh the same, the heads do not.
-  AttentionFolder folder(Cross(AttentionReduction::kMean, {{0, 1}, {0}}), AxisOfWords({0, 1}), AxisOfWords({0}));
+  AttentionFolder folder(Cross(AttentionReduction::kMean, {{0, 1}, {0}}), AxisOfWords({0, 1}),
+                         AxisOfWords({0}));
   const std::vector<float> a = {1, 0}, b = {0, 1};
   folder.OnAttention({AttentionKind::kCross, 0, 0}, ViewOf(a, 1));
   folder.OnAttention({AttentionKind::kCross, 0, 1}, ViewOf(b, 1));
@@ -64,7 +67,8 @@ TEST(AttentionFolder, MeanIsOverHeadsThenLayers) {
 }
 
 TEST(AttentionFolder, MaxTakesTheLargest) {
-  AttentionFolder folder(Cross(AttentionReduction::kMax, {{0, 1}}), AxisOfWords({0, 1}), AxisOfWords({0}));
+  AttentionFolder folder(Cross(AttentionReduction::kMax, {{0, 1}}), AxisOfWords({0, 1}),
+                         AxisOfWords({0}));
   const std::vector<float> a = {0.9f, 0.1f}, b = {0.2f, 0.8f};
   folder.OnAttention({AttentionKind::kCross, 0, 0}, ViewOf(a, 1));
   folder.OnAttention({AttentionKind::kCross, 0, 1}, ViewOf(b, 1));
@@ -79,7 +83,8 @@ TEST(AttentionFolder, RolloutMultipliesLayersWithIdentity) {
   folder.OnAttention({AttentionKind::kDecoderSelf, 0, 0}, ViewOf(first, 2));
   folder.OnAttention({AttentionKind::kDecoderSelf, 1, 0}, ViewOf(second, 2));
   // (A + I) / 2: first = [1 0; .25 .75], second = [1 0; .5 .5]; second x first = [1 0; .625 .375].
-  EXPECT_THAT(folder.Finish()[0].weights, Pointwise(Near(), std::vector<float>{1, 0, 0.625f, 0.375f}));
+  EXPECT_THAT(folder.Finish()[0].weights,
+              Pointwise(Near(), std::vector<float>{1, 0, 0.625f, 0.375f}));
 }
 
 TEST(AttentionFolder, RolloutAveragesHeadsFirst) {
@@ -89,16 +94,17 @@ TEST(AttentionFolder, RolloutAveragesHeadsFirst) {
   const std::vector<float> a = {1, 0, 0, 1}, b = {0, 1, 1, 0};
   folder.OnAttention({AttentionKind::kEncoderSelf, 0, 0}, ViewOf(a, 2));
   folder.OnAttention({AttentionKind::kEncoderSelf, 0, 1}, ViewOf(b, 2));
-  EXPECT_THAT(folder.Finish()[0].weights, Pointwise(Near(), std::vector<float>{0.75f, 0.25f, 0.25f, 0.75f}));
+  EXPECT_THAT(folder.Finish()[0].weights,
+              Pointwise(Near(), std::vector<float>{0.75f, 0.25f, 0.25f, 0.75f}));
 }
 
 TEST(AttentionFolder, WordsSumColumnsAndAverageRows) {
   ResolvedSelection selection = Cross(AttentionReduction::kMean, {{0}});
   selection.granularity = AttentionGranularity::kWord;
   AttentionFolder folder(selection, AxisOfWords({0, 0, 1, -1}), AxisOfWords({0, 0, 1, -1}));
-  const std::vector<float> weights = {0.1f, 0.2f, 0.3f, 0.4f,   //
-                                      0.3f, 0.4f, 0.1f, 0.2f,   //
-                                      0.0f, 0.5f, 0.5f, 0.0f,   //
+  const std::vector<float> weights = {0.1f, 0.2f, 0.3f, 0.4f,  //
+                                      0.3f, 0.4f, 0.1f, 0.2f,  //
+                                      0.0f, 0.5f, 0.5f, 0.0f,  //
                                       0.0f, 0.0f, 0.0f, 1.0f};
   folder.OnAttention({AttentionKind::kCross, 0, 0}, ViewOf(weights, 4));
   const AttentionMatrix matrix = folder.Finish()[0];
@@ -143,8 +149,8 @@ TEST(AttentionFolder, SparseRowsAreLargestFirst) {
   selection.top_k = 2;
   selection.min_weight = 0.15f;
   AttentionFolder folder(selection, AxisOfWords({0, 1, 2, 3}), AxisOfWords({0, 1, 2}));
-  const std::vector<float> weights = {0.2f, 0.5f, 0.2f, 0.1f,   // a tie: the earlier column wins
-                                      0.9f, 0.1f, 0.0f, 0.0f,   //
+  const std::vector<float> weights = {0.2f, 0.5f,  0.2f, 0.1f,  // a tie: the earlier column wins
+                                      0.9f, 0.1f,  0.0f, 0.0f,  //
                                       0.1f, 0.14f, 0.1f, 0.1f};
   folder.OnAttention({AttentionKind::kCross, 0, 0}, ViewOf(weights, 3));
   const AttentionMatrix matrix = folder.Finish()[0];
@@ -199,8 +205,10 @@ TEST(AttentionFolder, KindsComeInTheOrderAskedFor) {
 }
 
 TEST(AttentionFanOut, EachObserverSeesWhatItWants) {
-  AttentionFolder first(Cross(AttentionReduction::kNone, {{0}, {}}), AxisOfWords({0}), AxisOfWords({0}));
-  AttentionFolder second(Cross(AttentionReduction::kNone, {{}, {0}}), AxisOfWords({0}), AxisOfWords({0}));
+  AttentionFolder first(Cross(AttentionReduction::kNone, {{0}, {}}), AxisOfWords({0}),
+                        AxisOfWords({0}));
+  AttentionFolder second(Cross(AttentionReduction::kNone, {{}, {0}}), AxisOfWords({0}),
+                         AxisOfWords({0}));
   AttentionFanOut both;
   both.Add(&first);
   both.Add(&second);
@@ -216,7 +224,8 @@ TEST(AttentionFanOut, EachObserverSeesWhatItWants) {
 TEST(MakeResult, LeavesOutWhatTheMatrixLeavesOut) {
   ResolvedSelection selection = Cross(AttentionReduction::kMean, {{0}});
   selection.drop_special = true;
-  const AttentionResult result = MakeResult(selection, AxisOfWords({0, -1}), AxisOfWords({0, 1, -1}), {});
+  const AttentionResult result =
+      MakeResult(selection, AxisOfWords({0, -1}), AxisOfWords({0, 1, -1}), {});
   EXPECT_EQ(result.source_tokens.size(), 1u);
   EXPECT_EQ(result.target_tokens.size(), 2u);
   EXPECT_EQ(result.target_words.size(), 2u);

@@ -46,7 +46,8 @@ TEST(ParsePresets, NamesWhatIsWrong) {
   for (const auto& [text, mention] : cases) {
     const auto presets = Parse(text);
     ASSERT_FALSE(presets.ok()) << text;
-    EXPECT_NE(std::string(presets.status().message()).find(mention), std::string::npos) << presets.status();
+    EXPECT_NE(std::string(presets.status().message()).find(mention), std::string::npos)
+        << presets.status();
   }
 }
 

@@ -25,8 +25,8 @@ std::vector<AttentionPreset> Presets() {
   return {preset};
 }
 
-void ExpectError(const AttentionSelection& selection, absl::StatusCode code, const std::string& reason,
-                 const std::string& field) {
+void ExpectError(const AttentionSelection& selection, absl::StatusCode code,
+                 const std::string& reason, const std::string& field) {
   const auto resolved = ResolveSelection(selection, SpecOf(2, 3, 4), Presets(), "selection");
   ASSERT_FALSE(resolved.ok());
   EXPECT_EQ(resolved.status().code(), code) << resolved.status();
@@ -51,7 +51,8 @@ TEST(ResolveSelection, AllHeadsWhenNoneAreNamed) {
 TEST(ResolveSelection, EncoderSelfNeedsNoDecoder) {
   AttentionSelection selection = Cross();
   selection.kinds = {AttentionKind::kEncoderSelf};
-  EXPECT_FALSE(ResolveSelection(selection, SpecOf(2, 3, 4), Presets(), "selection")->needs_decoder());
+  EXPECT_FALSE(
+      ResolveSelection(selection, SpecOf(2, 3, 4), Presets(), "selection")->needs_decoder());
 }
 
 TEST(ResolveSelection, PresetNamesItsHeads) {
@@ -67,29 +68,36 @@ TEST(ResolveSelection, HeadOutOfRangeNamesTheEntry) {
   AttentionSelection selection = Cross();
   selection.has_head_list = true;
   selection.heads = {{0, 0}, {1, 1}, {2, 3}, {3, 0}};
-  ExpectError(selection, absl::StatusCode::kInvalidArgument, "HEAD_OUT_OF_RANGE", "selection.head_list.heads[3].layer");
+  ExpectError(selection, absl::StatusCode::kInvalidArgument, "HEAD_OUT_OF_RANGE",
+              "selection.head_list.heads[3].layer");
   const auto status = ResolveSelection(selection, SpecOf(2, 3, 4), Presets(), "selection").status();
   const auto detail = GetErrorDetail(status);
   EXPECT_EQ(detail->metadata[1], (std::pair<std::string, std::string>{"limit", "3"}));
   selection.heads = {{0, 4}};
-  ExpectError(selection, absl::StatusCode::kInvalidArgument, "HEAD_OUT_OF_RANGE", "selection.head_list.heads[0].head");
+  ExpectError(selection, absl::StatusCode::kInvalidArgument, "HEAD_OUT_OF_RANGE",
+              "selection.head_list.heads[0].head");
   selection.heads = {{-1, 0}};
-  ExpectError(selection, absl::StatusCode::kInvalidArgument, "HEAD_OUT_OF_RANGE", "selection.head_list.heads[0].layer");
+  ExpectError(selection, absl::StatusCode::kInvalidArgument, "HEAD_OUT_OF_RANGE",
+              "selection.head_list.heads[0].layer");
 }
 
 TEST(ResolveSelection, EveryKindMustHaveTheHead) {
   AttentionSelection selection = Cross();
-  selection.kinds = {AttentionKind::kCross, AttentionKind::kEncoderSelf};  // three layers, two layers
+  selection.kinds = {AttentionKind::kCross,
+                     AttentionKind::kEncoderSelf};  // three layers, two layers
   selection.heads = {{2, 0}};
-  ExpectError(selection, absl::StatusCode::kInvalidArgument, "HEAD_OUT_OF_RANGE", "selection.head_list.heads[0].layer");
+  ExpectError(selection, absl::StatusCode::kInvalidArgument, "HEAD_OUT_OF_RANGE",
+              "selection.head_list.heads[0].layer");
 }
 
 TEST(ResolveSelection, Refusals) {
   AttentionSelection selection = Cross();
   selection.has_head_list = true;
-  ExpectError(selection, absl::StatusCode::kInvalidArgument, "OPTION_OUT_OF_RANGE", "selection.head_list.heads");
+  ExpectError(selection, absl::StatusCode::kInvalidArgument, "OPTION_OUT_OF_RANGE",
+              "selection.head_list.heads");
   selection.heads = {{0, 0}, {0, 0}};
-  ExpectError(selection, absl::StatusCode::kInvalidArgument, "OPTION_OUT_OF_RANGE", "selection.head_list.heads[1]");
+  ExpectError(selection, absl::StatusCode::kInvalidArgument, "OPTION_OUT_OF_RANGE",
+              "selection.head_list.heads[1]");
 
   selection = Cross();
   selection.preset = "coreference";
@@ -98,20 +106,24 @@ TEST(ResolveSelection, Refusals) {
   selection = Cross();
   selection.preset = "alignment";
   selection.kinds = {AttentionKind::kEncoderSelf};
-  ExpectError(selection, absl::StatusCode::kInvalidArgument, "OPTION_OUT_OF_RANGE", "selection.kinds");
+  ExpectError(selection, absl::StatusCode::kInvalidArgument, "OPTION_OUT_OF_RANGE",
+              "selection.kinds");
 
   selection = Cross();
   selection.reduction = AttentionReduction::kRollout;
-  ExpectError(selection, absl::StatusCode::kInvalidArgument, "REDUCTION_NOT_APPLICABLE", "selection.reduction");
+  ExpectError(selection, absl::StatusCode::kInvalidArgument, "REDUCTION_NOT_APPLICABLE",
+              "selection.reduction");
 
   selection = Cross();
   selection.kinds.clear();
-  ExpectError(selection, absl::StatusCode::kInvalidArgument, "OPTION_OUT_OF_RANGE", "selection.kinds");
+  ExpectError(selection, absl::StatusCode::kInvalidArgument, "OPTION_OUT_OF_RANGE",
+              "selection.kinds");
 
   for (float bad : {std::nanf(""), -0.1f, std::numeric_limits<float>::infinity()}) {
     selection = Cross();
     selection.min_weight = bad;
-    ExpectError(selection, absl::StatusCode::kInvalidArgument, "OPTION_OUT_OF_RANGE", "selection.min_weight");
+    ExpectError(selection, absl::StatusCode::kInvalidArgument, "OPTION_OUT_OF_RANGE",
+                "selection.min_weight");
   }
 }
 
@@ -123,7 +135,8 @@ TEST(ResolveSelection, AModelWithoutDecoderHasNoCrossAttention) {
 
 TEST(AnswerBytes, CountsMatricesRowsAndColumns) {
   AttentionSelection selection = Cross();
-  selection.kinds = {AttentionKind::kCross, AttentionKind::kEncoderSelf, AttentionKind::kDecoderSelf};
+  selection.kinds = {AttentionKind::kCross, AttentionKind::kEncoderSelf,
+                     AttentionKind::kDecoderSelf};
   const ModelSpec spec = SpecOf(6, 6, 8);
   ResolvedSelection resolved = *ResolveSelection(selection, spec, {}, "selection");
   EXPECT_EQ(AnswerBytes(resolved, 16, 16), 3 * 16 * 16 * 4);

@@ -77,7 +77,9 @@ class DeltaStreamTest : public ::testing::Test {
     return all;
   }
 
-  std::vector<int32_t> Target(const std::string& text) const { return tokenizer_->Encode(text, TextSide::kTarget).ids(); }
+  std::vector<int32_t> Target(const std::string& text) const {
+    return tokenizer_->Encode(text, TextSide::kTarget).ids();
+  }
 
   std::unique_ptr<Tokenizer> tokenizer_;
   std::vector<std::string> deltas_;
@@ -85,8 +87,9 @@ class DeltaStreamTest : public ::testing::Test {
 };
 
 TEST_F(DeltaStreamTest, AnyOrderAndAnyTimingGiveTheWholeText) {
-  const std::vector<std::string> sentences = {"Le chat est assis sur le tapis.", "Où est le vieux pont ?",
-                                              "😀 中文 naïve café l'été", "", "aaa aaa aaa  a ."};
+  const std::vector<std::string> sentences = {"Le chat est assis sur le tapis.",
+                                              "Où est le vieux pont ?", "😀 中文 naïve café l'été",
+                                              "", "aaa aaa aaa  a ."};
   const std::vector<std::string> layout = {" \n", " ", "\n\n", "\t", "", "  "};
   std::string expected = layout[0];
   std::vector<std::vector<int32_t>> ids;

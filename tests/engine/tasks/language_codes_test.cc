@@ -9,10 +9,19 @@ namespace attend {
 namespace {
 
 TEST(ParseLanguageCode, SpellsCodesTheOneWay) {
-  const std::pair<const char*, const char*> cases[] = {
-      {"", ""},          {"en", "en"},           {"EN", "en"},       {"en-gb", "en-GB"}, {"EN_us", "en-US"},
-      {"zh-hans", "zh-Hans"}, {"zh-HANS-cn", "zh-Hans-CN"}, {"eng", "en"}, {"eng_Latn", "en-Latn"},
-      {"fra_Latn", "fr-Latn"}, {"ast", "ast"},   {"es-419", "es-419"}, {"de-CH-1901", "de-CH-1901"}};
+  const std::pair<const char*, const char*> cases[] = {{"", ""},
+                                                       {"en", "en"},
+                                                       {"EN", "en"},
+                                                       {"en-gb", "en-GB"},
+                                                       {"EN_us", "en-US"},
+                                                       {"zh-hans", "zh-Hans"},
+                                                       {"zh-HANS-cn", "zh-Hans-CN"},
+                                                       {"eng", "en"},
+                                                       {"eng_Latn", "en-Latn"},
+                                                       {"fra_Latn", "fr-Latn"},
+                                                       {"ast", "ast"},
+                                                       {"es-419", "es-419"},
+                                                       {"de-CH-1901", "de-CH-1901"}};
   for (const auto& [code, expected] : cases) {
     const auto parsed = ParseLanguageCode(code, "f");
     ASSERT_TRUE(parsed.ok()) << code << " " << parsed.status();
@@ -21,8 +30,8 @@ TEST(ParseLanguageCode, SpellsCodesTheOneWay) {
 }
 
 TEST(ParseLanguageCode, RefusesWhatIsNoCode) {
-  for (const std::string code : {"e", "english!", "1n", "en-", "-en", "en--gb", "en-abcdefghi", "en gb", "françaisé",
-                                 "abcdefghi"}) {
+  for (const std::string code : {"e", "english!", "1n", "en-", "-en", "en--gb", "en-abcdefghi",
+                                 "en gb", "françaisé", "abcdefghi"}) {
     const auto parsed = ParseLanguageCode(code, "config.source_language_code");
     ASSERT_FALSE(parsed.ok()) << code;
     EXPECT_EQ(GetErrorDetail(parsed.status())->reason, "LANGUAGE_CODE_INVALID");

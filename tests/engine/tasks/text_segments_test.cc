@@ -47,7 +47,9 @@ class TextSegmentsTest : public ::testing::Test {
     }
     EXPECT_EQ(rebuilt, text);
     for (const std::string& gap : layout) {
-      EXPECT_TRUE(std::all_of(gap.begin(), gap.end(), [](char c) { return c == ' ' || c == '\n' || c == '\t'; })) << gap;
+      EXPECT_TRUE(std::all_of(gap.begin(), gap.end(), [](char c) {
+        return c == ' ' || c == '\n' || c == '\t';
+      })) << gap;
     }
   }
 
@@ -65,7 +67,8 @@ TEST_F(TextSegmentsTest, SentencesAndLayout) {
 }
 
 TEST_F(TextSegmentsTest, BlankTextsHaveNoSegments) {
-  for (const std::string text : {"", " ", "\n\n\t ", "\xE3\x80\x80"}) EXPECT_TRUE(Cut(text).empty()) << text;
+  for (const std::string text : {"", " ", "\n\n\t ", "\xE3\x80\x80"})
+    EXPECT_TRUE(Cut(text).empty()) << text;
 }
 
 TEST_F(TextSegmentsTest, LongSentencesAreCutWhereTheyFit) {
@@ -88,7 +91,8 @@ TEST_F(TextSegmentsTest, LongSentencesAreCutWhereTheyFit) {
   const auto segments = Cut(clauses);
   ASSERT_GT(segments.size(), 2u);
   EXPECT_LT(segments.size(), 60u);
-  for (size_t i = 0; i + 1 < segments.size(); ++i) EXPECT_EQ(clauses[segments[i].span.end - 1], ',') << i;
+  for (size_t i = 0; i + 1 < segments.size(); ++i)
+    EXPECT_EQ(clauses[segments[i].span.end - 1], ',') << i;
 }
 
 TEST_F(TextSegmentsTest, PiecesAreNotWasteful) {
@@ -119,7 +123,8 @@ TEST_F(TextSegmentsTest, RejectAndTruncateTakeTheTextAsOneSegment) {
     const auto segments = Cut(text);
     ASSERT_EQ(segments.size(), 1u);
     EXPECT_EQ(segments[0].span, (ByteSpan{2, static_cast<uint32_t>(text.size() - 1)}));
-    EXPECT_EQ(segments[0].encoded.ids(), tokenizer_->Encode("Yes. No.\nYes.", TextSide::kSource).ids());
+    EXPECT_EQ(segments[0].encoded.ids(),
+              tokenizer_->Encode("Yes. No.\nYes.", TextSide::kSource).ids());
   }
 }
 

@@ -29,17 +29,20 @@ std::vector<std::string> Pharaoh(const std::vector<WordLink>& links) {
 }
 
 TEST(LinkWords, ADiagonal) {
-  const auto links = LinkWords(MatrixOf({{0.8f, 0.1f, 0.1f}, {0.1f, 0.7f, 0.2f}, {0.0f, 0.1f, 0.9f}}));
+  const auto links =
+      LinkWords(MatrixOf({{0.8f, 0.1f, 0.1f}, {0.1f, 0.7f, 0.2f}, {0.0f, 0.1f, 0.9f}}));
   EXPECT_THAT(Pharaoh(links), ElementsAre("0-0", "1-1", "2-2"));
   EXPECT_FLOAT_EQ(links[1].score, 0.7f);
 }
 
 TEST(LinkWords, ACrossing) {
-  EXPECT_THAT(Pharaoh(LinkWords(MatrixOf({{0.1f, 0.9f}, {0.9f, 0.1f}}))), ElementsAre("1-0", "0-1"));
+  EXPECT_THAT(Pharaoh(LinkWords(MatrixOf({{0.1f, 0.9f}, {0.9f, 0.1f}}))),
+              ElementsAre("1-0", "0-1"));
 }
 
 TEST(LinkWords, TwoTargetWordsOfOneSourceWord) {
-  // "not" became "ne ... pas": target 1 is not the best of column 0, but it has no link otherwise and stands beside one.
+  // "not" became "ne ... pas": target 1 is not the best of column 0, but it has no link otherwise
+  // and stands beside one.
   EXPECT_THAT(Pharaoh(LinkWords(MatrixOf({{0.9f, 0.1f}, {0.6f, 0.4f}, {0.1f, 0.9f}}))),
               ElementsAre("0-0", "0-1", "1-2"));
 }
