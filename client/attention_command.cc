@@ -25,6 +25,7 @@ struct AttentionFlags {
   std::optional<std::string> target;
   std::vector<std::string> kinds = {"cross"};
   std::string preset;
+  bool all_heads = false;
   std::vector<std::string> heads;
   std::string reduction = "mean";
   bool tokens = false;
@@ -238,13 +239,24 @@ class AttentionRun {
   std::string problem_;
 };
 
+// Cross attention is mostly asked for to see which words were read for which: the heads that the
+// model's owner chose for that, or the engine's guess, say it best.
+AttentionFlags WithDefaultPreset(AttentionFlags flags) {
+  const bool only_cross = flags.kinds == std::vector<std::string>{"cross"};
+  if (only_cross && flags.preset.empty() && flags.heads.empty() && !flags.all_heads) {
+    flags.preset = "alignment";
+  }
+  return flags;
+}
+
 int Run(Session& session, const AttentionFlags& flags) {
   if (FirstInvalidUtf8(flags.source) != std::string::npos)
     return session.FailUsage("SOURCE is not valid UTF-8");
   if (flags.target.has_value() && FirstInvalidUtf8(*flags.target) != std::string::npos) {
     return session.FailUsage("TARGET is not valid UTF-8");
   }
-  return AttentionRun(&session, flags).Run();
+  const AttentionFlags complete = WithDefaultPreset(flags);
+  return AttentionRun(&session, complete).Run();
 }
 
 }  // namespace
@@ -275,6 +287,10 @@ Command AddAttentionCommand(CLI::App* root, ClientOptions* options) {
       ->allow_extra_args(false)
       ->check(CheckHead)
       ->excludes(preset);
+  app->add_flag("--all-heads", flags->all_heads,
+                "Every head; for cross attention the preset 'alignment' is the default")
+      ->excludes(preset)
+      ->excludes("--heads");
   app->add_option(
          "-r,--reduction", flags->reduction,
          "How heads are folded: mean, max, rollout, or none for one map a head (default mean)")

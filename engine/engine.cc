@@ -3,11 +3,12 @@
 #include "engine/engine.h"
 
 #include <algorithm>
+#include <condition_variable>
 #include <map>
+#include <mutex>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "engine/base/error.h"
 #include "engine/base/status_macros.h"
@@ -118,15 +119,15 @@ struct Engine::State {
   };
 
   EngineOptions options;
-  mutable absl::Mutex mutex;
-  std::map<std::string, Entry> models ABSL_GUARDED_BY(mutex);
-  std::map<uint64_t, ActiveCall> calls ABSL_GUARDED_BY(mutex);
-  uint64_t last_call ABSL_GUARDED_BY(mutex) = 0;
-  bool draining ABSL_GUARDED_BY(mutex) = false;
+  mutable std::mutex mutex;  // guards models, calls, last_call and draining
+  std::map<std::string, Entry> models;
+  std::map<uint64_t, ActiveCall> calls;
+  uint64_t last_call = 0;
+  bool draining = false;
+  std::condition_variable call_ended;
   std::unique_ptr<WorkQueue> workers;
 
-  absl::StatusOr<std::shared_ptr<ServedModel>> Find(const std::string& name) const
-      ABSL_SHARED_LOCKS_REQUIRED(mutex) {
+  absl::StatusOr<std::shared_ptr<ServedModel>> Find(const std::string& name) const {
     const auto found = models.find(name);
     if (found == models.end()) return NotFound(name);
     switch (found->second.state) {
@@ -142,13 +143,13 @@ struct Engine::State {
   }
 
   absl::StatusOr<std::shared_ptr<ServedModel>> Choose(const std::string& name,
-                                                      const LanguagePair& wanted) const
-      ABSL_SHARED_LOCKS_REQUIRED(mutex);
+                                                      const LanguagePair& wanted) const;
   absl::StatusOr<CallEnvironment> Enter(const std::string& name, const LanguagePair& wanted,
                                         CallContext context, uint64_t* call);
   void Leave(uint64_t call) {
-    absl::MutexLock lock(&mutex);
+    const std::lock_guard<std::mutex> lock(mutex);
     calls.erase(call);
+    if (calls.empty()) call_ended.notify_all();
   }
 
   // `done`, after which the call counts as over.
@@ -163,7 +164,7 @@ struct Engine::State {
   // Cancels what callers no longer want, or everything.
   void Stop(bool all);
   std::vector<std::shared_ptr<ServedModel>> Serving() const {
-    absl::MutexLock lock(&mutex);
+    const std::lock_guard<std::mutex> lock(mutex);
     std::vector<std::shared_ptr<ServedModel>> out;
     for (const auto& [name, entry] : models) {
       if (entry.model != nullptr) out.push_back(entry.model);
@@ -171,9 +172,13 @@ struct Engine::State {
     return out;
   }
   bool WaitForCalls(absl::Duration timeout) {
-    absl::MutexLock lock(&mutex);
-    const auto none = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) { return calls.empty(); };
-    return mutex.AwaitWithTimeout(absl::Condition(&none), timeout);
+    std::unique_lock<std::mutex> lock(mutex);
+    const auto none = [this] { return calls.empty(); };
+    if (timeout != absl::InfiniteDuration()) {
+      return call_ended.wait_until(lock, absl::ToChronoTime(absl::Now() + timeout), none);
+    }
+    call_ended.wait(lock, none);
+    return true;
   }
 };
 
@@ -213,7 +218,7 @@ absl::StatusOr<CallEnvironment> Engine::State::Enter(const std::string& name,
   environment.limits = options.limits;
   environment.workers = workers.get();
   environment.stop = std::make_shared<std::atomic<bool>>(false);
-  absl::MutexLock lock(&mutex);
+  const std::lock_guard<std::mutex> lock(mutex);
   if (draining) return ShuttingDown();
   ATTEND_ASSIGN_OR_RETURN(std::shared_ptr<ServedModel> model, Choose(name, wanted));
   environment.model = ServedModel::Borrow(model);
@@ -225,7 +230,7 @@ absl::StatusOr<CallEnvironment> Engine::State::Enter(const std::string& name,
 
 void Engine::State::Stop(bool all) {
   {
-    absl::MutexLock lock(&mutex);
+    const std::lock_guard<std::mutex> lock(mutex);
     for (const auto& [id, call] : calls) {
       if (all || (call.caller != nullptr && call.caller->load())) call.stop->store(true);
     }
@@ -246,7 +251,7 @@ absl::Status Engine::Register(const std::string& name, const std::string& direct
     return absl::InvalidArgumentError(
         absl::StrCat("'", name, "' is no name of a model: it must not be empty or hold /"));
   }
-  absl::MutexLock lock(&state_->mutex);
+  const std::lock_guard<std::mutex> lock(state_->mutex);
   Entry entry;
   entry.directory = directory;
   if (!state_->models.emplace(name, std::move(entry)).second) {
@@ -258,7 +263,7 @@ absl::Status Engine::Register(const std::string& name, const std::string& direct
 absl::Status Engine::Load(const std::string& name) {
   ServedModel::Options options;
   {
-    absl::MutexLock lock(&state_->mutex);
+    const std::lock_guard<std::mutex> lock(state_->mutex);
     const auto found = state_->models.find(name);
     if (found == state_->models.end()) return NotFound(name);
     if (found->second.being_loaded) {
@@ -273,7 +278,7 @@ absl::Status Engine::Load(const std::string& name) {
   if (state_->options.make_observer) options.observer = state_->options.make_observer(name);
   auto loaded = ServedModel::Load(std::move(options));
 
-  absl::MutexLock lock(&state_->mutex);
+  const std::lock_guard<std::mutex> lock(state_->mutex);
   Entry& entry = state_->models[name];
   entry.load_time = absl::Now();
   if (!loaded.ok()) {
@@ -287,14 +292,14 @@ absl::Status Engine::Load(const std::string& name) {
 }
 
 std::vector<ModelInfo> Engine::ListModels() const {
-  absl::MutexLock lock(&state_->mutex);
+  const std::lock_guard<std::mutex> lock(state_->mutex);
   std::vector<ModelInfo> out;
   for (const auto& [name, entry] : state_->models) out.push_back(Describe(name, entry));
   return out;
 }
 
 absl::StatusOr<ModelInfo> Engine::GetModel(const std::string& name) const {
-  absl::MutexLock lock(&state_->mutex);
+  const std::lock_guard<std::mutex> lock(state_->mutex);
   const auto found = state_->models.find(name);
   if (found == state_->models.end()) return NotFound(name);
   return Describe(name, found->second);
@@ -345,7 +350,7 @@ absl::StatusOr<std::vector<AttendedToken>> Engine::Tokenize(const std::string& m
                                                             bool omit_special) const {
   std::shared_ptr<ServedModel> served;
   {
-    absl::MutexLock lock(&state_->mutex);
+    const std::lock_guard<std::mutex> lock(state_->mutex);
     ATTEND_ASSIGN_OR_RETURN(served, state_->Find(model));
   }
   ATTEND_RETURN_IF_ERROR(CheckText(text, state_->options.limits, "text"));
@@ -364,7 +369,7 @@ absl::StatusOr<std::string> Engine::Detokenize(const std::string& model,
                                                bool keep_special) const {
   std::shared_ptr<ServedModel> served;
   {
-    absl::MutexLock lock(&state_->mutex);
+    const std::lock_guard<std::mutex> lock(state_->mutex);
     ATTEND_ASSIGN_OR_RETURN(served, state_->Find(model));
   }
   const int64_t vocab_size = served->spec().target_vocab_size;
@@ -384,7 +389,7 @@ void Engine::Wake() { state_->Stop(/*all=*/false); }
 
 void Engine::Drain(absl::Duration timeout) {
   {
-    absl::MutexLock lock(&state_->mutex);
+    const std::lock_guard<std::mutex> lock(state_->mutex);
     state_->draining = true;
     for (auto& [name, entry] : state_->models) {
       if (entry.state == ModelState::kServing) entry.state = ModelState::kDraining;

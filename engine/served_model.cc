@@ -4,10 +4,10 @@
 #include "engine/served_model.h"
 
 #include <algorithm>
+#include <future>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/notification.h"
 #include "engine/base/status_macros.h"
 #include "engine/checkpoint/model_directory.h"
 #include "engine/tasks/attention_presets.h"
@@ -106,21 +106,15 @@ absl::Status ServedModel::WarmUp() {
   request->options.min_length = 0;
   request->options.min_new_tokens = 0;
   request->deadline = absl::Now() + kWarmUpTime;
-  struct Outcome {
-    absl::Notification done;
-    absl::Status status;
-  };
-  auto outcome = std::make_shared<Outcome>();
+  auto outcome = std::make_shared<std::promise<absl::Status>>();
+  std::future<absl::Status> warm = outcome->get_future();
   request->on_done = [outcome](const GenerationResult& result) {
-    outcome->status = result.status;
-    outcome->done.Notify();
+    outcome->set_value(result.status);
   };
-  const absl::Status submitted = loop_->Submit(std::move(request));
-  if (!submitted.ok())
-    return PartsDisagree(name_, absl::StrCat("warm-up: ", std::string(submitted.message())));
-  outcome->done.WaitForNotification();
-  if (outcome->status.ok()) return absl::OkStatus();
-  return PartsDisagree(name_, absl::StrCat("warm-up: ", std::string(outcome->status.message())));
+  absl::Status status = loop_->Submit(std::move(request));
+  if (status.ok()) status = warm.get();
+  if (status.ok()) return status;
+  return PartsDisagree(name_, absl::StrCat("warm-up: ", std::string(status.message())));
 }
 
 int64_t ServedModel::max_input_tokens() const {

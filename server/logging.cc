@@ -2,6 +2,7 @@
 // and output.
 #include "server/logging.h"
 
+#include <google/protobuf/stubs/logging.h>
 #include <grpc/support/log.h>
 
 #include <array>
@@ -79,6 +80,14 @@ void LogFromGrpc(gpr_log_func_args* args) {
       {{"detail", args->message}, {"source", absl::StrCat(args->file, ":", args->line)}});
 }
 
+// protobuf complains once per request that it cannot parse: the caller is told, and the log line of
+// the call says so.
+void LogFromProtobuf(google::protobuf::LogLevel level, const char* file, int line,
+                     const std::string& message) {
+  Log(level == google::protobuf::LOGLEVEL_FATAL ? LogLevel::kError : LogLevel::kDebug, "protobuf",
+      {{"detail", message}, {"source", absl::StrCat(file, ":", line)}});
+}
+
 }  // namespace
 
 std::string FormatLogRecord(LogFormat format, std::string_view time, LogLevel level,
@@ -116,6 +125,7 @@ void SetUpLogging(LogLevel least, LogFormat format) {
   Logger().set_level(ToSpdlog(least));
   log_format = format;
   gpr_set_log_function(&LogFromGrpc);
+  google::protobuf::SetLogHandler(&LogFromProtobuf);
 }
 
 void Log(LogLevel level, std::string_view message, const LogFields& fields) {

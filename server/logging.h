@@ -30,7 +30,7 @@ constexpr const char* Name(LogLevel level) {
 using LogFields = std::vector<std::pair<std::string, std::string>>;
 
 // Says where records go (standard error) and which. Without it: text, info and above. Also takes
-// over gRPC's own messages. Call once, before other threads log.
+// over gRPC's and protobuf's own messages. Call once, before other threads log.
 void SetUpLogging(LogLevel least, LogFormat format);
 
 void Log(LogLevel level, std::string_view message, const LogFields& fields = {});

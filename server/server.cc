@@ -71,6 +71,12 @@ struct Server::State {
   absl::Notification stop_delay;
   std::thread loader;
 
+  // Model states change inside the engine; they are read when somebody looks.
+  std::string MetricsText() {
+    for (const ModelInfo& model : engine.ListModels()) metrics.ModelStateIs(model);
+    return metrics.ToText();
+  }
+
   void SetReady(bool value) {
     listener->SetServing(value);
     metrics.ReadyIs(value);
@@ -150,9 +156,6 @@ absl::Status Server::Start(std::function<void(const absl::Status&)> on_loaded) {
   for (const ModelSource& source : options.models) {
     ATTEND_RETURN_IF_ERROR(state.engine.Register(source.name, source.directory));
     state.metrics.AddModel(source.name, options.scheduler);
-    if (absl::StatusOr<ModelInfo> model = state.engine.GetModel(source.name); model.ok()) {
-      state.metrics.ModelStateIs(*model);
-    }
   }
   ATTEND_ASSIGN_OR_RETURN(state.listener, RpcListener::Start(options.listen, options.rpc,
                                                              &state.engine, &state.metrics));
@@ -160,7 +163,7 @@ absl::Status Server::Start(std::function<void(const absl::Status&)> on_loaded) {
     state.listener->SetModelServing(source.name, false);
   if (!options.metrics_address.empty()) {
     EndpointPages pages;
-    pages.metrics = [&state] { return state.metrics.ToText(); };
+    pages.metrics = [&state] { return state.MetricsText(); };
     pages.is_live = [&state] { return state.engine.SinceLastTick() < kStuckAfter; };
     pages.is_ready = [&state] { return state.ready.load(); };
     ATTEND_ASSIGN_OR_RETURN(state.endpoint,
@@ -210,6 +213,6 @@ int Server::metrics_port() const {
   return state_->endpoint == nullptr ? 0 : state_->endpoint->port();
 }
 
-std::string Server::MetricsText() const { return state_->metrics.ToText(); }
+std::string Server::MetricsText() const { return state_->MetricsText(); }
 
 }  // namespace attend::server

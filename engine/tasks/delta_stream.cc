@@ -2,9 +2,9 @@
 // while the caller's function runs, so that pieces keep their order whichever worker delivers them.
 #include "engine/tasks/delta_stream.h"
 
+#include <mutex>
 #include <utility>
 
-#include "absl/synchronization/mutex.h"
 #include "engine/base/check.h"
 
 namespace attend {
@@ -57,39 +57,39 @@ struct DeltaStream::State {
   };
 
   const Options options;
-  absl::Mutex inbox;
-  std::vector<Segment> segments ABSL_GUARDED_BY(inbox);
-  bool scheduled ABSL_GUARDED_BY(inbox) = false;
+  std::mutex inbox;  // guards segments and scheduled
+  std::vector<Segment> segments;
+  bool scheduled = false;
 
-  absl::Mutex delivery;
-  size_t current ABSL_GUARDED_BY(delivery) = 0;  // the segment that is being sent
-  std::string sent ABSL_GUARDED_BY(delivery);    // of its text
-  bool begun ABSL_GUARDED_BY(delivery) = false;  // the layout before the first segment was sent
-  bool closed ABSL_GUARDED_BY(delivery) = false;
+  std::mutex delivery;  // guards what follows, and is held by whoever delivers
+  size_t current = 0;   // the segment that is being sent
+  std::string sent;     // of its text
+  bool begun = false;   // the layout before the first segment was sent
+  bool closed = false;
 
   // REQUIRES: inbox is held.
-  static void Schedule(const std::shared_ptr<State>& state) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  static void Schedule(const std::shared_ptr<State>& state) {
     if (std::exchange(state->scheduled, true)) return;
     state->options.post([state] {
-      absl::MutexLock delivery(&state->delivery);
+      const std::lock_guard<std::mutex> delivery(state->delivery);
       {
-        absl::MutexLock lock(&state->inbox);
+        const std::lock_guard<std::mutex> lock(state->inbox);
         state->scheduled = false;
       }
       if (!state->closed) state->Deliver();
     });
   }
 
-  void Send(const std::string& delta) ABSL_EXCLUSIVE_LOCKS_REQUIRED(delivery) {
+  void Send(const std::string& delta) {
     if (!delta.empty()) options.on_delta(delta);
   }
 
   Segment Peek(size_t index) {
-    absl::MutexLock lock(&inbox);
+    const std::lock_guard<std::mutex> lock(inbox);
     return segments[index];
   }
 
-  void Deliver() ABSL_EXCLUSIVE_LOCKS_REQUIRED(delivery) {
+  void Deliver() {
     std::string delta;
     while (current + 1 < options.layout.size()) {
       const Segment segment = Peek(current);
@@ -123,7 +123,7 @@ std::shared_ptr<DeltaStream> DeltaStream::Create(Options options) {
 }
 
 void DeltaStream::OnSettled(size_t segment, absl::Span<const int32_t> tokens) {
-  absl::MutexLock lock(&state_->inbox);
+  const std::lock_guard<std::mutex> lock(state_->inbox);
   State::Segment& to = state_->segments[segment];
   if (to.done) return;
   to.tokens.insert(to.tokens.end(), tokens.begin(), tokens.end());
@@ -131,7 +131,7 @@ void DeltaStream::OnSettled(size_t segment, absl::Span<const int32_t> tokens) {
 }
 
 void DeltaStream::OnSegmentDone(size_t segment, absl::Span<const int32_t> tokens) {
-  absl::MutexLock lock(&state_->inbox);
+  const std::lock_guard<std::mutex> lock(state_->inbox);
   State::Segment& to = state_->segments[segment];
   to.tokens.assign(tokens.begin(), tokens.end());
   to.done = true;
@@ -139,7 +139,7 @@ void DeltaStream::OnSegmentDone(size_t segment, absl::Span<const int32_t> tokens
 }
 
 void DeltaStream::Close(bool deliver_rest) {
-  absl::MutexLock delivery(&state_->delivery);
+  const std::lock_guard<std::mutex> delivery(state_->delivery);
   if (deliver_rest && !state_->closed) state_->Deliver();
   state_->closed = true;
 }

@@ -3,11 +3,11 @@
 #include "engine/tasks/request_group.h"
 
 #include <algorithm>
+#include <mutex>
 #include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "engine/base/error.h"
 
@@ -67,10 +67,10 @@ class RunningGroup : public std::enable_shared_from_this<RunningGroup> {
   // Submits what the window has room for. Only one thread at a time is inside; a second one leaves
   // it more to do.
   void Pump() {
-    mutex_.Lock();
+    mutex_.lock();
     if (pumping_) {
       pump_again_ = true;
-      mutex_.Unlock();
+      mutex_.unlock();
       return;
     }
     pumping_ = true;
@@ -81,12 +81,13 @@ class RunningGroup : public std::enable_shared_from_this<RunningGroup> {
     pumping_ = false;
     const bool finished = TakeFinish();
     const bool wake = std::exchange(wake_, false);
-    mutex_.Unlock();
+    mutex_.unlock();
     if (wake) environment_.model.loop->Wake();
     if (finished) Finish();
   }
 
-  void SubmitWhileRoom() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+  // REQUIRES: mutex_ is held; it is let go while the loop is spoken to.
+  void SubmitWhileRoom() {
     while (failure_.ok() && next_ < group_.requests.size()) {
       const int64_t tokens = Tokens(*group_.requests[next_]);
       if (outstanding_ > 0 && outstanding_tokens_ + tokens > window_tokens_) return;
@@ -94,9 +95,9 @@ class RunningGroup : public std::enable_shared_from_this<RunningGroup> {
       ++next_;
       ++outstanding_;
       outstanding_tokens_ += tokens;
-      mutex_.Unlock();
+      mutex_.unlock();
       const absl::Status status = environment_.model.loop->Submit(std::move(request));
-      mutex_.Lock();
+      mutex_.lock();
       if (status.ok()) {
         group_.requests[next_ - 1].reset();  // the loop has it; its callback holds us
         continue;
@@ -113,7 +114,8 @@ class RunningGroup : public std::enable_shared_from_this<RunningGroup> {
     }
   }
 
-  void OnRefused(const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+  // REQUIRES: mutex_ is held.
+  void OnRefused(const absl::Status& status) {
     const bool persist = group_.patience == GroupPatience::kPersist || completed_ > 0;
     if (!IsQueueFull(status) || !persist) {
       Fail(status);
@@ -131,7 +133,8 @@ class RunningGroup : public std::enable_shared_from_this<RunningGroup> {
     }
   }
 
-  void Fail(const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+  // REQUIRES: mutex_ is held.
+  void Fail(const absl::Status& status) {
     if (!failure_.ok()) return;
     failure_ = status;
     environment_.stop->store(true);
@@ -142,7 +145,7 @@ class RunningGroup : public std::enable_shared_from_this<RunningGroup> {
     if (group_.on_result) group_.on_result(index, result);
     const CancelFlag& caller = environment_.context.cancelled;
     if (caller != nullptr && caller->load()) environment_.stop->store(true);
-    mutex_.Lock();
+    mutex_.lock();
     --outstanding_;
     outstanding_tokens_ -= tokens;
     ++completed_;
@@ -151,13 +154,14 @@ class RunningGroup : public std::enable_shared_from_this<RunningGroup> {
     results_[index] = std::move(result);
     const bool more = failure_.ok() && next_ < group_.requests.size();
     const bool last = outstanding_ == 0 && !more;
-    mutex_.Unlock();
+    mutex_.unlock();
     // Neither submitting nor finishing is work for the loop's thread.
     if (more || last) environment_.workers->Post([self = shared_from_this()] { self->Pump(); });
   }
 
-  // Whether the caller must call Finish: once, when nothing runs and nothing more will.
-  bool TakeFinish() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+  // Whether the caller must call Finish: once, when nothing runs and nothing more will. REQUIRES:
+  // mutex_ is held.
+  bool TakeFinish() {
     if (finished_ || outstanding_ > 0 || (failure_.ok() && next_ < group_.requests.size()))
       return false;
     finished_ = true;
@@ -177,7 +181,7 @@ class RunningGroup : public std::enable_shared_from_this<RunningGroup> {
   const CallEnvironment environment_;
   RequestGroup group_;
   const int64_t window_tokens_;
-  absl::Mutex mutex_;
+  std::mutex mutex_;
   std::vector<GenerationResult> results_;
   absl::Status failure_;
   size_t next_ = 0;

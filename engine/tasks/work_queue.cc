@@ -1,21 +1,22 @@
 // One queue, first come first served, and beside it the timed work by due time.
 #include "engine/tasks/work_queue.h"
 
+#include <condition_variable>
 #include <deque>
 #include <map>
+#include <mutex>
 #include <thread>
 #include <utility>
 #include <vector>
 
-#include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "engine/base/check.h"
 
 namespace attend {
 
 struct WorkQueue::State {
-  absl::Mutex mutex;
-  absl::CondVar changed;
+  std::mutex mutex;
+  std::condition_variable changed;
   std::deque<std::function<void()>> ready;                 // guarded by mutex
   std::multimap<absl::Time, std::function<void()>> timed;  // guarded by mutex
   bool stopping = false;                                   // guarded by mutex
@@ -24,7 +25,7 @@ struct WorkQueue::State {
 
   // The next piece of work, waiting for it; empty when stopping and nothing can come any more.
   std::function<void()> Next() {
-    absl::MutexLock lock(&mutex);
+    std::unique_lock<std::mutex> lock(mutex);
     while (true) {
       const absl::Time now = absl::Now();
       while (!timed.empty() && (stopping || timed.begin()->first <= now)) {
@@ -38,8 +39,11 @@ struct WorkQueue::State {
         return work;
       }
       if (stopping && running == 0) return nullptr;
-      changed.WaitWithDeadline(&mutex,
-                               timed.empty() ? absl::InfiniteFuture() : timed.begin()->first);
+      if (timed.empty()) {
+        changed.wait(lock);
+      } else {
+        changed.wait_until(lock, absl::ToChronoTime(timed.begin()->first));
+      }
     }
   }
 
@@ -47,9 +51,9 @@ struct WorkQueue::State {
     while (std::function<void()> work = Next()) {
       work();
       work = nullptr;  // what it owned goes before the thread counts as idle
-      absl::MutexLock lock(&mutex);
+      const std::lock_guard<std::mutex> lock(mutex);
       --running;
-      if (stopping) changed.SignalAll();
+      if (stopping) changed.notify_all();
     }
   }
 };
@@ -62,23 +66,23 @@ WorkQueue::WorkQueue(int num_threads) : state_(std::make_unique<State>()) {
 
 WorkQueue::~WorkQueue() {
   {
-    absl::MutexLock lock(&state_->mutex);
+    const std::lock_guard<std::mutex> lock(state_->mutex);
     state_->stopping = true;
-    state_->changed.SignalAll();
+    state_->changed.notify_all();
   }
   for (std::thread& thread : state_->threads) thread.join();
 }
 
 void WorkQueue::Post(std::function<void()> work) {
-  absl::MutexLock lock(&state_->mutex);
+  const std::lock_guard<std::mutex> lock(state_->mutex);
   state_->ready.push_back(std::move(work));
-  state_->changed.Signal();
+  state_->changed.notify_one();
 }
 
 void WorkQueue::PostAfter(absl::Duration delay, std::function<void()> work) {
-  absl::MutexLock lock(&state_->mutex);
+  const std::lock_guard<std::mutex> lock(state_->mutex);
   state_->timed.emplace(absl::Now() + delay, std::move(work));
-  state_->changed.Signal();
+  state_->changed.notify_one();
 }
 
 }  // namespace attend

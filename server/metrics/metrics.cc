@@ -243,7 +243,6 @@ std::unique_ptr<EngineObserver> Metrics::MakeObserver(const std::string& model) 
 }
 
 void Metrics::ModelLoaded(const ModelInfo& model, absl::Duration duration) {
-  ModelStateIs(model);
   ModelSeries* series = state_->Find(model.name);
   if (series == nullptr) return;
   const bool ok = model.state != ModelState::kFailed;

@@ -382,7 +382,7 @@ TEST_F(ClientFaults, TooLargeAttentionIsStreamedInstead) {
   const ProgramRun run = Run({"attention", "The cat", "Le chat"});
   EXPECT_EQ(run.exit_code, 0) << run.err;
   EXPECT_TRUE(Contains(run.out,
-                       "cross attention, mean over all heads\n"
+                       "cross attention, mean over preset alignment\n"
                        "      The  cat\n"
                        "  Le  75█  25▒\n"
                        "chat  75█  25▒\n"))

@@ -65,6 +65,8 @@ TEST(DrainTest, RunningCallsEndAndNewOnesAreRefused) {
   EXPECT_TRUE(refused);
   caller.join();
   drain.join();
+  EXPECT_EQ(server.MetricValue("attend_model_state", {{"model", "tiny"}, {"state", "draining"}}),
+            1);
 }
 
 TEST(DrainTest, WhatDoesNotEndInTimeIsCancelled) {

@@ -14,6 +14,7 @@
 #include "gmock/gmock.h"
 #include "grpcpp/grpcpp.h"
 #include "gtest/gtest.h"
+#include "nlohmann/json.hpp"
 
 namespace attend::server {
 namespace {
@@ -146,6 +147,17 @@ TEST(ProcessTest, SigintWorksTheSameAndTheLogIsJson) {
   WaitUntilServing(stub.get());
   program.Signal(SIGINT);
   EXPECT_EQ(program.Wait(), 0);
+  std::istringstream lines(program.output());
+  int calls = 0;
+  for (std::string line; std::getline(lines, line);) {
+    const nlohmann::json record = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
+    ASSERT_TRUE(record.is_object()) << line;
+    EXPECT_TRUE(record.contains("time") && record.contains("level") && record.contains("message"))
+        << line;
+    if (record["message"] == "call") ++calls;
+    EXPECT_EQ(line.find("The cat"), std::string::npos) << "texts of callers are not logged";
+  }
+  EXPECT_GT(calls, 0);
 }
 
 TEST(ProcessTest, ASecondSignalEndsAtOnce) {

@@ -3,14 +3,15 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 
-#include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "engine/base/error.h"
 #include "engine/checkpoint/json.h"
@@ -34,24 +35,25 @@ class Answer {
  public:
   Done<T> done() {
     return [state = state_](absl::StatusOr<T> result) {
-      ASSERT_FALSE(state->arrived.HasBeenNotified()) << "done was called twice";
-      state->result.emplace(std::move(result));
-      state->arrived.Notify();
+      ASSERT_FALSE(state->arrived.exchange(true)) << "done was called twice";
+      state->result.set_value(std::move(result));
     };
   }
   absl::StatusOr<T> Wait() {
-    if (!state_->arrived.WaitForNotificationWithTimeout(absl::Minutes(2))) {
+    std::future<absl::StatusOr<T>> result = state_->result.get_future();
+    if (result.wait_until(std::chrono::system_clock::now() + std::chrono::minutes(2)) !=
+        std::future_status::ready) {
       ADD_FAILURE() << "no answer";
       return absl::InternalError("no answer");
     }
-    return *std::move(state_->result);
+    return result.get();
   }
-  bool arrived() const { return state_->arrived.HasBeenNotified(); }
+  bool arrived() const { return state_->arrived.load(); }
 
  private:
   struct State {
-    absl::Notification arrived;
-    std::optional<absl::StatusOr<T>> result;
+    std::atomic<bool> arrived{false};
+    std::promise<absl::StatusOr<T>> result;
   };
   std::shared_ptr<State> state_ = std::make_shared<State>();
 };

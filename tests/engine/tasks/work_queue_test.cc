@@ -4,9 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <future>
 #include <vector>
 
-#include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 
 namespace attend {
@@ -24,13 +24,14 @@ TEST(WorkQueue, OneThreadKeepsOrder) {
 
 TEST(WorkQueue, TimedWorkWaits) {
   WorkQueue queue(2);
-  absl::Notification late, soon;
+  std::promise<void> late, soon;
+  std::future<void> is_late = late.get_future();
   const absl::Time begin = absl::Now();
-  queue.PostAfter(absl::Milliseconds(50), [&] { late.Notify(); });
-  queue.Post([&] { soon.Notify(); });
-  soon.WaitForNotification();
-  EXPECT_FALSE(late.HasBeenNotified());
-  late.WaitForNotification();
+  queue.PostAfter(absl::Milliseconds(50), [&] { late.set_value(); });
+  queue.Post([&] { soon.set_value(); });
+  soon.get_future().wait();
+  EXPECT_EQ(is_late.wait_until(std::chrono::system_clock::now()), std::future_status::timeout);
+  is_late.wait();
   EXPECT_GE(absl::Now() - begin, absl::Milliseconds(50));
 }
 
