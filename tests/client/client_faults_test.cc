@@ -11,12 +11,12 @@
 
 #include "tests/client/faulty_server.h"
 #include "tests/client/program_run.h"
+#include "tests/testing/temporary_folder.h"
 
 namespace attend::client {
 namespace {
 
 using std::chrono::milliseconds;
-using ::testing::TempDir;
 
 class ClientFaults : public ::testing::Test {
  protected:
@@ -105,9 +105,9 @@ TEST(ClientReach, NobodyListeningIsExitCode3AndNamesTheAddress) {
 }
 
 TEST(ClientReach, AWrongAddressEmptiesNoFile) {
-  const std::string input = TempDir() + "/attend_in.txt", output = TempDir() + "/attend_out.txt";
-  std::ofstream(input) << "hello\n";
-  std::ofstream(output) << "precious";
+  const TemporaryFolder folder;
+  const std::string input = folder.Write("in.txt", "hello\n");
+  const std::string output = folder.Write("out.txt", "precious");
   EXPECT_EQ(RunAttend({"translate", "-i", input, "-o", output, "-a", "127.0.0.1:1",
                        "--connect-timeout", "0.2"})
                 .exit_code,
@@ -423,9 +423,9 @@ TEST_F(ClientFaults, ProbeOfAServerWithoutHealthIsNotServing) {
 
 TEST_F(ClientFaults, ProgressIsShownOnATerminalOnly) {
   StartCapitals();
-  const std::string input = TempDir() + "/attend_lines.txt",
-                    output = TempDir() + "/attend_lines.out";
-  std::ofstream(input) << "one\ntwo\n";
+  const TemporaryFolder folder;
+  const std::string input = folder.Write("lines.txt", "one\ntwo\n");
+  const std::string output = folder.Path("lines.out");
   const std::vector<std::string> arguments = {
       "translate", "-i", input, "-o", output, "--address", server_.address()};
   const ProgramRun on_terminal = RunAttendOnTerminal(arguments);
@@ -441,8 +441,8 @@ TEST_F(ClientFaults, ProgressIsShownOnATerminalOnly) {
 
 TEST_F(ClientFaults, TheInputFileIsNeverOverwritten) {
   StartCapitals();
-  const std::string path = TempDir() + "/attend_same.txt";
-  std::ofstream(path) << "precious\n";
+  const TemporaryFolder folder;
+  const std::string path = folder.Write("same.txt", "precious\n");
   EXPECT_EQ(Run({"translate", "-i", path, "-o", path}).exit_code, 2);
   std::stringstream kept;
   kept << std::ifstream(path).rdbuf();
@@ -451,8 +451,8 @@ TEST_F(ClientFaults, TheInputFileIsNeverOverwritten) {
 
 TEST_F(ClientFaults, AFullDiskIsTold) {
   StartCapitals();
-  const std::string input = TempDir() + "/attend_full.txt";
-  std::ofstream(input) << "one\n";
+  const TemporaryFolder folder;
+  const std::string input = folder.Write("in.txt", "one\n");
   const ProgramRun run = Run({"translate", "-i", input, "-o", "/dev/full"});
   EXPECT_EQ(run.exit_code, 1);
   EXPECT_TRUE(Contains(run.err, "cannot write the output: No space left on device")) << run.err;

@@ -14,6 +14,7 @@
 
 #include "tests/client/program_run.h"
 #include "tests/client/server_process.h"
+#include "tests/testing/temporary_folder.h"
 
 namespace attend::client {
 namespace {
@@ -136,9 +137,9 @@ TEST_F(ClientServer, LinesKeepTheirPlacesInABigInput) {
 }
 
 TEST_F(ClientServer, FilesAreTranslatedLineByLine) {
-  const std::string input = ::testing::TempDir() + "/attend_e2e.en",
-                    output = ::testing::TempDir() + "/attend_e2e.fr";
-  std::ofstream(input) << "Good morning.\r\n\r\nThank you.";
+  const TemporaryFolder folder;
+  const std::string input = folder.Write("in.en", "Good morning.\r\n\r\nThank you.");
+  const std::string output = folder.Path("out.fr");
   const ProgramRun run = Run({"translate", "-i", input, "-o", output});
   EXPECT_EQ(run.exit_code, 0) << run.err;
   EXPECT_EQ(run.out, "");
@@ -192,8 +193,9 @@ TEST_F(ClientServer, WrongModelAndLanguageAreExplained) {
 
 TEST_F(ClientServer, ATooLongLineFailsAlone) {
   // Written through a file: it is longer than a pipe holds.
-  const std::string input = ::testing::TempDir() + "/attend_long.en";
-  std::ofstream(input) << "Hello.\n" << std::string(300 * 1024, 'a') << "\nHello.\n";
+  const TemporaryFolder folder;
+  const std::string input =
+      folder.Write("long.en", "Hello.\n" + std::string(300 * 1024, 'a') + "\nHello.\n");
   const ProgramRun run = Run({"translate", "-i", input});
   EXPECT_EQ(run.exit_code, 1);
   const auto lines = Lines(run.out);
@@ -318,17 +320,16 @@ TEST_F(ClientServer, AlignShowsAndPrintsLinks) {
 }
 
 TEST_F(ClientServer, AlignFilesGivesALineForALine) {
-  const std::string source = ::testing::TempDir() + "/attend_align.en",
-                    target = ::testing::TempDir() + "/attend_align.fr";
-  std::ofstream(source) << "The cat sleeps.\n\nThank you.\n";
-  std::ofstream(target) << "Le chat dort.\n\nMerci.\n";
+  const TemporaryFolder folder;
+  const std::string source = folder.Write("align.en", "The cat sleeps.\n\nThank you.\n");
+  const std::string target = folder.Write("align.fr", "Le chat dort.\n\nMerci.\n");
   const ProgramRun run = Run({"align", "--source-file", source, "--target-file", target});
   EXPECT_EQ(run.exit_code, 0) << run.err;
   const auto lines = Lines(run.out);
   ASSERT_EQ(lines.size(), 3u);
   EXPECT_EQ(lines[1], "");
   EXPECT_EQ(lines[0] + "\n", Run({"align", "The cat sleeps.", "Le chat dort.", "--pharaoh"}).out);
-  std::ofstream(target) << "Le chat dort.\n";
+  folder.Write("align.fr", "Le chat dort.\n");
   const ProgramRun uneven = Run({"align", "--source-file", source, "--target-file", target});
   EXPECT_EQ(uneven.exit_code, 1);
   EXPECT_TRUE(Contains(uneven.err, "the files differ in length: the target ends after line 1"))

@@ -31,9 +31,7 @@ std::string ReadPort(const std::string& path) {
 }  // namespace
 
 ServerProcess::ServerProcess() {
-  const std::string folder = ::testing::TempDir() + "/attend_server_" + std::to_string(getpid());
-  port_path_ = folder + ".port";
-  const std::string log_path = folder + ".log";
+  const std::string port_path = folder_.Path("ports"), log_path = folder_.Path("log");
   pid_ = fork();
   if (pid_ == 0) {
     const int log = open(log_path.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
@@ -41,7 +39,7 @@ ServerProcess::ServerProcess() {
     dup2(log, STDERR_FILENO);
     execl(ATTEND_BINARY_DIR "/bin/attend-server", "attend-server", "--model",
           "en-fr=" ATTEND_SOURCE_DIR "/models/en-fr", "--listen", "127.0.0.1:0",
-          "--metrics-address", "127.0.0.1:0", "--port-file", port_path_.c_str(),
+          "--metrics-address", "127.0.0.1:0", "--port-file", port_path.c_str(),
           static_cast<char*>(nullptr));
     _exit(127);
   }
@@ -53,7 +51,7 @@ ServerProcess::ServerProcess() {
       return;
     }
     usleep(50000);
-    port = ReadPort(port_path_);
+    port = ReadPort(port_path);
   }
   if (port.empty()) return;
   const std::string address = "127.0.0.1:" + port;
@@ -74,7 +72,6 @@ ServerProcess::~ServerProcess() {
     EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0)
         << "attend-server did not end well: " << status;
   }
-  unlink(port_path_.c_str());
 }
 
 }  // namespace attend::client

@@ -5,6 +5,8 @@
 
 #include <string>
 
+#include "tests/testing/temporary_folder.h"
+
 namespace attend::client {
 
 class ServerProcess {
@@ -19,7 +21,7 @@ class ServerProcess {
 
  private:
   pid_t pid_ = -1;
-  std::string port_path_;
+  const TemporaryFolder folder_;
   std::string address_;
 };
 

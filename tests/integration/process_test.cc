@@ -15,6 +15,7 @@
 #include "grpcpp/grpcpp.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
+#include "tests/testing/temporary_folder.h"
 
 namespace attend::server {
 namespace {
@@ -35,13 +36,11 @@ std::string ReadAll(const std::string& path) {
 class Program {
  public:
   explicit Program(std::vector<std::string> flags) {
-    char pattern[] = "/tmp/attend_process_test_XXXXXX";
-    folder_ = ::mkdtemp(pattern);
     flags.insert(flags.begin(), ATTEND_BINARY_DIR "/bin/attend-server");
     std::vector<char*> arguments;
     for (std::string& flag : flags) arguments.push_back(flag.data());
     arguments.push_back(nullptr);
-    const std::string output = folder_ + "/output", ports = folder_ + "/ports";
+    const std::string output = folder_.Path("output"), ports = folder_.Path("ports");
     pid_ = ::fork();
     if (pid_ == 0) {
       const int fd = ::open(output.c_str(), O_CREAT | O_WRONLY | O_TRUNC, 0600);
@@ -57,9 +56,6 @@ class Program {
       ::kill(pid_, SIGKILL);
       Wait();
     }
-    ::unlink((folder_ + "/output").c_str());
-    ::unlink((folder_ + "/ports").c_str());
-    ::rmdir(folder_.c_str());
   }
 
   void Signal(int signal) const { ::kill(pid_, signal); }
@@ -75,11 +71,11 @@ class Program {
     }
     return -1000;
   }
-  std::string output() const { return ReadAll(folder_ + "/output"); }
+  std::string output() const { return ReadAll(folder_.Path("output")); }
   // "127.0.0.1:PORT" once the port file is there.
   std::string address() const {
     for (int i = 0; i < 1000; ++i) {
-      const std::string ports = ReadAll(folder_ + "/ports");
+      const std::string ports = ReadAll(folder_.Path("ports"));
       if (ports.rfind("grpc=", 0) == 0) return "127.0.0.1:" + ports.substr(5, ports.find('\n') - 5);
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }
@@ -91,7 +87,7 @@ class Program {
   }
 
  private:
-  std::string folder_;
+  const TemporaryFolder folder_;
   pid_t pid_ = 0;
 };
 

@@ -6,6 +6,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/testing/temporary_folder.h"
 
 namespace attend::server {
 namespace {
@@ -87,7 +88,8 @@ TEST(ServerOptionsTest, ErrorsNameTheFlag) {
 }
 
 TEST(ServerOptionsTest, FindsModelFolders) {
-  const std::filesystem::path folder = std::filesystem::path(::testing::TempDir()) / "models_dir";
+  const TemporaryFolder temporary;
+  const std::filesystem::path folder = temporary.path();
   for (const char* name : {"zz", "aa"}) {
     std::filesystem::create_directories(folder / name);
     std::ofstream(folder / name / "config.json") << "{}";
@@ -100,7 +102,6 @@ TEST(ServerOptionsTest, FindsModelFolders) {
   std::filesystem::remove_all(folder / "aa");
   std::filesystem::remove_all(folder / "zz");
   EXPECT_THAT(Error({"--models-dir", folder.c_str()}), HasSubstr("config.json"));
-  std::filesystem::remove_all(folder);
 }
 
 TEST(ServerOptionsTest, HelpAndVersionArePrinted) {

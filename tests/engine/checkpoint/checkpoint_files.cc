@@ -158,23 +158,6 @@ ZipToWrite TorchArchive(const std::string& pickle, const std::vector<std::string
   return zip;
 }
 
-TemporaryFolder::TemporaryFolder() {
-  std::string pattern = (std::filesystem::temp_directory_path() / "attend_test_XXXXXX").string();
-  ATTEND_CHECK(mkdtemp(pattern.data()) != nullptr, "a temporary folder can be made");
-  path_ = pattern;
-}
-
-TemporaryFolder::~TemporaryFolder() {
-  std::error_code ignored;
-  std::filesystem::remove_all(path_, ignored);
-}
-
-std::string TemporaryFolder::Write(const std::string& name, std::string_view content) const {
-  const std::string path = path_ + "/" + name;
-  std::ofstream(path, std::ios::binary) << content;
-  return path;
-}
-
 std::string ReadWholeFile(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   ATTEND_CHECK(file.good(), "the fixture exists");

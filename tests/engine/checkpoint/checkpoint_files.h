@@ -83,21 +83,6 @@ class PickleWriter {
 // torch's archive around a pickle: NAME/data.pkl, NAME/byteorder, NAME/data/0, ...
 ZipToWrite TorchArchive(const std::string& pickle, const std::vector<std::string>& storages);
 
-// A folder that is removed at the end.
-class TemporaryFolder {
- public:
-  TemporaryFolder();
-  ~TemporaryFolder();
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-
-  const std::string& path() const { return path_; }
-  std::string Write(const std::string& name, std::string_view content) const;
-
- private:
-  std::string path_;
-};
-
 std::string ReadWholeFile(const std::string& path);
 
 // "CODE reason file tensor" of an error, or "OK": one line to compare.

@@ -12,6 +12,7 @@
 
 #include "engine/checkpoint/weight_reader.h"
 #include "tests/engine/checkpoint/checkpoint_files.h"
+#include "tests/testing/temporary_folder.h"
 
 namespace attend {
 namespace {

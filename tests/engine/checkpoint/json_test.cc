@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "engine/base/error.h"
 #include "tests/engine/checkpoint/checkpoint_files.h"
+#include "tests/testing/temporary_folder.h"
 
 namespace attend {
 namespace {

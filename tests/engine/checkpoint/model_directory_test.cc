@@ -10,6 +10,7 @@
 
 #include "engine/checkpoint/mapped_file.h"
 #include "tests/engine/checkpoint/checkpoint_files.h"
+#include "tests/testing/temporary_folder.h"
 
 namespace attend {
 namespace {

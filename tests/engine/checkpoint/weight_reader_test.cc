@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "engine/base/error.h"
 #include "tests/engine/checkpoint/checkpoint_files.h"
+#include "tests/testing/temporary_folder.h"
 
 namespace attend {
 namespace {

@@ -16,6 +16,7 @@
 #include "engine/base/error.h"
 #include "engine/checkpoint/json.h"
 #include "engine/engine.h"
+#include "tests/testing/temporary_folder.h"
 
 namespace attend {
 
@@ -129,9 +130,7 @@ class EngineTest : public ::testing::Test {
   // A copy of the tiny model that a test may change.
   std::string CopyModel(const std::string& name) {
     namespace fs = std::filesystem;
-    const fs::path to = fs::path(::testing::TempDir()) /
-                        ("attend_engine_test_" + std::to_string(::getpid())) / name;
-    fs::remove_all(to);
+    const fs::path to = temporary_.Path(name);
     fs::create_directories(to);
     fs::copy(GoldenPath("model"), to);
     for (const auto& file : fs::directory_iterator(to)) fs::permissions(file, fs::perms::owner_all);
@@ -146,6 +145,7 @@ class EngineTest : public ::testing::Test {
     return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
   }
 
+  const TemporaryFolder temporary_;
   std::unique_ptr<Engine> engine_;
 };
 

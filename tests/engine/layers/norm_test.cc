@@ -9,6 +9,7 @@
 
 #include "engine/checkpoint/checkpoint.h"
 #include "tests/engine/checkpoint/checkpoint_files.h"
+#include "tests/testing/temporary_folder.h"
 
 namespace attend {
 namespace {

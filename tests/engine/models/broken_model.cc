@@ -9,6 +9,7 @@
 #include "engine/base/check.h"
 #include "engine/checkpoint/checkpoint.h"
 #include "engine/checkpoint/model_directory.h"
+#include "tests/testing/temporary_folder.h"
 
 namespace attend {
 namespace {

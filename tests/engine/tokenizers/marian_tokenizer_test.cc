@@ -16,6 +16,7 @@
 #include "engine/text/unicode.h"
 #include "engine/tokenizers/tokenizer_factory.h"
 #include "tests/engine/text/hostile_texts.h"
+#include "tests/testing/temporary_folder.h"
 
 namespace attend {
 namespace {
@@ -242,31 +243,24 @@ TEST(TruncateKeepingEnd, CutsDownToNothing) {
 class Folder {
  public:
   explicit Folder(std::map<std::string, std::string> replaced) {
-    static int count = 0;
-    path_ = ::testing::TempDir() + "marian_tokenizer_test_" + std::to_string(::getpid()) + "_" +
-            std::to_string(count++);
-    std::filesystem::create_directories(path_);
     for (const char* name :
          {"config.json", "tokenizer_config.json", "vocab.json", "source.spm", "target.spm"}) {
       if (replaced.count(name) == 0)
-        std::filesystem::copy_file(kGolden + "/model/" + name, path_ + "/" + name);
+        std::filesystem::copy_file(kGolden + "/model/" + name, folder_.Path(name));
     }
     for (const auto& [name, content] : replaced) {
-      if (content != "-") std::ofstream(path_ + "/" + name, std::ios::binary) << content;
+      if (content != "-") folder_.Write(name, content);
     }
   }
-  ~Folder() { std::filesystem::remove_all(path_); }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
 
   absl::StatusOr<std::unique_ptr<Tokenizer>> Load() const {
-    auto directory = ModelDirectory::Open(path_);
+    auto directory = ModelDirectory::Open(folder_.path());
     if (!directory.ok()) return directory.status();
     return LoadTokenizer(*directory);
   }
 
  private:
-  std::string path_;
+  const TemporaryFolder folder_;
 };
 
 std::unique_ptr<Tokenizer> LoadWithConfig(const std::string& tokenizer_config) {
