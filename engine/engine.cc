@@ -101,6 +101,11 @@ ModelInfo Describe(const std::string& name, const Entry& entry) {
   return info;
 }
 
+// Up to this many bytes of text a call is prepared on the calling thread, which is quicker than
+// handing it over; preparing 64 texts of the largest size takes a good part of a second, in which
+// the caller's thread would answer nobody else.
+constexpr size_t kMaxInlineBytes = 32 << 10;
+
 bool Translates(const ServedModel& model) {
   const auto& has = model.spec().capabilities;
   return std::find(has.begin(), has.end(), ModelCapability::kTranslation) != has.end();
@@ -111,7 +116,8 @@ bool Translates(const ServedModel& model) {
 struct Engine::State {
   explicit State(EngineOptions o)
       : options(std::move(o)),
-        workers(std::make_unique<WorkQueue>(std::max(1, options.num_workers))) {}
+        workers(std::make_unique<WorkQueue>(std::max(1, options.num_workers))),
+        large_calls(std::make_unique<WorkQueue>(1)) {}
 
   struct ActiveCall {
     CancelFlag caller;  // may be null
@@ -126,6 +132,7 @@ struct Engine::State {
   bool draining = false;
   std::condition_variable call_ended;
   std::unique_ptr<WorkQueue> workers;
+  std::unique_ptr<WorkQueue> large_calls;  // prepares them, one after the other
 
   absl::StatusOr<std::shared_ptr<ServedModel>> Find(const std::string& name) const {
     const auto found = models.find(name);
@@ -159,6 +166,12 @@ struct Engine::State {
       done(std::move(result));
       Leave(call);
     };
+  }
+
+  // Prepares and submits a call of so many bytes of text.
+  void Begin(size_t bytes, std::function<void()> start) {
+    if (bytes <= kMaxInlineBytes) return start();
+    large_calls->Post(std::move(start));
   }
 
   // Cancels what callers no longer want, or everything.
@@ -242,7 +255,8 @@ Engine::Engine(EngineOptions options) : state_(std::make_unique<State>(std::move
 
 Engine::~Engine() {
   Drain(absl::ZeroDuration());
-  state_->workers.reset();  // work uses the loops: it goes first
+  state_->large_calls.reset();  // work uses the loops: it goes first
+  state_->workers.reset();
   for (const auto& model : state_->Serving()) model->Stop();
 }
 
@@ -325,15 +339,23 @@ void Engine::Translate(TranslateInput input, CallContext context, Done<Translate
   uint64_t call = 0;
   auto environment = state_->Enter(input.model, *pair, std::move(context), &call);
   if (!environment.ok()) return done(environment.status());
-  RunTranslate(*std::move(environment), std::move(input), state_->Counted(std::move(done), call));
+  size_t bytes = 0;
+  for (const std::string& text : input.texts) bytes += text.size();
+  state_->Begin(bytes, [environment = *std::move(environment), input = std::move(input),
+                        done = state_->Counted(std::move(done), call)]() mutable {
+    RunTranslate(std::move(environment), std::move(input), std::move(done));
+  });
 }
 
 void Engine::GetAttention(AttentionInput input, CallContext context, Done<AttentionOutput> done) {
   uint64_t call = 0;
   auto environment = state_->Enter(input.model, {}, std::move(context), &call);
   if (!environment.ok()) return done(environment.status());
-  RunGetAttention(*std::move(environment), std::move(input),
-                  state_->Counted(std::move(done), call));
+  const size_t bytes = input.source.size() + (input.target ? input.target->size() : 0);
+  state_->Begin(bytes, [environment = *std::move(environment), input = std::move(input),
+                        done = state_->Counted(std::move(done), call)]() mutable {
+    RunGetAttention(std::move(environment), std::move(input), std::move(done));
+  });
 }
 
 void Engine::AlignWords(AlignInput input, CallContext context, Done<AlignOutput> done) {
@@ -342,7 +364,11 @@ void Engine::AlignWords(AlignInput input, CallContext context, Done<AlignOutput>
   uint64_t call = 0;
   auto environment = state_->Enter(input.model, *pair, std::move(context), &call);
   if (!environment.ok()) return done(environment.status());
-  RunAlignWords(*std::move(environment), std::move(input), state_->Counted(std::move(done), call));
+  state_->Begin(input.source.size() + input.target.size(),
+                [environment = *std::move(environment), input = std::move(input),
+                 done = state_->Counted(std::move(done), call)]() mutable {
+                  RunAlignWords(std::move(environment), std::move(input), std::move(done));
+                });
 }
 
 absl::StatusOr<std::vector<AttendedToken>> Engine::Tokenize(const std::string& model,

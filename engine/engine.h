@@ -2,10 +2,10 @@
 // or metrics.
 //
 // Threads: every method may be called from any thread. The asynchronous calls prepare on the
-// calling thread (limits, sentence splitting, tokenising), run on the model's engine loop and
-// finish on the engine's own workers; `done` is called exactly once, on any of these threads,
-// possibly before the call returns. Cancelling is setting the flag in CallContext and calling
-// Wake().
+// calling thread (limits, sentence splitting, tokenising; large texts on a thread of the engine's),
+// run on the model's engine loop and finish on the engine's own workers; `done` is called exactly
+// once, on any of these threads, possibly before the call returns. Cancelling is setting the flag
+// in CallContext and calling Wake().
 //
 // Errors carry an ErrorDetail (base/error.h) with the reasons and field paths of docs/api.md.
 #pragma once

@@ -272,7 +272,7 @@ absl::Status CheckOverrides(const GenerationOverrides& overrides, const Generati
   ATTEND_RETURN_IF_ERROR(CheckInt("min_output_tokens", overrides.min_new_tokens, 0, kMaxInt));
   ATTEND_RETURN_IF_ERROR(
       CheckInt("no_repeat_ngram_size", overrides.no_repeat_ngram_size, 0, kMaxInt));
-  ATTEND_RETURN_IF_ERROR(CheckFloat("length_penalty", overrides.length_penalty, {0, 100, true}));
+  ATTEND_RETURN_IF_ERROR(CheckFloat("length_penalty", overrides.length_penalty, {-100, 100, true}));
   ATTEND_RETURN_IF_ERROR(
       CheckFloat("repetition_penalty", overrides.repetition_penalty, {0, 100, false}));
   if (overrides.sampling) {

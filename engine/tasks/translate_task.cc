@@ -46,7 +46,6 @@ class TranslateCall : public std::enable_shared_from_this<TranslateCall> {
   // stays with it.
   absl::Status Prepare() {
     const absl::Time begin = absl::Now();
-    ATTEND_RETURN_IF_ERROR(CheckStillWanted(environment_.context));
     ATTEND_RETURN_IF_ERROR(CheckCapability(model_, ModelCapability::kTranslation));
     ATTEND_RETURN_IF_ERROR(CheckCount());
     ATTEND_ASSIGN_OR_RETURN(options_, PrepareOptions(model_, environment_.limits, input_.decoding,
@@ -56,7 +55,10 @@ class TranslateCall : public std::enable_shared_from_this<TranslateCall> {
                                                            *model_.presets, kAttentionField));
     }
     works_.resize(input_.texts.size());
-    for (size_t i = 0; i < works_.size(); ++i) works_[i].status = Cut(i);
+    for (size_t i = 0; i < works_.size(); ++i) {
+      ATTEND_RETURN_IF_ERROR(CheckStillWanted(environment_.context));
+      works_[i].status = Cut(i);
+    }
     usage_.tokenize = absl::Now() - begin;
     return absl::OkStatus();
   }

@@ -1,6 +1,8 @@
 // Translation end to end: the reference's own results, layout, hypotheses, overflow and streams.
 #include <algorithm>
 #include <cmath>
+#include <future>
+#include <thread>
 
 #include "engine/text/offset_map.h"  // IsValidUtf8
 #include "tests/engine/door/engine_fixture.h"
@@ -72,6 +74,22 @@ TEST_F(TranslateTest, EqualsTheReference) {
     }
   }
   EXPECT_GT(compared, 40);
+}
+
+TEST_F(TranslateTest, LargeCallsDoNotHoldTheCallersThread) {
+  // Both are refused while they are prepared, so `done` tells where that was.
+  const auto prepared_here = [this](size_t bytes) {
+    TranslateInput input = TextsInput({std::string(bytes, 'a')});
+    input.overflow = OverflowPolicy::kReject;
+    std::promise<std::thread::id> thread;
+    engine_->Translate(std::move(input), {}, [&](const absl::StatusOr<TranslateOutput>& output) {
+      EXPECT_EQ(ReasonOf(output->outcomes[0].status), "INPUT_TOO_LONG");
+      thread.set_value(std::this_thread::get_id());
+    });
+    return thread.get_future().get() == std::this_thread::get_id();
+  };
+  EXPECT_TRUE(prepared_here(2000));
+  EXPECT_FALSE(prepared_here(200000));
 }
 
 TEST_F(TranslateTest, ManyTextsKeepTheirOrderAndEqualSingleCalls) {

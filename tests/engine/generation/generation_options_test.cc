@@ -280,7 +280,7 @@ TEST(ResolveGenerationOptionsTest, BadValuesNameTheField) {
   } floats[] = {
       {"length_penalty",
        [](GenerationOverrides* o, float v) { o->length_penalty = v; },
-       {nan, inf, -inf, -1, 101}},
+       {nan, inf, -inf, -101, 101}},
       {"repetition_penalty",
        [](GenerationOverrides* o, float v) { o->repetition_penalty = v; },
        {nan, inf, -1, 0}},
