@@ -39,6 +39,7 @@ StreamCall::Action StreamCall::Decide(absl::Status* end) {
     if (!status.ok()) {
       next = StreamSource::Next::kEnd;
       *end = status;
+      scope_.Cancel();  // the engine may still be at it
     }
   }
   if (next == StreamSource::Next::kNothingYet) return Action::kNone;
