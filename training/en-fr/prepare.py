@@ -12,6 +12,7 @@ import argparse
 import gzip
 import json
 import os
+import random
 import re
 import shutil
 import subprocess
@@ -23,6 +24,7 @@ import sentencepiece as spm
 
 import own_pairs
 
+TOKENIZER_FILES = ("source.spm", "target.spm", "vocab.json", "tokenizer_config.json")
 WORD = re.compile(r"\w+(?:'(?=\w))?|[^\w\s]")
 
 
@@ -42,18 +44,34 @@ def read_sources(path):
     return out
 
 
-def select(data, sources):
-    """Pairs of the chosen sources, own sentences included, each once; returns [(source, target, weight)]."""
+def select(data, sources, long_share=0.0, long_words=40):
+    """Pairs of the chosen sources, own sentences included, each once; returns [(source, target, weight)].
+
+    Of the pairs that are longer than their source's limit, but not than `long_words`, a share is kept too."""
     rows = zip(read_lines(f"{data}/train.src.gz"), read_lines(f"{data}/train.en.gz"), read_lines(f"{data}/train.fr.gz"))
     own = (("own", s, t) for s, t in own_pairs.pairs())
-    kept, counts = [], {}
+    rng, kept, counts = random.Random(11), [], {}
     for name, s, t in list(rows) + list(own):
         weight, longest = sources.get(name, (0, 0))
-        if weight and max(len(s.split()), len(t.split())) <= longest:
+        words = max(len(s.split()), len(t.split()))
+        if weight and (words <= longest or (words <= long_words and rng.random() < long_share)):
             kept.append((s, t, weight))
             counts[name] = counts.get(name, 0) + 1
     print("pairs by source:", json.dumps(counts), flush=True)
     return kept
+
+
+def join_some(pairs, count):
+    """Texts of two to four sentences, from neighbours in the list: without them a model that only ever read single
+    sentences stops after the first full stop."""
+    rng, out = random.Random(12), []
+    ends = (".", "!", "?", '"')
+    whole = [(s, t) for s, t, _ in pairs if s.endswith(ends) and t.endswith(ends) and len(s.split()) <= 16]
+    for _ in range(count if whole else 0):
+        first = rng.randrange(len(whole) - 4)
+        group = whole[first:first + rng.choice((2, 2, 2, 3, 3, 4))]
+        out.append((" ".join(s for s, _ in group), " ".join(t for _, t in group), 1))
+    return out
 
 
 def symmetrize(forward, reverse):
@@ -125,36 +143,50 @@ def encode_split(sp, pairs, max_pieces, out, with_alignment):
     print(os.path.basename(out), len(keep), "pairs,", src.size, "source and", tgt.size, "target pieces", flush=True)
 
 
+def make_tokenizer(lines, size, out):
+    """One joint SentencePiece model, in the files that transformers.MarianTokenizer reads."""
+    with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8") as f:
+        f.write("\n".join(lines))
+        f.flush()
+        spm.SentencePieceTrainer.train(
+            input=f.name, model_prefix=f"{out}/source", vocab_size=size, model_type="unigram",
+            character_coverage=0.9999, input_sentence_size=300000, shuffle_input_sentence=True,
+            normalization_rule_name="nmt_nfkc", bos_id=-1, eos_id=0, unk_id=1, pad_id=-1, num_threads=2, minloglevel=1)
+    os.replace(f"{out}/source.model", f"{out}/source.spm")
+    os.remove(f"{out}/source.vocab")
+    shutil.copy(f"{out}/source.spm", f"{out}/target.spm")
+    sp = spm.SentencePieceProcessor(model_file=f"{out}/source.spm")
+    vocab = {sp.id_to_piece(i): i for i in range(sp.get_piece_size())}
+    vocab["<pad>"] = len(vocab)
+    with open(f"{out}/vocab.json", "w", encoding="utf-8") as f:
+        json.dump(vocab, f, ensure_ascii=False, indent=0)
+    with open(f"{out}/tokenizer_config.json", "w") as f:
+        json.dump({"source_lang": "en", "target_lang": "fr", "model_max_length": 512, "separate_vocabs": False,
+                   "unk_token": "<unk>", "eos_token": "</s>", "pad_token": "<pad>", "tokenizer_class": "MarianTokenizer"}, f, indent=2)
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     p.add_argument("--data", required=True, help="folder with train.{en,fr,src}.gz and dev.{en,fr}.gz")
     p.add_argument("--out", required=True)
     p.add_argument("--vocab", type=int, default=8000)
     p.add_argument("--max-pieces", type=int, default=64)
+    p.add_argument("--vocab-from", help="a folder that this program wrote: use its vocabulary instead of making one")
+    p.add_argument("--long-share", type=float, default=0.0, help="share of the pairs above their source's limit that is kept")
+    p.add_argument("--joined", type=int, default=0, help="add so many texts of several sentences")
     p.add_argument("--limit", type=int, help="only so many pairs (for a trial)")
     a = p.parse_args()
     os.makedirs(a.out, exist_ok=True)
     here = os.path.dirname(os.path.abspath(__file__))
-    train = select(a.data, read_sources(os.path.join(here, "sources.tsv")))[:a.limit]
+    train = select(a.data, read_sources(os.path.join(here, "sources.tsv")), a.long_share)[:a.limit]
+    train += join_some(train, a.joined)
     dev = [(s, t, 1) for s, t in zip(read_lines(f"{a.data}/dev.en.gz"), read_lines(f"{a.data}/dev.fr.gz"))]
-    with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8") as f:
-        f.write("\n".join(x for pair in train for x in pair[:2]))
-        f.flush()
-        spm.SentencePieceTrainer.train(
-            input=f.name, model_prefix=f"{a.out}/source", vocab_size=a.vocab, model_type="unigram",
-            character_coverage=0.9999, input_sentence_size=300000, shuffle_input_sentence=True,
-            normalization_rule_name="nmt_nfkc", bos_id=-1, eos_id=0, unk_id=1, pad_id=-1, num_threads=2, minloglevel=1)
-    os.replace(f"{a.out}/source.model", f"{a.out}/source.spm")
-    os.remove(f"{a.out}/source.vocab")
-    shutil.copy(f"{a.out}/source.spm", f"{a.out}/target.spm")
+    if a.vocab_from:
+        for name in TOKENIZER_FILES:
+            shutil.copy(f"{a.vocab_from}/{name}", a.out)
+    else:
+        make_tokenizer([x for pair in train for x in pair[:2]], a.vocab, a.out)
     sp = spm.SentencePieceProcessor(model_file=f"{a.out}/source.spm")
-    vocab = {sp.id_to_piece(i): i for i in range(sp.get_piece_size())}
-    vocab["<pad>"] = len(vocab)
-    with open(f"{a.out}/vocab.json", "w", encoding="utf-8") as f:
-        json.dump(vocab, f, ensure_ascii=False, indent=0)
-    with open(f"{a.out}/tokenizer_config.json", "w") as f:
-        json.dump({"source_lang": "en", "target_lang": "fr", "model_max_length": 512, "separate_vocabs": False,
-                   "unk_token": "<unk>", "eos_token": "</s>", "pad_token": "<pad>", "tokenizer_class": "MarianTokenizer"}, f, indent=2)
     encode_split(sp, train, a.max_pieces, f"{a.out}/train.npz", with_alignment=True)
     encode_split(sp, dev, a.max_pieces, f"{a.out}/dev.npz", with_alignment=False)
 

@@ -27,7 +27,8 @@ import torch
 import torch.nn.functional as F
 from transformers import MarianConfig, MarianMTModel, MarianTokenizer
 
-TOKENIZER_FILES = ("source.spm", "target.spm", "vocab.json", "tokenizer_config.json")
+from prepare import TOKENIZER_FILES, read_lines
+
 
 
 def load_pairs(path):
@@ -158,7 +159,8 @@ class Trainer:
         if os.path.exists(self.checkpoint_path):
             self.restore()
         if a.cooldown and self.state["cooldown_from"] is None:
-            self.state.update(cooldown_from=self.state["pieces"], cooldown=a.cooldown)
+            # The cool-down may read another folder of data: it begins a pass of its own.
+            self.state.update(cooldown_from=self.state["pieces"], cooldown=a.cooldown, epoch=self.state["epoch"] + 1, batch=0)
         self.stop = False
         self.log_file = open(f"{a.out}/log.jsonl", "a")
 
@@ -202,7 +204,8 @@ class Trainer:
         self.model.load_state_dict({**live, **self.average})
         os.makedirs(where, exist_ok=True)
         scores = self.evaluate()
-        half = MarianMTModel(self.model.config)
+        with torch.random.fork_rng():      # a new model draws weights: the dropout of training must not notice
+            half = MarianMTModel(self.model.config)
         half.load_state_dict(self.model.state_dict())
         half.generation_config.update(max_length=512, num_beams=4, bad_words_ids=[[self.tok.pad_token_id]])
         half.half().save_pretrained(where, safe_serialization=True)
@@ -260,7 +263,7 @@ class Trainer:
         for sig in (signal.SIGTERM, signal.SIGINT):
             signal.signal(sig, lambda *_: setattr(self, "stop", True))
         self.model.train()
-        started, saved, evaluated = time.time(), time.time(), time.time()
+        started, saved, evaluated = time.time(), time.time(), s["pieces"]
         first, total = s["pieces"], [0, 0.0, 0.0]
         while not self.stop and not self.finished():
             batches = make_batches(self.src, self.tgt, self.weight, a.budget, a.seed * 1000 + s["epoch"])
@@ -277,8 +280,8 @@ class Trainer:
                 if time.time() - saved > a.checkpoint_minutes * 60:
                     saved = time.time()
                     self.save_checkpoint()
-                if time.time() - evaluated > a.eval_minutes * 60:
-                    evaluated = time.time()
+                if s["pieces"] - evaluated > a.eval_pieces:
+                    evaluated = s["pieces"]
                     self.export(f"{a.out}/model")
             if s["batch"] >= len(batches):
                 s["epoch"], s["batch"] = s["epoch"] + 1, 0
@@ -287,33 +290,32 @@ class Trainer:
 
 
 def main():
-    import prepare
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     p.add_argument("--data", required=True, help="folder that prepare.py wrote")
     p.add_argument("--dev", required=True, help="folder with dev.en.gz and dev.refs.gz")
     p.add_argument("--out", required=True, help="checkpoint, log and model folder")
-    p.add_argument("--d-model", type=int, default=192)
-    p.add_argument("--ffn", type=int, default=768)
-    p.add_argument("--enc", type=int, default=4)
+    p.add_argument("--d-model", type=int, default=256)
+    p.add_argument("--ffn", type=int, default=1024)
+    p.add_argument("--enc", type=int, default=6)
     p.add_argument("--dec", type=int, default=2)
-    p.add_argument("--heads", type=int, default=6)
-    p.add_argument("--budget", type=int, default=3000, help="padded target pieces a batch")
-    p.add_argument("--lr", type=float, default=4e-3)
-    p.add_argument("--warmup", type=int, default=200_000, help="target pieces")
+    p.add_argument("--heads", type=int, default=8)
+    p.add_argument("--budget", type=int, default=3500, help="padded target pieces a batch")
+    p.add_argument("--lr", type=float, default=3e-3)
+    p.add_argument("--warmup", type=int, default=400_000, help="target pieces")
     p.add_argument("--max-pieces-total", type=int, default=0, help="stop here (0: when told)")
     p.add_argument("--cooldown", type=int, default=0, help="start a cool-down of so many target pieces now")
     p.add_argument("--guide", type=float, default=0.1, help="weight of the alignment loss")
-    p.add_argument("--dropout", type=float, default=0.0)
+    p.add_argument("--dropout", type=float, default=0.1)
     p.add_argument("--smooth", type=float, default=0.1)
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--threads", type=int, default=2)
     p.add_argument("--checkpoint-minutes", type=float, default=5)
-    p.add_argument("--eval-minutes", type=float, default=20)
+    p.add_argument("--eval-pieces", type=int, default=2_000_000, help="target pieces between evaluations")
     a = p.parse_args()
     torch.set_num_threads(a.threads)
     os.makedirs(a.out, exist_ok=True)
-    a.dev_source = prepare.read_lines(f"{a.dev}/dev.en.gz")[:400]
-    a.dev_refs = [r.split("\t") for r in prepare.read_lines(f"{a.dev}/dev.refs.gz")[:400]]
+    a.dev_source = read_lines(f"{a.dev}/dev.en.gz")[:400]
+    a.dev_refs = [r.split("\t") for r in read_lines(f"{a.dev}/dev.refs.gz")[:400]]
     Trainer(a).run()
 
 
