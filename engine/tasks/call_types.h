@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -30,19 +31,26 @@ struct EngineLimits {
 
 enum class OverflowPolicy { kSplit, kReject, kTruncate };
 
-// What goes with every call.
-struct CallContext {
-  absl::Time deadline = absl::InfiniteFuture();
-  CancelFlag cancelled;  // may be null
-  uint64_t caller = 0;   // for fairness; calls of one client connection share it
-};
-
 // Cost of a call, summed over its items (durations: the largest).
 struct CallUsage {
   int64_t input_tokens = 0, output_tokens = 0;
   absl::Duration tokenize, queue, encode, decode, attention, detokenize;
   absl::Duration time_to_first_token;
   int peak_batch_items = 0;
+};
+
+// What is known of a call however it ends; complete before `done` is called, and not touched after.
+struct CallReport {
+  std::string model;  // the one that was chosen; empty when none was
+  CallUsage usage;    // so far
+};
+
+// What goes with every call.
+struct CallContext {
+  absl::Time deadline = absl::InfiniteFuture();
+  CancelFlag cancelled;                // may be null
+  uint64_t caller = 0;                 // for fairness; calls of one client connection share it
+  std::shared_ptr<CallReport> report;  // may be null; read it in `done`
 };
 
 struct TranslateInput {
