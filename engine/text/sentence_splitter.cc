@@ -103,8 +103,7 @@ class LineSplitter {
 
   void Split(ByteSpan line) {
     end_ = line.end;
-    sentence_begin_ = line.begin;
-    has_word_ = false;
+    BeginSentence(line.begin);
     for (uint32_t at = line.begin; at < line.end;) {
       const CodePoint c = CodePointAt(text_, at);
       if (!IsTerminator(c.value)) {
@@ -123,7 +122,11 @@ class LineSplitter {
   void Cut(uint32_t end) {
     const ByteSpan sentence = TrimWhiteSpace(text_, {sentence_begin_, end});
     if (!sentence.empty()) sentences_->push_back(sentence);
-    sentence_begin_ = end;
+    BeginSentence(end);
+  }
+
+  void BeginSentence(uint32_t at) {
+    sentence_begin_ = first_visible_ = at;
     has_word_ = false;
   }
 
@@ -254,14 +257,15 @@ class LineSplitter {
     return text_.substr(begin, at - begin);
   }
 
+  // Where the sentence's first character stands that is not white space. It only moves forward, so
+  // that a sentence with many stops behind much space is looked at once.
   uint32_t FirstVisible() const {
-    uint32_t at = sentence_begin_;
-    while (at < end_) {
-      const CodePoint c = CodePointAt(text_, at);
+    while (first_visible_ < end_) {
+      const CodePoint c = CodePointAt(text_, first_visible_);
       if (!IsWhiteSpace(c.value)) break;
-      at = c.end;
+      first_visible_ = c.end;
     }
-    return at;
+    return first_visible_;
   }
 
   // "1", "12", "a", "iv", "2.1": what numbers a list.
@@ -292,7 +296,8 @@ class LineSplitter {
   std::vector<ByteSpan>* const sentences_;
   uint32_t end_ = 0;  // of the line
   uint32_t sentence_begin_ = 0;
-  bool has_word_ = false;  // a letter or digit since sentence_begin_
+  mutable uint32_t first_visible_ = 0;  // at most FirstVisible()
+  bool has_word_ = false;               // a letter or digit since sentence_begin_
 };
 
 }  // namespace
