@@ -101,10 +101,15 @@ absl::Status ServedModel::CheckParts() const {
 absl::Status ServedModel::WarmUp() {
   auto request = std::make_shared<GenerationRequest>();
   request->source_ids = tokenizer_->Encode("a", TextSide::kSource).ids();
-  request->options = generation_;
-  request->options.max_length = std::min(4, generation_.max_length);
-  request->options.min_length = 0;
-  request->options.min_new_tokens = 0;
+  GenerationOverrides few_tokens;
+  few_tokens.max_new_tokens = 3;
+  few_tokens.min_new_tokens = 0;
+  GenerationLimits limits;
+  limits.max_num_beams = generation_.num_beams;
+  limits.max_target_positions = static_cast<int>(max_output_tokens());
+  limits.vocab_size = spec().target_vocab_size;
+  ATTEND_ASSIGN_OR_RETURN(request->options,
+                          ResolveGenerationOptions(generation_, few_tokens, limits));
   request->deadline = absl::Now() + kWarmUpTime;
   auto outcome = std::make_shared<std::promise<absl::Status>>();
   std::future<absl::Status> warm = outcome->get_future();

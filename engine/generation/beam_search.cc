@@ -33,7 +33,7 @@ struct Finished {
   double score = 0;
   std::vector<int32_t> ids;
   std::vector<float> log_probs;
-  bool has_ended = false;  // with an end token
+  bool is_complete = false;  // the model ended it
 };
 
 struct Candidate {
@@ -81,7 +81,7 @@ class BeamSearch final : public SearchState {
   void CollectCandidates(ConstMatrixView logits);
   void Offer(int beam, absl::Span<const float> scores);
   void ContinueBeams(ConstMatrixView logits);
-  void AddFinished(Beam beam, bool has_ended);
+  void AddFinished(Beam beam, bool is_complete);
   void AddRunningBeams();
   bool IsDone(float best_sum) const;
   const Finished* BestFinished() const;
@@ -157,7 +157,7 @@ void BeamSearch::CollectCandidates(ConstMatrixView logits) {
   std::sort_heap(candidates_.begin(), candidates_.end(), Better);
 }
 
-void BeamSearch::AddFinished(Beam beam, bool has_ended) {
+void BeamSearch::AddFinished(Beam beam, bool is_complete) {
   // Stopped within the prompt there is no length yet; one keeps the score finite.
   const double length =
       std::max(1.0, static_cast<double>(beam.ids.size()) - static_cast<double>(prompt_length_));
@@ -172,13 +172,14 @@ void BeamSearch::AddFinished(Beam beam, bool has_ended) {
     finished_.erase(worst);
   }
   finished_.push_back(
-      {score, {beam.ids.begin() + 1, beam.ids.end()}, std::move(beam.log_probs), has_ended});
+      {score, {beam.ids.begin() + 1, beam.ids.end()}, std::move(beam.log_probs), is_complete});
 }
 
 void BeamSearch::ContinueBeams(ConstMatrixView logits) {
   next_beams_.resize(num_beams_);
   rows_.clear();
   size_t num_next = 0;
+  const bool forces_end = processor_.ForcesEnd(static_cast<int>(beams_[0].ids.size()));
   for (size_t rank = 0; rank < candidates_.size() && num_next < num_beams_; ++rank) {
     const Candidate& candidate = candidates_[rank];
     const Beam& parent = beams_[static_cast<size_t>(candidate.beam)];
@@ -202,7 +203,9 @@ void BeamSearch::ContinueBeams(ConstMatrixView logits) {
     ended.ids.push_back(candidate.token);
     ended.log_probs.push_back(log_prob);
     ended.score = candidate.score;
-    AddFinished(std::move(ended), /*has_ended=*/true);
+    const bool is_complete =
+        !forces_end || ArgMax({logits.row(row), vocab_size_}) == candidate.token;
+    AddFinished(std::move(ended), is_complete);
   }
   next_beams_.resize(num_next);
   beams_.swap(next_beams_);
@@ -235,7 +238,7 @@ bool BeamSearch::IsDone(float best_sum) const {
 void BeamSearch::AddRunningBeams() {
   // Until the first free choice the beams are one and the same sequence.
   const size_t count = shares_row_ ? 1 : beams_.size();
-  for (size_t b = 0; b < count; ++b) AddFinished(beams_[b], /*has_ended=*/false);
+  for (size_t b = 0; b < count; ++b) AddFinished(beams_[b], /*is_complete=*/false);
 }
 
 void BeamSearch::Advance(ConstMatrixView logits) {
@@ -306,7 +309,7 @@ std::vector<Hypothesis> BeamSearch::Hypotheses() const {
     hypothesis.tokens = finished->ids;
     hypothesis.log_probs = finished->log_probs;
     hypothesis.score = finished->score;
-    hypothesis.finish_reason = finished->has_ended ? FinishReason::kEos : FinishReason::kLength;
+    hypothesis.finish_reason = finished->is_complete ? FinishReason::kEos : FinishReason::kLength;
     hypotheses.push_back(std::move(hypothesis));
   }
   return hypotheses;

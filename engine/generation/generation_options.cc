@@ -119,11 +119,15 @@ class FieldReader {
     return Fail(key, "expected true, false or \"never\""), EarlyStopping::kFalse;
   }
 
-  // A setting we lack must be absent or have the value that switches it off.
-  void RefuseUnless(std::string_view key, double off) {
-    if (!status_.ok() || !file_.Has(key)) return;
+  // Whether a setting is absent or has the value that switches it off.
+  bool IsOff(std::string_view key, double off) const {
+    if (!file_.Has(key)) return true;
     absl::StatusOr<double> value = file_.GetNumberOr(key, off);
-    if (!value.ok() || *value != off) status_ = MissingFeature(file_, key);
+    return value.ok() && *value == off;
+  }
+  // A setting we lack must be off.
+  void RefuseUnless(std::string_view key, double off) {
+    if (status_.ok() && !IsOff(key, off)) status_ = MissingFeature(file_, key);
   }
   void RefuseIfFilled(std::string_view key) {
     if (!status_.ok() || !file_.Has(key)) return;
@@ -163,7 +167,38 @@ class FieldReader {
   absl::Status status_;
 };
 
-void RefuseUnsupported(bool samples, FieldReader* reader) {
+SamplingOptions ReadSampling(FieldReader* reader) {
+  SamplingOptions sampling;
+  sampling.temperature = reader->Number("temperature", 1.0, 1e-6, 1e6);
+  sampling.top_k = reader->Int("top_k", 50, 0, std::numeric_limits<int>::max());
+  sampling.top_p = reader->Number("top_p", 1.0, 1e-9, 1.0);
+  return sampling;
+}
+
+// The first setting for samples that is switched on and that we lack.
+std::string FindMissingSamplingKey(const FieldReader& reader) {
+  constexpr std::pair<const char*, double> kOff[] = {
+      {"typical_p", 1}, {"min_p", 0}, {"epsilon_cutoff", 0}, {"eta_cutoff", 0}};
+  for (const auto& [key, off] : kOff) {
+    if (!reader.IsOff(key, off)) return key;
+  }
+  return "";
+}
+
+absl::Status MissingSampling(const std::string& key) {
+  ErrorDetail detail;
+  detail.reason = "CAPABILITY_MISSING";
+  detail.field = "sampling";
+  detail.metadata = {{"key", key}};
+  detail.resource_type = "CAPABILITY";
+  detail.resource_name = absl::StrCat("sampling/", key);
+  return MakeError(absl::StatusCode::kFailedPrecondition,
+                   absl::StrCat("the checkpoint's generation options set '", key,
+                                "' for sampling, which is not supported"),
+                   std::move(detail));
+}
+
+void RefuseUnsupported(FieldReader* reader) {
   reader->RefuseUnless("num_beam_groups", 1);
   reader->RefuseUnless("diversity_penalty", 0);
   reader->RefuseUnless("encoder_repetition_penalty", 1);
@@ -172,9 +207,6 @@ void RefuseUnsupported(bool samples, FieldReader* reader) {
                           "begin_suppress_tokens", "force_words_ids", "constraints"}) {
     reader->RefuseIfFilled(key);
   }
-  if (!samples) return;
-  reader->RefuseUnless("typical_p", 1);
-  for (const char* key : {"min_p", "epsilon_cutoff", "eta_cutoff"}) reader->RefuseUnless(key, 0);
 }
 
 void ReadLengths(const Json& config, FieldReader* reader, GenerationOptions* options) {
@@ -191,6 +223,7 @@ void ReadLengths(const Json& config, FieldReader* reader, GenerationOptions* opt
   options->max_length = static_cast<int>(std::max<int64_t>(max_length, 2));
   options->min_length = reader->Int("min_length", 0, 0, kMaxCheckpointLength);
   options->min_new_tokens = reader->Int("min_new_tokens", 0, 0, kMaxCheckpointLength);
+  if (reader->Has("min_new_tokens")) options->min_length = 0;  // takes its place
 }
 
 // The id under `key` in either file.
@@ -294,14 +327,14 @@ void LayOn(const GenerationOverrides& overrides, const GenerationLimits& limits,
            GenerationOptions* options) {
   if (overrides.sampling) {
     const GenerationOverrides::Sampling& wanted = *overrides.sampling;
-    SamplingOptions sampling = options->sampling.value_or(SamplingOptions());
+    SamplingOptions sampling = options->sampling_defaults;
     sampling.temperature = wanted.temperature.value_or(sampling.temperature);
     sampling.top_p = wanted.top_p.value_or(sampling.top_p);
     sampling.top_k = wanted.top_k.value_or(sampling.top_k);
     sampling.seed = wanted.seed.value_or(sampling.seed);
     options->sampling = sampling;
   }
-  if (overrides.num_beams && *overrides.num_beams > 1) options->sampling.reset();
+  if (overrides.num_beams && !overrides.sampling) options->sampling.reset();
   const int default_beams =
       options->sampling ? 1 : std::min(options->num_beams, std::max(1, limits.max_num_beams));
   options->num_beams = overrides.num_beams.value_or(default_beams);
@@ -313,11 +346,14 @@ void LayOn(const GenerationOverrides& overrides, const GenerationLimits& limits,
   options->early_stopping = overrides.early_stopping.value_or(options->early_stopping);
   options->no_repeat_ngram_size =
       overrides.no_repeat_ngram_size.value_or(options->no_repeat_ngram_size);
-  options->min_new_tokens = overrides.min_new_tokens.value_or(options->min_new_tokens);
+  if (overrides.min_new_tokens) {
+    options->min_new_tokens = *overrides.min_new_tokens;
+    options->min_length = 0;
+  }
   int64_t max_length = options->max_length;
   if (overrides.max_new_tokens) max_length = int64_t{*overrides.max_new_tokens} + 1;
   options->max_length = static_cast<int>(
-      std::max<int64_t>(2, std::min<int64_t>(max_length, limits.max_target_positions)));
+      std::max<int64_t>(2, std::min<int64_t>(max_length, limits.max_target_positions + 1)));
 }
 
 }  // namespace
@@ -342,14 +378,19 @@ absl::StatusOr<GenerationOptions> ParseGenerationConfig(const Json& generation_c
   options.forced_eos_token_id = reader.Id("forced_eos_token_id");
   options.suppress_tokens = reader.Ids("suppress_tokens");
   options.renormalize_logits = reader.Bool("renormalize_logits", false);
+  options.missing_sampling_key = FindMissingSamplingKey(reader);
   if (reader.Bool("do_sample", false)) {
-    SamplingOptions sampling;
-    sampling.temperature = reader.Number("temperature", 1.0, 1e-6, 1e6);
-    sampling.top_k = reader.Int("top_k", 50, 0, std::numeric_limits<int>::max());
-    sampling.top_p = reader.Number("top_p", 1.0, 1e-9, 1.0);
-    options.sampling = sampling;
+    options.sampling_defaults = ReadSampling(&reader);
+    options.sampling = options.sampling_defaults;
+    if (!options.missing_sampling_key.empty())
+      return MissingFeature(file, options.missing_sampling_key);
+  } else {
+    // Nobody may ever sample with these: what is wrong with them does not stop the checkpoint.
+    FieldReader lenient(file, vocab_size);
+    const SamplingOptions sampling = ReadSampling(&lenient);
+    if (lenient.status().ok()) options.sampling_defaults = sampling;
   }
-  RefuseUnsupported(options.sampling.has_value(), &reader);
+  RefuseUnsupported(&reader);
   ATTEND_RETURN_IF_ERROR(reader.status());
   ATTEND_RETURN_IF_ERROR(ReadSpecialIds(config, &reader, &fallback, &options));
   if (!options.sampling)
@@ -363,6 +404,8 @@ absl::StatusOr<GenerationOptions> ResolveGenerationOptions(const GenerationOptio
   ATTEND_RETURN_IF_ERROR(CheckOverrides(overrides, limits));
   GenerationOptions options = checkpoint;
   LayOn(overrides, limits, &options);
+  if (options.sampling && !options.missing_sampling_key.empty())
+    return MissingSampling(options.missing_sampling_key);
   if (!options.sampling && options.num_return_sequences > options.num_beams) {
     return OutOfRange("hypothesis_count",
                       absl::StrCat("at most beam_size (", options.num_beams, ") unless sampling"),

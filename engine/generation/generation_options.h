@@ -42,6 +42,11 @@ struct GenerationOptions {
   std::vector<int32_t> eos_token_ids;
   int32_t pad_token_id = 0;
   std::optional<SamplingOptions> sampling;  // absent: no sampling
+  // What sampling starts from when a caller asks for it: the checkpoint's temperature, top_k and
+  // top_p, which it may name without sampling by itself.
+  SamplingOptions sampling_defaults;
+  // A setting of the checkpoint that would change samples and that we do not have; empty: none.
+  std::string missing_sampling_key;
   // Forced output before free choice; never contains the start token. Counts as prompt, as
   // decoder_input_ids do in transformers: it is part of max_length and min_length, but not of
   // min_new_tokens or of any score, and forced_bos_token_id has no effect after it.
@@ -64,7 +69,7 @@ struct GenerationOverrides {
 
 struct GenerationLimits {
   int max_num_beams = 8;
-  int max_target_positions = 512;  // the decoder's max_position_embeddings
+  int max_target_positions = 512;  // the decoder's max_position_embeddings: tokens it can write
   int64_t vocab_size = 0;
 };
 
@@ -79,10 +84,12 @@ absl::StatusOr<GenerationOptions> ParseGenerationConfig(const Json& generation_c
 // Lays the caller's overrides on the checkpoint's options and checks the result. Errors are
 // INVALID_ARGUMENT with field paths of attend.v1.DecodingOptions ("beam_size",
 // "sampling.temperature", ...), reasons OPTION_OUT_OF_RANGE and BEAM_TOO_LARGE. When the result
-// samples, num_beams is 1 unless the caller set it; asking for sampling and beams is an error;
-// asking for beams alone turns a checkpoint's sampling off. max_length becomes at most
-// max_target_positions, and num_return_sequences at most num_beams unless the caller asked for
-// more, which is an error.
+// samples, num_beams is 1 unless the caller set it; asking for sampling and several beams is an
+// error; naming a number of beams alone, also 1, turns a checkpoint's sampling off.
+// min_new_tokens takes the place of the checkpoint's min_length, as in transformers. max_length
+// becomes at most max_target_positions and the start token, and num_return_sequences at most
+// num_beams unless the caller asked for more, which is an error. FAILED_PRECONDITION /
+// CAPABILITY_MISSING for sampling that the checkpoint wants done in a way that we do not have.
 absl::StatusOr<GenerationOptions> ResolveGenerationOptions(const GenerationOptions& checkpoint,
                                                            const GenerationOverrides& overrides,
                                                            const GenerationLimits& limits);

@@ -15,19 +15,6 @@
 namespace attend {
 namespace {
 
-// The first of the largest scores; NaN never wins.
-int32_t ArgMax(absl::Span<const float> scores) {
-  size_t best = 0;
-  float largest = -std::numeric_limits<float>::infinity();
-  for (size_t i = 0; i < scores.size(); ++i) {
-    if (scores[i] > largest) {
-      largest = scores[i];
-      best = i;
-    }
-  }
-  return static_cast<int32_t>(best);
-}
-
 class GreedySearch final : public SearchState {
  public:
   GreedySearch(const GenerationOptions& options, absl::Span<const int32_t> source_ids,
@@ -67,6 +54,7 @@ class GreedySearch final : public SearchState {
     std::vector<int32_t> ids;      // with the start token
     std::vector<float> log_probs;  // one less
     bool has_ended = false;        // with an end token
+    bool was_cut = false;          // that was forced, against the model's own choice
   };
 
   int32_t Choose(int sample, absl::Span<const float> logits);
@@ -100,6 +88,10 @@ void GreedySearch::Advance(ConstMatrixView logits) {
                "logits do not match the rows of the search");
   const bool shares_row = rows_.size() == 1;
   const bool takes_prefix = TakesPrefix();
+  // All live sequences have the same length.
+  const bool forces_end =
+      !takes_prefix && !live_.empty() &&
+      processor_.ForcesEnd(static_cast<int>(sequences_[static_cast<size_t>(live_[0])].ids.size()));
   const int32_t forced = takes_prefix ? options_.prefix_tokens[next_prefix_++] : 0;
   float normaliser = 0;
   rows_.clear();
@@ -115,6 +107,7 @@ void GreedySearch::Advance(ConstMatrixView logits) {
     sequence.log_probs.push_back(row[static_cast<size_t>(token)] - normaliser);
     sequence.has_ended = !takes_prefix && std::count(options_.eos_token_ids.begin(),
                                                      options_.eos_token_ids.end(), token);
+    sequence.was_cut = forces_end && ArgMax(row) != token;
     if (sequence.has_ended || sequence.ids.size() >= static_cast<size_t>(options_.max_length))
       continue;
     live_[num_live++] = sample;
@@ -142,12 +135,14 @@ std::vector<Hypothesis> GreedySearch::Hypotheses() const {
     hypothesis.tokens.assign(sequence.ids.begin() + 1, sequence.ids.end());
     hypothesis.log_probs = sequence.log_probs;
     const size_t first_chosen = std::min(next_prefix_, sequence.log_probs.size());
-    const size_t num_chosen = sequence.log_probs.size() - first_chosen;
+    const size_t end_chosen = sequence.log_probs.size() - (sequence.was_cut ? 1 : 0);
+    const size_t num_chosen = end_chosen - std::min(first_chosen, end_chosen);
     double sum = 0;
-    for (size_t i = first_chosen; i < sequence.log_probs.size(); ++i)
+    for (size_t i = first_chosen; i < end_chosen; ++i)
       sum += static_cast<double>(sequence.log_probs[i]);
     hypothesis.score = num_chosen == 0 ? 0 : sum / static_cast<double>(num_chosen);
-    hypothesis.finish_reason = sequence.has_ended ? FinishReason::kEos : FinishReason::kLength;
+    const bool complete = sequence.has_ended && !sequence.was_cut;
+    hypothesis.finish_reason = complete ? FinishReason::kEos : FinishReason::kLength;
     hypotheses.push_back(std::move(hypothesis));
   }
   std::stable_sort(hypotheses.begin(), hypotheses.end(),

@@ -65,4 +65,16 @@ float LogSumExp(absl::Span<const float> row) {
   return largest + static_cast<float>(std::log(sum));
 }
 
+int32_t ArgMax(absl::Span<const float> row) {
+  size_t best = 0;
+  float largest = -std::numeric_limits<float>::infinity();
+  for (size_t i = 0; i < row.size(); ++i) {
+    if (row[i] > largest) {
+      largest = row[i];
+      best = i;
+    }
+  }
+  return static_cast<int32_t>(best);
+}
+
 }  // namespace attend

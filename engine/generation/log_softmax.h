@@ -1,7 +1,9 @@
-// The normaliser of a row of logits. Runs once per row and step over the whole vocabulary, so it is
-// written for speed; its value depends on the row alone (fixed order of summation), never on what
-// else is in the batch.
+// The normaliser and the largest entry of a row of logits. Runs once per row and step over the
+// whole vocabulary, so it is written for speed; its value depends on the row alone (fixed order of
+// summation), never on what else is in the batch.
 #pragma once
+
+#include <cstdint>
 
 #include "absl/types/span.h"
 
@@ -10,5 +12,8 @@ namespace attend {
 // log(sum(exp(row))), within 1e-6 relative of the exact value. Entries of -inf count nothing; NaN
 // entries count nothing.
 float LogSumExp(absl::Span<const float> row);
+
+// The first of the largest entries; NaN never wins.
+int32_t ArgMax(absl::Span<const float> row);
 
 }  // namespace attend

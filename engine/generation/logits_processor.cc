@@ -64,7 +64,7 @@ LogitsProcessor::LogitsProcessor(const GenerationOptions& options,
 bool LogitsProcessor::LeavesUnchanged(int length) const {
   return !has_lasting_effect_ && length >= min_length_ &&
          length - prompt_length_ >= min_new_tokens_ && !(forced_bos_ && length == 1) &&
-         !(forced_eos_ && length == max_length_ - 1);
+         !ForcesEnd(length);
 }
 
 void LogitsProcessor::Penalise(absl::Span<const int32_t> ids, absl::Span<float> scores) {
@@ -108,7 +108,7 @@ void LogitsProcessor::Apply(absl::Span<const int32_t> ids, absl::Span<float> sco
     for (const int32_t id : eos_token_ids_) scores[static_cast<size_t>(id)] = kBanned;
   }
   if (forced_bos_ && length == 1) Force(*forced_bos_, scores);
-  if (forced_eos_ && length == max_length_ - 1) Force(*forced_eos_, scores);
+  if (ForcesEnd(length)) Force(*forced_eos_, scores);
   for (const int32_t id : suppress_tokens_) scores[static_cast<size_t>(id)] = kBanned;
   if (renormalize_) {
     const float normaliser = LogSumExp(scores);

@@ -21,6 +21,9 @@ class LogitsProcessor {
   // scores.size().
   void Apply(absl::Span<const int32_t> ids, absl::Span<float> scores);
 
+  // Whether Apply forces the end token on a sequence of this length.
+  bool ForcesEnd(int length) const { return forced_eos_.has_value() && length == max_length_ - 1; }
+
   // Whether Apply would leave the scores of a sequence of this length as they are.
   bool LeavesUnchanged(int length) const;
 

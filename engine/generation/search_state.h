@@ -14,15 +14,17 @@
 
 namespace attend {
 
-// kRepetition is not produced yet: every search equals transformers', which has no loop guard.
+// kLength also for an end token that the checkpoint forces at max_length (forced_eos_token_id) and
+// that the model would not have chosen: the output was cut. kRepetition is not produced yet: every
+// search equals transformers', which has no loop guard.
 enum class FinishReason { kEos, kLength, kRepetition };
 
 struct Hypothesis {
   std::vector<int32_t> tokens;   // without the start token; with the end token if it was produced
   std::vector<float> log_probs;  // per token: log-softmax of the raw logits at the chosen token
   double score = 0;  // beams: sum of processed log-probabilities / length^length_penalty, as
-                     // transformers' sequences_scores; greedy and sampling: mean log_probs. A
-                     // forced prefix counts in neither
+                     // transformers' sequences_scores; greedy and sampling: mean log_probs, without
+                     // an end token that was forced. A forced prefix counts in neither
   FinishReason finish_reason = FinishReason::kEos;
 };
 

@@ -105,9 +105,13 @@ void ExpectGolden(const GoldenResult& golden, const GenerationResult& result) {
     std::vector<int32_t> ids = result.hypotheses[i].tokens;
     ids.insert(ids.begin(), golden.options.decoder_start_token_id);
     EXPECT_THAT(ids, ElementsAreArray(golden.sequences[i]));
+    // At max_length the checkpoint forces an end token; whether the model would have ended there
+    // by itself the reference does not say.
     const bool ended = ids.back() == golden.options.eos_token_ids[0];
-    EXPECT_EQ(result.hypotheses[i].finish_reason,
-              ended ? FinishReason::kEos : FinishReason::kLength);
+    if (!ended || ids.size() < static_cast<size_t>(golden.options.max_length)) {
+      EXPECT_EQ(result.hypotheses[i].finish_reason,
+                ended ? FinishReason::kEos : FinishReason::kLength);
+    }
     if (!golden.scores.empty()) {
       EXPECT_NEAR(result.hypotheses[i].score, golden.scores[i],
                   1e-4 * std::max(1.0, std::fabs(golden.scores[i])));

@@ -68,6 +68,26 @@ TEST(BeamSearchTest, KeepsRowsInOrderAndSettlesWhatAllShare) {
   EXPECT_THAT(search->settled(), ElementsAre(kA, kB, kEnd));
 }
 
+TEST(BeamSearchTest, AForcedEndIsACutUnlessTheModelWantedIt) {
+  GenerationOptions options = Options();
+  options.forced_eos_token_id = kEnd;
+  options.max_length = 4;
+  auto search = MakeSearch(options, {}, kVocab);
+  const auto hypotheses = ScriptedRun(search.get(), Table(), kVocab).Finish();
+  ASSERT_EQ(hypotheses.size(), 2u);
+  // After a, b the model ends; after a, a it would rather go on with b.
+  EXPECT_THAT(hypotheses[0].tokens, ElementsAre(kA, kB, kEnd));
+  EXPECT_EQ(hypotheses[0].finish_reason, FinishReason::kEos);
+  EXPECT_THAT(hypotheses[1].tokens, ElementsAre(kB, kEnd));
+  options.max_length = 3;
+  search = MakeSearch(options, {}, kVocab);
+  const auto cut = ScriptedRun(search.get(), Table(), kVocab).Finish();
+  EXPECT_THAT(cut[0].tokens, ElementsAre(kA, kEnd));
+  EXPECT_EQ(cut[0].finish_reason, FinishReason::kLength);
+  EXPECT_THAT(cut[1].tokens, ElementsAre(kB, kEnd));
+  EXPECT_EQ(cut[1].finish_reason, FinishReason::kEos);
+}
+
 TEST(BeamSearchTest, EarlyStoppingDecidesWhenToStop) {
   const struct {
     EarlyStopping early_stopping;

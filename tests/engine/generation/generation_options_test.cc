@@ -73,7 +73,7 @@ TEST(ParseGenerationConfigTest, EveryField) {
   EXPECT_EQ(options.length_penalty, 2.0f);
   EXPECT_EQ(options.early_stopping, EarlyStopping::kNever);
   EXPECT_EQ(options.max_length, 64);
-  EXPECT_EQ(options.min_length, 3);
+  EXPECT_EQ(options.min_length, 0);  // min_new_tokens takes its place
   EXPECT_EQ(options.min_new_tokens, 2);
   EXPECT_EQ(options.no_repeat_ngram_size, 3);
   EXPECT_EQ(options.encoder_no_repeat_ngram_size, 4);
@@ -126,8 +126,14 @@ TEST(ParseGenerationConfigTest, SamplingOfTheCheckpoint) {
   EXPECT_EQ(options.sampling->temperature, 0.7f);
   EXPECT_EQ(options.sampling->top_k, 50);
   EXPECT_EQ(options.sampling->top_p, 0.9f);
-  // Without do_sample they do not matter, whatever they are.
-  EXPECT_FALSE(MustParse(With(R"("temperature": 0, "top_p": 7)")).sampling.has_value());
+  // Without do_sample they are what a caller's sampling starts from, unless they are impossible.
+  const GenerationOptions named = MustParse(With(R"("temperature": 0.7, "top_k": 5)"));
+  EXPECT_FALSE(named.sampling.has_value());
+  EXPECT_EQ(named.sampling_defaults.temperature, 0.7f);
+  EXPECT_EQ(named.sampling_defaults.top_k, 5);
+  const GenerationOptions impossible = MustParse(With(R"("temperature": 0, "top_p": 7)"));
+  EXPECT_FALSE(impossible.sampling.has_value());
+  EXPECT_EQ(impossible.sampling_defaults.temperature, 1.0f);
 }
 
 TEST(ParseGenerationConfigTest, ErrorsNameTheKey) {
@@ -204,7 +210,7 @@ TEST(ResolveGenerationOptionsTest, NothingSetKeepsTheCheckpoint) {
   ASSERT_TRUE(options.ok());
   EXPECT_EQ(options->num_beams, 4);
   EXPECT_EQ(options->length_penalty, 0.6f);
-  EXPECT_EQ(options->max_length, 64);  // as far as there are positions
+  EXPECT_EQ(options->max_length, 65);  // as far as there are positions, and the start token
 }
 
 TEST(ResolveGenerationOptionsTest, OverridesLieOnTop) {
@@ -238,7 +244,7 @@ TEST(ResolveGenerationOptionsTest, CheckpointsBeyondTheLimitsAreCutNotRefused) {
   ASSERT_TRUE(options.ok());
   EXPECT_EQ(options->num_beams, 8);
   EXPECT_EQ(options->num_return_sequences, 8);
-  EXPECT_EQ(options->max_length, 64);
+  EXPECT_EQ(options->max_length, 65);  // as far as there are positions, and the start token
 }
 
 TEST(ResolveGenerationOptionsTest, SamplingAndBeams) {
@@ -267,6 +273,38 @@ TEST(ResolveGenerationOptionsTest, SamplingAndBeams) {
   options = ResolveGenerationOptions(samples, only_beams, Limits());
   EXPECT_FALSE(options->sampling.has_value());
   EXPECT_EQ(options->num_beams, 2);
+  only_beams.num_beams = 1;  // greedy search
+  options = ResolveGenerationOptions(samples, only_beams, Limits());
+  EXPECT_FALSE(options->sampling.has_value());
+  EXPECT_EQ(options->num_beams, 1);
+}
+
+TEST(ResolveGenerationOptionsTest, SamplingStartsFromTheCheckpoint) {
+  GenerationOverrides sample;
+  sample.sampling.emplace().top_p = 0.5f;
+  const auto options = ResolveGenerationOptions(
+      MustParse(With(R"("temperature": 0.7, "top_k": 5, "top_p": 0.9)")), sample, Limits());
+  ASSERT_TRUE(options.ok()) << options.status();
+  EXPECT_EQ(options->sampling->temperature, 0.7f);
+  EXPECT_EQ(options->sampling->top_k, 5);
+  EXPECT_EQ(options->sampling->top_p, 0.5f);
+  // A way of sampling that we lack is refused when somebody samples, not before.
+  const GenerationOptions typical = MustParse(With(R"("typical_p": 0.5)"));
+  EXPECT_TRUE(ResolveGenerationOptions(typical, {}, Limits()).ok());
+  const absl::Status refused = ResolveGenerationOptions(typical, sample, Limits()).status();
+  EXPECT_EQ(refused.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(GetErrorDetail(refused)->reason, "CAPABILITY_MISSING");
+}
+
+TEST(ResolveGenerationOptionsTest, FewestNewTokensReplaceTheFewestOfTheCheckpoint) {
+  const GenerationOptions longish = MustParse(With(R"("min_length": 30, "max_length": 60)"));
+  EXPECT_EQ(ResolveGenerationOptions(longish, {}, Limits())->min_length, 30);
+  GenerationOverrides fewer;
+  fewer.min_new_tokens = 3;
+  const auto options = ResolveGenerationOptions(longish, fewer, Limits());
+  EXPECT_EQ(options->min_length, 0);
+  EXPECT_EQ(options->min_new_tokens, 3);
+  EXPECT_EQ(MustParse(With(R"("min_length": 30, "min_new_tokens": 2)")).min_length, 0);
 }
 
 TEST(ResolveGenerationOptionsTest, BadValuesNameTheField) {

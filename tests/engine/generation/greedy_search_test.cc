@@ -76,6 +76,24 @@ TEST(GreedySearchTest, LogProbsAreOfRawLogits) {
       Pointwise(FloatNear(1e-5f), std::vector<float>{std::log(.3f), std::log(.5f), std::log(.6f)}));
 }
 
+TEST(GreedySearchTest, AForcedEndIsACutUnlessTheModelWantedIt) {
+  GenerationOptions options = Options();
+  options.forced_eos_token_id = 0;
+  options.max_length = 4;  // the model ends after three tokens: forced where it would be by itself
+  auto search = MakeSearch(options, {}, kVocab);
+  const auto cut = ScriptedRun(search.get(), Table(), kVocab).Finish();
+  EXPECT_THAT(cut[0].tokens, ElementsAre(1, 2, 0));
+  EXPECT_EQ(cut[0].finish_reason, FinishReason::kLength);
+  EXPECT_NEAR(cut[0].score, (std::log(.4) + std::log(.5)) / 2, 1e-5);
+  options.max_length = 5;
+  search = MakeSearch(options, {}, kVocab);
+  const auto complete = ScriptedRun(search.get(), Table(), kVocab).Finish();
+  EXPECT_THAT(complete[0].tokens, ElementsAre(1, 2, 3, 0));
+  EXPECT_EQ(complete[0].finish_reason, FinishReason::kEos);
+  EXPECT_NEAR(complete[0].score, (std::log(.4) + std::log(.5) + std::log(.5) + std::log(.6)) / 4,
+              1e-5);
+}
+
 TEST(GreedySearchTest, FirstOfEqualScoresWins) {
   auto search = MakeSearch(Options(), {}, kVocab);
   ScriptedRun run(
