@@ -16,7 +16,7 @@ namespace attend {
 struct SchedulerOptions {
   int64_t queue_capacity_tokens = 65536;  // source tokens waiting; above it Submit refuses
   int64_t max_batch_rows = 256;           // decoder rows of one step (beams count)
-  int64_t max_encode_tokens = 1024;       // source tokens encoded between two decode steps
+  int64_t max_encode_tokens = 256;        // source tokens encoded between two decode steps
   int64_t kv_cache_bytes = int64_t{512} << 20;
   int num_threads = 1;  // threads inside one op
 };

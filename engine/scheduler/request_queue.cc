@@ -20,11 +20,19 @@ constexpr double kMemorySeconds = 5.0;
 RequestQueue::RequestQueue(int64_t capacity_tokens)
     : capacity_tokens_(std::max<int64_t>(1, capacity_tokens)) {}
 
-// Time until room for that many tokens is free, if they go on being taken as of late.
-absl::Duration RequestQueue::EstimateWait(int64_t tokens) const {
-  if (recent_tokens_ <= 0 || recent_seconds_ <= 0) return absl::Seconds(1);
-  const double seconds = static_cast<double>(tokens) * recent_seconds_ / recent_tokens_;
-  return absl::Seconds(std::clamp(seconds, 0.01, 30.0));
+// Time until half of the queue is free, if tokens go on being taken as of late: whoever comes back
+// when just one place is free meets all the others who were told the same. So that they do not all
+// come back at once either, every answer is a little different.
+absl::Duration RequestQueue::EstimateWait() {
+  double seconds = 1.0;
+  if (recent_tokens_ > 0 && recent_seconds_ > 0) {
+    const double excess =
+        static_cast<double>(waiting_tokens_) - static_cast<double>(capacity_tokens_) / 2;
+    seconds = excess * recent_seconds_ / recent_tokens_;
+  }
+  constexpr double kGoldenRatio = 0.6180339887498949;
+  spread_ = std::fmod(spread_ + kGoldenRatio, 1.0);
+  return absl::Seconds(std::clamp(seconds, 0.1, 30.0) * (0.8 + 0.4 * spread_));
 }
 
 absl::Status RequestQueue::Push(std::shared_ptr<GenerationRequest> request, int64_t tokens) {
@@ -42,7 +50,7 @@ absl::Status RequestQueue::Push(std::shared_ptr<GenerationRequest> request, int6
       detail.reason = "QUEUE_FULL";
       detail.metadata = {{"waiting_tokens", absl::StrCat(waiting_tokens_)},
                          {"capacity_tokens", absl::StrCat(capacity_tokens_)}};
-      detail.retry_after = EstimateWait(waiting_tokens_ + tokens - capacity_tokens_);
+      detail.retry_after = EstimateWait();
       return MakeError(absl::StatusCode::kResourceExhausted,
                        absl::StrCat("the queue is full: ", waiting_tokens_, " of ",
                                     capacity_tokens_, " tokens wait"),

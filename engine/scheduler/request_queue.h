@@ -63,7 +63,7 @@ class RequestQueue {
   int64_t waiting_tokens() const;
 
  private:
-  absl::Duration EstimateWait(int64_t tokens) const;
+  absl::Duration EstimateWait();
 
   const int64_t capacity_tokens_;
   mutable std::mutex mutex_;
@@ -77,6 +77,7 @@ class RequestQueue {
   // recent throughput.
   double recent_tokens_ = 0, recent_seconds_ = 0;
   MonotonicTime busy_since_;
+  double spread_ = 0;  // of retry times, in [0, 1)
 };
 
 }  // namespace attend

@@ -65,9 +65,30 @@ void Scheduler::Enqueue(const SequenceDemand& demand) {
   next_deadline_ = std::min(next_deadline_, demand.deadline);
 }
 
+void Scheduler::Reserve(const SequenceDemand& demand) {
+  reserved_rows_ += demand.rows;
+  reserved_bytes_ += demand.kv_bytes;
+  Holding& held = held_by_[demand.caller];
+  ++held.sequences;
+  held.rows += demand.rows;
+  held.bytes += demand.kv_bytes;
+}
+
 void Scheduler::Free(const SequenceDemand& demand) {
   reserved_rows_ -= demand.rows;
   reserved_bytes_ -= demand.kv_bytes;
+  const auto held = held_by_.find(demand.caller);
+  held->second.rows -= demand.rows;
+  held->second.bytes -= demand.kv_bytes;
+  if (--held->second.sequences == 0) held_by_.erase(held);
+}
+
+bool Scheduler::ExceedsShare(const SequenceDemand& demand) const {
+  const auto held = held_by_.find(demand.caller);
+  if (demand.forced || held == held_by_.end()) return false;
+  const auto share = [](int64_t all) { return all - all / 4; };
+  return held->second.rows + demand.rows > share(limits_.max_batch_rows) ||
+         held->second.bytes + demand.kv_bytes > share(limits_.kv_cache_bytes);
 }
 
 void Scheduler::DropRunning(absl::Time now, StepPlan* plan) {
@@ -97,7 +118,8 @@ void Scheduler::DropWaiting(absl::Time now, StepPlan* plan) {
 
 void Scheduler::Admit(absl::Time now, StepPlan* plan) {
   int64_t encode_tokens = 0, forced_bytes = 0;
-  while (!turns_.empty()) {
+  size_t passed_over = 0;  // callers at the end of turns_ that hold their share already
+  while (passed_over < turns_.size()) {
     const uint64_t caller = turns_.front();
     std::deque<SequenceId>& ids = by_caller_[caller];
     while (!ids.empty() && waiting_.count(ids.front()) == 0) ids.pop_front();
@@ -113,6 +135,12 @@ void Scheduler::Admit(absl::Time now, StepPlan* plan) {
       waiting_.erase(next);
       continue;
     }
+    if (ExceedsShare(demand)) {
+      turns_.pop_front();
+      turns_.push_back(caller);
+      ++passed_over;
+      continue;
+    }
     const bool fits =
         reserved_rows_ + demand.rows <= limits_.max_batch_rows &&
         reserved_bytes_ + forced_bytes + demand.kv_bytes <= limits_.kv_cache_bytes &&
@@ -123,8 +151,7 @@ void Scheduler::Admit(absl::Time now, StepPlan* plan) {
       forced_bytes += demand.kv_bytes;
       plan->forced.push_back(demand.id);
     } else {
-      reserved_rows_ += demand.rows;
-      reserved_bytes_ += demand.kv_bytes;
+      Reserve(demand);
       plan->encode.push_back(demand.id);
       running_.push_back(demand);
     }
@@ -134,7 +161,8 @@ void Scheduler::Admit(absl::Time now, StepPlan* plan) {
     if (ids.empty()) {
       by_caller_.erase(caller);
     } else {
-      turns_.push_back(caller);
+      // Before those passed over, whose turn is not over yet.
+      turns_.insert(turns_.end() - static_cast<ptrdiff_t>(passed_over), caller);
     }
   }
 }

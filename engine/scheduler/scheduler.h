@@ -3,18 +3,19 @@
 // sequences ended.
 //
 // The rules:
-//  * A running sequence takes part in every step until it ends. Nothing is preempted: admission
-//  reserves the most that a
-//    sequence can come to need, rows and cache bytes.
-//  * Waiting sequences are admitted caller by caller in turn, each caller's in order of arrival, so
-//  that a long call does not
-//    keep short ones waiting. The next in turn that does not fit yet holds up those behind it:
-//    nothing starves.
-//  * Tokens encoded between two decode steps are bounded, so that admission does not stall those
-//  who run. One sequence that
-//    alone exceeds the bound is encoded alone.
-//  * Cancelled and expired sequences leave before the next step; waiting ones before they are
-//  encoded.
+//
+// A running sequence takes part in every step until it ends. Nothing is preempted: admission
+// reserves the most that a sequence can come to need, rows and cache bytes.
+//
+// Waiting sequences are admitted caller by caller in turn, each caller's in order of arrival, so
+// that a long call does not keep short ones waiting. The next in turn that does not fit yet holds
+// up those behind it: nothing starves. But one caller alone never reserves the last quarter of rows
+// or bytes (unless with its only sequence): there is room for others before its long ones end.
+//
+// Tokens encoded between two decode steps are bounded, so that admission does not stall those who
+// run. One sequence that alone exceeds the bound is encoded alone.
+//
+// Cancelled and expired sequences leave before the next step; waiting ones before they are encoded.
 #pragma once
 
 #include <atomic>
@@ -34,7 +35,7 @@ namespace attend {
 
 struct SchedulerLimits {
   int64_t max_batch_rows = 256;
-  int64_t max_encode_tokens = 1024;
+  int64_t max_encode_tokens = 256;
   int64_t kv_cache_bytes = int64_t{512} << 20;
 };
 
@@ -82,6 +83,9 @@ class Scheduler {
   void DropRunning(absl::Time now, StepPlan* plan);
   void DropWaiting(absl::Time now, StepPlan* plan);
   void Admit(absl::Time now, StepPlan* plan);
+  // Whether the caller of this sequence would hold more than its share with it.
+  bool ExceedsShare(const SequenceDemand& demand) const;
+  void Reserve(const SequenceDemand& demand);
   void Free(const SequenceDemand& demand);
 
   const SchedulerLimits limits_;
@@ -91,6 +95,10 @@ class Scheduler {
   std::deque<uint64_t> turns_;           // callers with an entry in by_caller_, next one first
   std::vector<SequenceDemand> running_;  // in order of admission
   int64_t reserved_rows_ = 0, reserved_bytes_ = 0;
+  struct Holding {
+    int64_t sequences = 0, rows = 0, bytes = 0;
+  };
+  std::unordered_map<uint64_t, Holding> held_by_;      // callers with running sequences
   absl::Time next_deadline_ = absl::InfiniteFuture();  // no waiting sequence expires before it
 };
 

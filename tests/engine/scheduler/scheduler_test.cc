@@ -75,7 +75,7 @@ TEST(SchedulerTest, OneLongerThanTheBudgetIsEncodedAlone) {
 TEST(SchedulerTest, RowsAndBytesAreReservedUntilTheEnd) {
   Scheduler scheduler(Limits());
   for (SequenceId id = 1; id <= 3; ++id) {
-    SequenceDemand beams = Demand(id);
+    SequenceDemand beams = Demand(id, /*caller=*/id);
     beams.rows = 4;
     scheduler.Enqueue(beams);
   }
@@ -87,7 +87,7 @@ TEST(SchedulerTest, RowsAndBytesAreReservedUntilTheEnd) {
 
   Scheduler by_bytes(Limits());
   for (SequenceId id = 1; id <= 3; ++id) {
-    SequenceDemand heavy = Demand(id);
+    SequenceDemand heavy = Demand(id, /*caller=*/id);
     heavy.kv_bytes = 450;
     by_bytes.Enqueue(heavy);
   }
@@ -129,6 +129,37 @@ TEST(SchedulerTest, CallersTakeTurns) {
     scheduler.Update(plan.decode);
   }
   EXPECT_THAT(order, ElementsAre(1, 5, 6, 2, 7, 3, 4));
+}
+
+TEST(SchedulerTest, OneCallerLeavesAQuarterOfTheRowsToOthers) {
+  Scheduler scheduler(Limits());  // 8 rows
+  for (SequenceId id = 1; id <= 4; ++id) {
+    SequenceDemand beams = Demand(id, 100);
+    beams.rows = 2;
+    beams.encode_tokens = 1;
+    scheduler.Enqueue(beams);
+  }
+  EXPECT_EQ(scheduler.Schedule(kNow, false), Plan({1, 2, 3}, {1, 2, 3}));
+  EXPECT_EQ(scheduler.Schedule(kNow, false), Plan({}, {1, 2, 3}));
+  scheduler.Enqueue(Demand(5, 200));  // finds room although it came last
+  EXPECT_EQ(scheduler.Schedule(kNow, false), Plan({5}, {1, 2, 3, 5}));
+  scheduler.Update({2});
+  EXPECT_EQ(scheduler.Schedule(kNow, false), Plan({4}, {1, 3, 5, 4}));
+}
+
+TEST(SchedulerTest, ASequenceLargerThanTheShareRunsWhenItsCallerHoldsNothing) {
+  Scheduler scheduler(Limits());
+  SequenceDemand wide = Demand(2, 100);
+  wide.rows = 8;
+  scheduler.Enqueue(Demand(1, 100));
+  scheduler.Enqueue(wide);
+  scheduler.Enqueue(Demand(3, 100));  // waits behind it: a caller's own are not reordered
+  EXPECT_EQ(scheduler.Schedule(kNow, false), Plan({1}, {1}));
+  EXPECT_EQ(scheduler.Schedule(kNow, false), Plan({}, {1}));
+  scheduler.Update({1});
+  EXPECT_EQ(scheduler.Schedule(kNow, false), Plan({2}, {2}));
+  scheduler.Update({2});
+  EXPECT_EQ(scheduler.Schedule(kNow, false), Plan({3}, {3}));
 }
 
 TEST(SchedulerTest, ForcedPassesShareTheEncodeBudgetAndAreOverAtOnce) {
