@@ -63,14 +63,6 @@ absl::Status Failed(const std::string& name, const absl::Status& cause) {
       std::move(detail));
 }
 
-absl::Status ShuttingDown() {
-  ErrorDetail detail;
-  detail.reason = "SHUTTING_DOWN";
-  detail.retry_after = absl::Seconds(1);
-  return MakeError(absl::StatusCode::kUnavailable, "the server is shutting down",
-                   std::move(detail));
-}
-
 struct Entry {
   std::string directory;
   ModelState state = ModelState::kLoading;
@@ -101,11 +93,6 @@ ModelInfo Describe(const std::string& name, const Entry& entry) {
   return info;
 }
 
-// Up to this many bytes of text a call is prepared on the calling thread, which is quicker than
-// handing it over; preparing 64 texts of the largest size takes a good part of a second, in which
-// the caller's thread would answer nobody else.
-constexpr size_t kMaxInlineBytes = 32 << 10;
-
 bool Translates(const ServedModel& model) {
   const auto& has = model.spec().capabilities;
   return std::find(has.begin(), has.end(), ModelCapability::kTranslation) != has.end();
@@ -116,8 +103,10 @@ bool Translates(const ServedModel& model) {
 struct Engine::State {
   explicit State(EngineOptions o)
       : options(std::move(o)),
+        attention_memory(options.limits.attention_memory_bytes),
         workers(std::make_unique<WorkQueue>(std::max(1, options.num_workers))),
-        large_calls(std::make_unique<WorkQueue>(1)) {}
+        preparers(std::make_unique<WorkQueue>(1)),
+        senders(std::make_unique<WorkQueue>(1)) {}
 
   struct ActiveCall {
     CancelFlag caller;  // may be null
@@ -131,8 +120,8 @@ struct Engine::State {
   uint64_t last_call = 0;
   bool draining = false;
   std::condition_variable call_ended;
-  std::unique_ptr<WorkQueue> workers;
-  std::unique_ptr<WorkQueue> large_calls;  // prepares them, one after the other
+  ByteBudget attention_memory;
+  std::unique_ptr<WorkQueue> workers, preparers, senders;
 
   absl::StatusOr<std::shared_ptr<ServedModel>> Find(const std::string& name) const {
     const auto found = models.find(name);
@@ -166,12 +155,6 @@ struct Engine::State {
       done(std::move(result));
       Leave(call);
     };
-  }
-
-  // Prepares and submits a call of so many bytes of text.
-  void Begin(size_t bytes, std::function<void()> start) {
-    if (bytes <= kMaxInlineBytes) return start();
-    large_calls->Post(std::move(start));
   }
 
   // Cancels what callers no longer want, or everything.
@@ -230,11 +213,15 @@ absl::StatusOr<CallEnvironment> Engine::State::Enter(const std::string& name,
   CallEnvironment environment;
   environment.limits = options.limits;
   environment.workers = workers.get();
+  environment.preparers = preparers.get();
+  environment.senders = senders.get();
+  environment.attention_memory = &attention_memory;
   environment.stop = std::make_shared<std::atomic<bool>>(false);
   const std::lock_guard<std::mutex> lock(mutex);
   if (draining) return ShuttingDown();
   ATTEND_ASSIGN_OR_RETURN(std::shared_ptr<ServedModel> model, Choose(name, wanted));
   environment.model = ServedModel::Borrow(model);
+  if (context.report != nullptr) context.report->model = environment.model.name;
   *call = ++last_call;
   calls[*call] = {context.cancelled, environment.stop};
   environment.context = std::move(context);
@@ -255,7 +242,9 @@ Engine::Engine(EngineOptions options) : state_(std::make_unique<State>(std::move
 
 Engine::~Engine() {
   Drain(absl::ZeroDuration());
-  state_->large_calls.reset();  // work uses the loops: it goes first
+  // Work uses the loops, so it goes first; preparing and sending may leave work to the workers.
+  state_->preparers.reset();
+  state_->senders.reset();
   state_->workers.reset();
   for (const auto& model : state_->Serving()) model->Stop();
 }
@@ -339,23 +328,15 @@ void Engine::Translate(TranslateInput input, CallContext context, Done<Translate
   uint64_t call = 0;
   auto environment = state_->Enter(input.model, *pair, std::move(context), &call);
   if (!environment.ok()) return done(environment.status());
-  size_t bytes = 0;
-  for (const std::string& text : input.texts) bytes += text.size();
-  state_->Begin(bytes, [environment = *std::move(environment), input = std::move(input),
-                        done = state_->Counted(std::move(done), call)]() mutable {
-    RunTranslate(std::move(environment), std::move(input), std::move(done));
-  });
+  RunTranslate(*std::move(environment), std::move(input), state_->Counted(std::move(done), call));
 }
 
 void Engine::GetAttention(AttentionInput input, CallContext context, Done<AttentionOutput> done) {
   uint64_t call = 0;
   auto environment = state_->Enter(input.model, {}, std::move(context), &call);
   if (!environment.ok()) return done(environment.status());
-  const size_t bytes = input.source.size() + (input.target ? input.target->size() : 0);
-  state_->Begin(bytes, [environment = *std::move(environment), input = std::move(input),
-                        done = state_->Counted(std::move(done), call)]() mutable {
-    RunGetAttention(std::move(environment), std::move(input), std::move(done));
-  });
+  RunGetAttention(*std::move(environment), std::move(input),
+                  state_->Counted(std::move(done), call));
 }
 
 void Engine::AlignWords(AlignInput input, CallContext context, Done<AlignOutput> done) {
@@ -364,11 +345,7 @@ void Engine::AlignWords(AlignInput input, CallContext context, Done<AlignOutput>
   uint64_t call = 0;
   auto environment = state_->Enter(input.model, *pair, std::move(context), &call);
   if (!environment.ok()) return done(environment.status());
-  state_->Begin(input.source.size() + input.target.size(),
-                [environment = *std::move(environment), input = std::move(input),
-                 done = state_->Counted(std::move(done), call)]() mutable {
-                  RunAlignWords(std::move(environment), std::move(input), std::move(done));
-                });
+  RunAlignWords(*std::move(environment), std::move(input), state_->Counted(std::move(done), call));
 }
 
 absl::StatusOr<std::vector<AttendedToken>> Engine::Tokenize(const std::string& model,

@@ -2,7 +2,7 @@
 // or metrics.
 //
 // Threads: every method may be called from any thread. The asynchronous calls prepare on the
-// calling thread (limits, sentence splitting, tokenising; large texts on a thread of the engine's),
+// calling thread (limits, sentence splitting, tokenising; much text on a thread of the engine's),
 // run on the model's engine loop and finish on the engine's own workers; `done` is called exactly
 // once, on any of these threads, possibly before the call returns. Cancelling is setting the flag
 // in CallContext and calling Wake().

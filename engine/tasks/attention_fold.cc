@@ -242,6 +242,15 @@ AttentionMatrix AttentionFolder::Shape(const Fold& fold, AttentionKind kind,
   } else {
     out.weights.assign(static_cast<size_t>(rows.size) * static_cast<size_t>(columns.size), 0.0f);
   }
+  const bool as_is = !out.sparse && !selection_.drop_special &&
+                     selection_.granularity == AttentionGranularity::kToken;
+  if (as_is) {  // most of what is asked for in bulk: this thread is the engine loop's
+    for (int r = 0; r < rows.size; ++r) {
+      std::copy_n(weights.row(r), columns.size,
+                  out.weights.begin() + static_cast<ptrdiff_t>(r) * columns.size);
+    }
+    return out;
+  }
   AnswerRow row(columns.size);
   std::vector<float> kept(columns.slot.size());
   size_t next = 0;

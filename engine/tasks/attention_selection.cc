@@ -209,11 +209,19 @@ ResolvedSelection SelectionOf(const AttentionPreset& preset, const ModelSpec& sp
   return out;
 }
 
+namespace {
+
+std::pair<int64_t, int64_t> ShapeOf(AttentionKind kind, int64_t num_source, int64_t num_target) {
+  return {kind == AttentionKind::kEncoderSelf ? num_source : num_target,
+          kind == AttentionKind::kDecoderSelf ? num_target : num_source};
+}
+
+}  // namespace
+
 int64_t AnswerBytes(const ResolvedSelection& selection, int64_t num_source, int64_t num_target) {
   int64_t bytes = 0;
   for (const KindHeads& kind : selection.kinds) {
-    const int64_t rows = kind.kind == AttentionKind::kEncoderSelf ? num_source : num_target;
-    const int64_t columns = kind.kind == AttentionKind::kDecoderSelf ? num_target : num_source;
+    const auto [rows, columns] = ShapeOf(kind.kind, num_source, num_target);
     int64_t matrices = 1;
     if (selection.reduction == AttentionReduction::kNone) {
       matrices = 0;
@@ -232,6 +240,19 @@ int64_t AnswerBytes(const ResolvedSelection& selection, int64_t num_source, int6
                                static_cast<int64_t>(std::min(1e9, 1.001 / selection.min_weight)));
     }
     bytes += matrices * (rows * kept * 8 + (rows + 1) * 4);
+  }
+  return bytes;
+}
+
+int64_t FoldBytes(const ResolvedSelection& selection, int64_t num_source, int64_t num_target) {
+  if (selection.reduction == AttentionReduction::kNone) return 0;
+  int64_t bytes = 0;
+  for (const KindHeads& kind : selection.kinds) {
+    const auto [rows, columns] = ShapeOf(kind.kind, num_source, num_target);
+    int64_t matrices = 1;
+    if (selection.reduction == AttentionReduction::kRollout)
+      matrices = static_cast<int64_t>(kind.heads.size());
+    bytes += matrices * rows * columns * static_cast<int64_t>(sizeof(float));
   }
   return bytes;
 }

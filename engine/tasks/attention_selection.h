@@ -52,6 +52,10 @@ ResolvedSelection SelectionOf(const AttentionPreset& preset, const ModelSpec& sp
 // Most bytes of weights that the answer can hold, for axes of this many tokens (or words).
 int64_t AnswerBytes(const ResolvedSelection& selection, int64_t num_source, int64_t num_target);
 
+// Bytes that folding takes while the pass runs, for axes of this many tokens: the running matrices,
+// which are in tokens whatever the answer is in.
+int64_t FoldBytes(const ResolvedSelection& selection, int64_t num_source, int64_t num_target);
+
 // INVALID_ARGUMENT / ATTENTION_TOO_LARGE (metadata need, limit) when need > limit; the message
 // names the ways out.
 absl::Status CheckAnswerBytes(int64_t need, int64_t limit, std::string_view field);

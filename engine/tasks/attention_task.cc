@@ -15,6 +15,7 @@
 #include "engine/tasks/attention_presets.h"
 #include "engine/tasks/call_checks.h"
 #include "engine/tasks/forced_reading.h"
+#include "engine/tasks/preparation.h"
 #include "engine/tasks/request_group.h"
 #include "engine/tasks/translation_parts.h"  // PrepareOptions, OptionsOfSegment
 
@@ -51,7 +52,7 @@ void RunPass(const CallEnvironment& environment, ForcedReading* reading, GroupPa
   group.on_finished = [usage, then = std::move(then)](
                           const absl::Status& status,
                           const std::vector<GenerationResult>& results) {
-    if (status.ok()) AddUsage(results, /*forced=*/true, usage);
+    AddUsage(results, /*forced=*/true, usage);
     then(status.ok() ? results[0].status : status);
   };
   RunGroup(environment, std::move(group));
@@ -63,9 +64,18 @@ class AttentionCall : public std::enable_shared_from_this<AttentionCall> {
       : environment_(std::move(environment)), input_(std::move(input)), done_(std::move(done)) {}
 
   void Start() {
+    const size_t bytes = input_.source.size() + (input_.target ? input_.target->size() : 0);
+    PrepareInSteps(environment_, bytes, [self = shared_from_this()] {
+      self->Begin();
+      return false;
+    });
+  }
+
+ private:
+  void Begin() {
     absl::Status status = Prepare();
     if (!status.ok()) {
-      done_(std::move(status));
+      End(std::move(status));
     } else if (selection_.needs_decoder() && !input_.target) {
       Generate();
     } else {
@@ -73,14 +83,13 @@ class AttentionCall : public std::enable_shared_from_this<AttentionCall> {
     }
   }
 
- private:
   int64_t max_bytes() const {
     return input_.max_bytes > 0 ? input_.max_bytes : environment_.limits.max_attention_bytes;
   }
 
   absl::Status Prepare() {
     const absl::Time begin = absl::Now();
-    ATTEND_RETURN_IF_ERROR(CheckStillWanted(environment_.context));
+    ATTEND_RETURN_IF_ERROR(CheckStillWanted(environment_));
     ATTEND_RETURN_IF_ERROR(CheckCapability(environment_.model, ModelCapability::kAttention));
     ATTEND_ASSIGN_OR_RETURN(selection_, ResolveSelection(input_.selection, *environment_.model.spec,
                                                          *environment_.model.presets, "selection"));
@@ -98,12 +107,15 @@ class AttentionCall : public std::enable_shared_from_this<AttentionCall> {
 
   // With a target that is yet to be written, what the source alone needs.
   absl::Status CheckBytes() const {
+    return CheckAnswerBytes(BytesOfAnswer(), max_bytes(), "selection");
+  }
+
+  int64_t BytesOfAnswer() const {
     const bool words = selection_.granularity == AttentionGranularity::kWord;
     const auto size = [words](const TextAxis& axis) {
       return static_cast<int64_t>(words ? axis.words.size() : axis.tokens.size());
     };
-    return CheckAnswerBytes(AnswerBytes(selection_, size(source_), size(target_)), max_bytes(),
-                            "selection");
+    return AnswerBytes(selection_, size(source_), size(target_));
   }
 
   void Generate() {
@@ -115,13 +127,13 @@ class AttentionCall : public std::enable_shared_from_this<AttentionCall> {
     auto options =
         PrepareOptions(environment_.model, environment_.limits, overrides, "", "decoding");
     if (!options.ok()) {
-      done_(options.status());
+      End(options.status());
       return;
     }
     auto request = std::make_shared<GenerationRequest>();
     for (const AttendedToken& token : source_.tokens) request->source_ids.push_back(token.id);
     request->options = OptionsOfSegment(
-        *options, overrides, static_cast<int64_t>(request->source_ids.size()), /*first=*/true);
+        *options, overrides, static_cast<int64_t>(request->source_ids.size()), SegmentPlace{});
     RequestGroup group;
     group.requests.push_back(std::move(request));
     group.on_finished = [self = shared_from_this()](const absl::Status& status,
@@ -132,11 +144,11 @@ class AttentionCall : public std::enable_shared_from_this<AttentionCall> {
   }
 
   void OnGenerated(absl::Status status, const std::vector<GenerationResult>& results) {
+    const int64_t input_tokens = output_.usage.input_tokens;
+    AddUsage(results, /*forced=*/false, &output_.usage);
+    output_.usage.input_tokens = input_tokens;
     if (status.ok()) status = results[0].status;
     if (status.ok()) {
-      const int64_t input_tokens = output_.usage.input_tokens;
-      AddUsage(results, /*forced=*/false, &output_.usage);
-      output_.usage.input_tokens = input_tokens;
       const Hypothesis& best = results[0].hypotheses[0];
       const Tokenizer& tokenizer = *environment_.model.tokenizer;
       const DecodedText decoded =
@@ -146,14 +158,22 @@ class AttentionCall : public std::enable_shared_from_this<AttentionCall> {
       status = CheckBytes();
     }
     if (!status.ok()) {
-      done_(std::move(status));
+      End(std::move(status));
       return;
     }
     Read(GroupPatience::kPersist);
   }
 
   void Read(GroupPatience patience) {
+    const int64_t answer_bytes = BytesOfAnswer();
     reading_ = std::make_unique<ForcedReading>(std::move(source_), std::move(target_));
+    auto memory =
+        environment_.attention_memory->Take(answer_bytes + reading_->FoldBytes(selection_));
+    if (!memory.ok()) {
+      End(memory.status());
+      return;
+    }
+    output_.memory = *std::move(memory);
     reading_->WatchSelection(selection_);
     RunPass(environment_, reading_.get(), patience, &output_.usage,
             [self = shared_from_this()](absl::Status status) { self->Finish(std::move(status)); });
@@ -161,13 +181,22 @@ class AttentionCall : public std::enable_shared_from_this<AttentionCall> {
 
   void Finish(absl::Status status) {
     if (!status.ok()) {
-      done_(std::move(status));
+      End(std::move(status));
       return;
     }
     std::string target_text = std::move(output_.attention.target_text);
     output_.attention = reading_->TakeAttention();
     output_.attention.target_text = std::move(target_text);
-    done_(std::move(output_));
+    End(absl::OkStatus());
+  }
+
+  void End(absl::Status status) {
+    environment_.Report(output_.usage);
+    if (status.ok()) {
+      done_(std::move(output_));
+    } else {
+      done_(std::move(status));
+    }
   }
 
   const CallEnvironment environment_;
@@ -185,20 +214,28 @@ class AlignCall : public std::enable_shared_from_this<AlignCall> {
       : environment_(std::move(environment)), input_(std::move(input)), done_(std::move(done)) {}
 
   void Start() {
-    absl::Status status = Prepare();
+    PrepareInSteps(environment_, input_.source.size() + input_.target.size(),
+                   [self = shared_from_this()] {
+                     self->Begin();
+                     return false;
+                   });
+  }
+
+ private:
+  void Begin() {
+    const absl::Status status = Prepare();
     if (!status.ok()) {
-      done_(std::move(status));
+      End(status);
       return;
     }
     RunPass(environment_, reading_.get(), GroupPatience::kRefuse, &output_.usage,
             [self = shared_from_this()](absl::Status pass) { self->Finish(std::move(pass)); });
   }
 
- private:
   absl::Status Prepare() {
     const absl::Time begin = absl::Now();
     const TaskModel& model = environment_.model;
-    ATTEND_RETURN_IF_ERROR(CheckStillWanted(environment_.context));
+    ATTEND_RETURN_IF_ERROR(CheckStillWanted(environment_));
     ATTEND_RETURN_IF_ERROR(CheckCapability(model, ModelCapability::kAttention));
     if (!std::isfinite(input_.min_score) || input_.min_score < 0) {
       return InvalidField("OPTION_OUT_OF_RANGE", "min_score",
@@ -229,7 +266,7 @@ class AlignCall : public std::enable_shared_from_this<AlignCall> {
 
   void Finish(absl::Status status) {
     if (!status.ok()) {
-      done_(std::move(status));
+      End(std::move(status));
       return;
     }
     output_.links = reading_->TakeLinks();
@@ -238,7 +275,16 @@ class AlignCall : public std::enable_shared_from_this<AlignCall> {
                         output_.links.end());
     output_.source_words = reading_->source().words;
     output_.target_words = reading_->target().words;
-    done_(std::move(output_));
+    End(absl::OkStatus());
+  }
+
+  void End(absl::Status status) {
+    environment_.Report(output_.usage);
+    if (status.ok()) {
+      done_(std::move(output_));
+    } else {
+      done_(std::move(status));
+    }
   }
 
   const CallEnvironment environment_;

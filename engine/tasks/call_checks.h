@@ -12,6 +12,16 @@
 
 namespace attend {
 
+// UNAVAILABLE / SHUTTING_DOWN.
+absl::Status ShuttingDown();
+
+// DEADLINE_EXCEEDED with the number of output tokens that were made in vain.
+absl::Status DeadlinePassed(int64_t tokens_done);
+
+// CANCELLED or DEADLINE_EXCEEDED when the caller no longer waits, SHUTTING_DOWN when the engine has
+// stopped the call.
+absl::Status CheckStillWanted(const CallEnvironment& environment);
+
 // White space of any script, zero-width and byte-order marks included: nothing that a model could
 // read.
 bool IsBlank(std::string_view text);

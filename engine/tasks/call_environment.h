@@ -9,6 +9,7 @@
 #include "engine/models/model_spec.h"
 #include "engine/scheduler/engine_loop.h"
 #include "engine/tasks/attention_types.h"
+#include "engine/tasks/byte_budget.h"
 #include "engine/tasks/call_types.h"
 #include "engine/tasks/work_queue.h"
 #include "engine/tokenizers/tokenizer.h"
@@ -34,7 +35,16 @@ struct CallEnvironment {
   CallContext context;
   CancelFlag
       stop;  // never null: what requests watch; set when the caller cancels or the call has failed
-  WorkQueue* workers = nullptr;  // outlives every call
+  // Of the engine; they outlive every call.
+  WorkQueue* workers = nullptr;    // finish calls
+  WorkQueue* preparers = nullptr;  // prepare large ones
+  WorkQueue* senders = nullptr;    // hand out what streams have so far
+  ByteBudget* attention_memory = nullptr;
+
+  // Writes down what the call has cost so far, for whoever reads the report.
+  void Report(const CallUsage& usage) const {
+    if (context.report != nullptr) context.report->usage = usage;
+  }
 };
 
 }  // namespace attend

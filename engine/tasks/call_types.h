@@ -27,6 +27,8 @@ struct EngineLimits {
   int max_num_beams = 8;
   int64_t max_attention_bytes = 3 * 1024 * 1024;  // of a unary answer's weights
   int64_t max_attention_stream_bytes = int64_t{256} << 20;
+  // Of all calls together: attention that is being folded, or answered and not let go yet.
+  int64_t attention_memory_bytes = int64_t{1} << 30;
 };
 
 enum class OverflowPolicy { kSplit, kReject, kTruncate };
@@ -102,6 +104,7 @@ struct TranslateOutput {
   std::string model, revision;
   std::vector<TranslateOutcome> outcomes;  // in the order of the texts
   CallUsage usage;
+  std::shared_ptr<const void> memory;  // what the attention counts for as long as this is held
 };
 
 struct AttentionInput {
@@ -116,6 +119,7 @@ struct AttentionInput {
 struct AttentionOutput {
   AttentionResult attention;
   CallUsage usage;
+  std::shared_ptr<const void> memory;  // as in TranslateOutput
 };
 
 struct AlignInput {

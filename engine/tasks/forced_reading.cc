@@ -15,6 +15,11 @@ std::vector<int32_t> Ids(const TextAxis& axis) {
 
 }  // namespace
 
+int64_t ForcedReading::FoldBytes(const ResolvedSelection& selection) const {
+  return attend::FoldBytes(selection, static_cast<int64_t>(source_.tokens.size()),
+                           static_cast<int64_t>(target_.tokens.size()));
+}
+
 void ForcedReading::WatchSelection(const ResolvedSelection& selection) {
   selection_ = selection;
   folder_ = std::make_unique<AttentionFolder>(selection, source_, target_);

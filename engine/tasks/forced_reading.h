@@ -20,6 +20,9 @@ class ForcedReading {
   ForcedReading(TextAxis source, TextAxis target)
       : source_(std::move(source)), target_(std::move(target)) {}
 
+  // Bytes that folding the selection takes while the pass runs, on top of the answer.
+  int64_t FoldBytes(const ResolvedSelection& selection) const;
+
   // What to watch; before MakeRequest.
   void WatchSelection(const ResolvedSelection& selection);
   void WatchAlignment(const AttentionPreset& preset, const ModelSpec& spec);

@@ -10,21 +10,13 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "engine/base/error.h"
+#include "engine/tasks/call_checks.h"
 
 namespace attend {
 namespace {
 
 // How long a group that persists waits before it asks a full queue again.
 constexpr absl::Duration kRetryInterval = absl::Milliseconds(20);
-
-absl::Status DeadlineError(int64_t tokens_done) {
-  ErrorDetail detail;
-  detail.reason = "DEADLINE_EXCEEDED";
-  detail.metadata = {{"tokens_done", std::to_string(tokens_done)}};
-  return MakeError(absl::StatusCode::kDeadlineExceeded,
-                   absl::StrCat("the deadline passed after ", tokens_done, " output tokens"),
-                   std::move(detail));
-}
 
 // Ends that concern the whole call, not one request.
 bool EndsCall(const absl::Status& status) {
@@ -122,11 +114,9 @@ class RunningGroup : public std::enable_shared_from_this<RunningGroup> {
       return;
     }
     if (outstanding_ > 0) return;  // tried again when one of ours ends
-    const absl::Status wanted = CheckStillWanted(environment_.context);
+    const absl::Status wanted = CheckStillWanted(environment_);
     if (!wanted.ok()) {
       Fail(wanted);
-    } else if (environment_.stop->load()) {
-      Fail(absl::CancelledError("the call was cancelled"));
     } else {
       environment_.workers->PostAfter(kRetryInterval,
                                       [self = shared_from_this()] { self->Pump(); });
@@ -171,7 +161,7 @@ class RunningGroup : public std::enable_shared_from_this<RunningGroup> {
   void Finish() {
     absl::Status status = failure_;
     // What the loop saw of a deadline or a cancellation is told in the call's words.
-    if (absl::IsDeadlineExceeded(status)) status = DeadlineError(tokens_done_);
+    if (absl::IsDeadlineExceeded(status)) status = DeadlinePassed(tokens_done_);
     auto on_finished = std::move(group_.on_finished);
     group_.on_result = nullptr;
     group_.requests.clear();  // requests never submitted hold us through their callbacks
@@ -194,14 +184,6 @@ class RunningGroup : public std::enable_shared_from_this<RunningGroup> {
 
 void RunGroup(const CallEnvironment& environment, RequestGroup group) {
   std::make_shared<RunningGroup>(environment, std::move(group))->Start();
-}
-
-absl::Status CheckStillWanted(const CallContext& context) {
-  if (context.cancelled != nullptr && context.cancelled->load()) {
-    return absl::CancelledError("the caller cancelled the call");
-  }
-  if (context.deadline <= absl::Now()) return DeadlineError(0);
-  return absl::OkStatus();
 }
 
 void AddUsage(const std::vector<GenerationResult>& results, bool forced, CallUsage* usage) {

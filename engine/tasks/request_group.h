@@ -33,9 +33,6 @@ struct RequestGroup {
 
 void RunGroup(const CallEnvironment& environment, RequestGroup group);
 
-// The caller's deadline or cancel flag, if it has spoken already.
-absl::Status CheckStillWanted(const CallContext& context);
-
 // Adds what requests cost; forced passes count as attention.
 void AddUsage(const std::vector<GenerationResult>& results, bool forced, CallUsage* usage);
 

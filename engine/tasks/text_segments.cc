@@ -89,7 +89,14 @@ class SegmentCutter {
       return InputTooLong(field_, "segments", static_cast<int64_t>(segments_.size()) + 1,
                           options_.max_segments);
     }
-    segments_.push_back({span, std::move(encoded), truncated});
+    uint32_t read_end = span.end;
+    if (truncated > 0) {
+      read_end = span.begin;
+      for (const EncodedToken& token : encoded.tokens) {
+        if (!token.special) read_end = std::max(read_end, span.begin + token.span.end);
+      }
+    }
+    segments_.push_back({span, read_end, std::move(encoded), truncated});
     return absl::OkStatus();
   }
 

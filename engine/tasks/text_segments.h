@@ -16,6 +16,7 @@ namespace attend {
 
 struct TextSegment {
   ByteSpan span;                 // in the text
+  uint32_t read_end = 0;         // in the text: where the part that was not cut off ends
   EncodedText encoded;           // spans count from span.begin
   int64_t truncated_tokens = 0;  // cut off under kTruncate
 };

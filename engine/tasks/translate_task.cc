@@ -14,6 +14,7 @@
 #include "engine/tasks/attention_presets.h"
 #include "engine/tasks/call_checks.h"
 #include "engine/tasks/delta_stream.h"
+#include "engine/tasks/preparation.h"
 #include "engine/tasks/request_group.h"
 #include "engine/tasks/translation_parts.h"
 
@@ -31,12 +32,14 @@ class TranslateCall : public std::enable_shared_from_this<TranslateCall> {
         done_(std::move(done)) {}
 
   void Start() {
+    size_t bytes = 0;
+    for (const std::string& text : input_.texts) bytes += text.size();
     const absl::Status prepared = Prepare();
     if (!prepared.ok()) {
       End(prepared);
       return;
     }
-    Generate();
+    PrepareInSteps(environment_, bytes, [self = shared_from_this()] { return self->CutNext(); });
   }
 
  private:
@@ -45,7 +48,7 @@ class TranslateCall : public std::enable_shared_from_this<TranslateCall> {
   // Everything that is wrong with the call as a whole is found here; what is wrong with a text
   // stays with it.
   absl::Status Prepare() {
-    const absl::Time begin = absl::Now();
+    ATTEND_RETURN_IF_ERROR(CheckStillWanted(environment_));
     ATTEND_RETURN_IF_ERROR(CheckCapability(model_, ModelCapability::kTranslation));
     ATTEND_RETURN_IF_ERROR(CheckCount());
     ATTEND_ASSIGN_OR_RETURN(options_, PrepareOptions(model_, environment_.limits, input_.decoding,
@@ -55,12 +58,22 @@ class TranslateCall : public std::enable_shared_from_this<TranslateCall> {
                                                            *model_.presets, kAttentionField));
     }
     works_.resize(input_.texts.size());
-    for (size_t i = 0; i < works_.size(); ++i) {
-      ATTEND_RETURN_IF_ERROR(CheckStillWanted(environment_.context));
-      works_[i].status = Cut(i);
-    }
-    usage_.tokenize = absl::Now() - begin;
     return absl::OkStatus();
+  }
+
+  // Prepares the next text; after the last, or when nobody waits any more, the call goes on.
+  bool CutNext() {
+    const absl::Status wanted = CheckStillWanted(environment_);
+    if (!wanted.ok()) {
+      End(wanted);
+      return false;
+    }
+    const absl::Time begin = absl::Now();
+    works_[num_cut_].status = Cut(num_cut_);
+    usage_.tokenize += absl::Now() - begin;
+    if (++num_cut_ < works_.size()) return true;
+    Generate();
+    return false;
   }
 
   absl::Status CheckCount() const {
@@ -111,7 +124,7 @@ class TranslateCall : public std::enable_shared_from_this<TranslateCall> {
         auto request = std::make_shared<GenerationRequest>();
         request->source_ids = work.segments[s].encoded.ids();
         request->options = OptionsOfSegment(
-            options_, input_.decoding, static_cast<int64_t>(request->source_ids.size()), s == 0);
+            options_, input_.decoding, static_cast<int64_t>(request->source_ids.size()), {i, s});
         if (!needs_reading())
           work.segments[s].encoded = EncodedText();  // pieces and spans are not needed any more
         if (stream_ != nullptr) {
@@ -140,18 +153,18 @@ class TranslateCall : public std::enable_shared_from_this<TranslateCall> {
     options.tokenizer = model_.tokenizer;
     options.layout = works_[0].layout;
     options.on_delta = input_.on_delta;
-    options.post = [workers = environment_.workers](std::function<void()> work) {
-      workers->Post(std::move(work));
+    options.post = [senders = environment_.senders](std::function<void()> work) {
+      senders->Post(std::move(work));
     };
     stream_ = DeltaStream::Create(std::move(options));
   }
 
   void OnGenerated(absl::Status status, std::vector<GenerationResult> results) {
+    AddUsage(results, /*forced=*/false, &usage_);
     if (!status.ok()) {
       End(status);
       return;
     }
-    AddUsage(results, /*forced=*/false, &usage_);
     size_t next = 0;
     for (TextWork& work : works_) {
       if (!work.status.ok()) continue;
@@ -173,7 +186,7 @@ class TranslateCall : public std::enable_shared_from_this<TranslateCall> {
   // their order.
   void Read() {
     const AttentionPreset* alignment = FindPreset(*model_.presets, kAlignmentPreset);
-    int64_t bytes = 0;
+    int64_t bytes = 0, memory = 0;
     RequestGroup group;
     group.patience = GroupPatience::kPersist;
     for (size_t i = 0; i < works_.size(); ++i) {
@@ -186,6 +199,7 @@ class TranslateCall : public std::enable_shared_from_this<TranslateCall> {
             CheckAnswerBytes(need, environment_.limits.max_attention_bytes, kAttentionField);
         if (!work.status.ok()) continue;
         bytes = need;
+        for (const auto& reading : work.readings) memory += reading->FoldBytes(*selection_);
       }
       for (auto& reading : work.readings) {
         if (selection_) reading->WatchSelection(*selection_);
@@ -193,6 +207,12 @@ class TranslateCall : public std::enable_shared_from_this<TranslateCall> {
         group.requests.push_back(reading->MakeRequest(model_));
       }
     }
+    auto lease = environment_.attention_memory->Take(bytes + memory);
+    if (!lease.ok()) {
+      End(lease.status());
+      return;
+    }
+    memory_ = *std::move(lease);
     group.on_finished = [self = shared_from_this()](absl::Status status,
                                                     std::vector<GenerationResult> results) {
       self->OnRead(std::move(status), results);
@@ -228,11 +248,11 @@ class TranslateCall : public std::enable_shared_from_this<TranslateCall> {
   }
 
   void OnRead(absl::Status status, const std::vector<GenerationResult>& results) {
+    AddUsage(results, /*forced=*/true, &usage_);
     if (!status.ok()) {
       End(status);
       return;
     }
-    AddUsage(results, /*forced=*/true, &usage_);
     size_t next = 0;
     for (TextWork& work : works_) {
       if (!work.status.ok()) continue;
@@ -264,11 +284,13 @@ class TranslateCall : public std::enable_shared_from_this<TranslateCall> {
     }
     usage_.detokenize = absl::Now() - begin;
     output.usage = usage_;
+    output.memory = std::move(memory_);
     End(std::move(output));
   }
 
   void End(absl::StatusOr<TranslateOutput> output) {
     if (stream_ != nullptr) stream_->Close(/*deliver_rest=*/false);
+    environment_.Report(usage_);
     auto done = std::move(done_);
     done(std::move(output));
   }
@@ -280,8 +302,10 @@ class TranslateCall : public std::enable_shared_from_this<TranslateCall> {
   GenerationOptions options_;
   std::optional<ResolvedSelection> selection_;
   std::vector<TextWork> works_;
+  size_t num_cut_ = 0;  // of works_
   std::shared_ptr<DeltaStream> stream_;
   CallUsage usage_;
+  std::shared_ptr<const void> memory_;  // that attention may take
 };
 
 }  // namespace

@@ -7,8 +7,9 @@
 
 namespace attend {
 
-// Prepares on the calling thread, finishes on a worker. `done` is called exactly once. The model
-// has been chosen; the input's model and languages are not looked at again.
+// Prepares on the calling thread or, when there is much text, on the engine's; finishes on a
+// worker. `done` is called exactly once. The model has been chosen; the input's model and languages
+// are not looked at again.
 void RunTranslate(CallEnvironment environment, TranslateInput input, Done<TranslateOutput> done);
 
 }  // namespace attend

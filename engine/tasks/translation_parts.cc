@@ -1,5 +1,7 @@
 // Scores and finish reasons of a text of several sentences are folded from its sentences': the
-// score is the mean over them, weighted by length, and the text ended as the worst of them did.
+// score is the mean over them, weighted by the length of each sentence's best hypothesis (one
+// weight for all ranks, so that a lower rank never scores higher), and the text ended as the worst
+// of them did.
 #include "engine/tasks/translation_parts.h"
 
 #include <algorithm>
@@ -25,11 +27,27 @@ absl::StatusOr<std::vector<int32_t>> PrefixTokens(const TaskModel& model,
   std::vector<int32_t> ids;
   if (prefix.empty()) return ids;
   ATTEND_RETURN_IF_ERROR(CheckText(prefix, limits, field));
-  for (const EncodedToken& token : model.tokenizer->Encode(prefix, TextSide::kTarget).tokens) {
-    if (!token.special) ids.push_back(token.id);
+  const EncodedText encoded = model.tokenizer->Encode(prefix, TextSide::kTarget);
+  for (size_t i = 0; i < encoded.tokens.size(); ++i) {
+    const EncodedToken& token = encoded.tokens[i];
+    const bool last = i + 1 == encoded.tokens.size();
+    if (last && token.id == model.tokenizer->eos_id()) break;  // the encoder's own
+    if (model.tokenizer->IsSpecial(token.id)) {
+      return InvalidField("OPTION_OUT_OF_RANGE", field,
+                          absl::StrCat("the prefix holds what the model cannot write: '",
+                                       token.piece, "' is no text of its vocabulary"));
+    }
+    ids.push_back(token.id);
   }
   ATTEND_RETURN_IF_ERROR(CheckVocabulary(ids, model.spec->target_vocab_size, model));
   return ids;
+}
+
+// Spreads small numbers over all bits (the finaliser of SplitMix64); 0 stays 0.
+uint64_t Mix(uint64_t x) {
+  x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9u;
+  x = (x ^ (x >> 27)) * 0x94D049BB133111EBu;
+  return x ^ (x >> 31);
 }
 
 // Worse ends count more.
@@ -77,7 +95,8 @@ TranslatedHypothesis AssembleHypothesis(const TextWork& work, size_t rank, const
   int first_word = 0;
   for (size_t s = 0; s < work.segments.size(); ++s) {
     const Hypothesis& hypothesis = Ranked(work.results[s], rank);
-    const double tokens = static_cast<double>(std::max<size_t>(1, hypothesis.tokens.size()));
+    const double tokens =
+        static_cast<double>(std::max<size_t>(1, Ranked(work.results[s], 0).tokens.size()));
     weighted += hypothesis.score * tokens;
     length += tokens;
     if (Severity(hypothesis.finish_reason) > Severity(out.finish_reason)) {
@@ -124,9 +143,15 @@ absl::StatusOr<GenerationOptions> PrepareOptions(const TaskModel& model, const E
 
 GenerationOptions OptionsOfSegment(const GenerationOptions& options,
                                    const GenerationOverrides& overrides, int64_t num_input_tokens,
-                                   bool first) {
+                                   SegmentPlace place) {
   GenerationOptions out = options;
-  if (!first) out.prefix_tokens.clear();
+  if (place.segment > 0) out.prefix_tokens.clear();
+  if (out.sampling) {
+    // With the caller's seed a text gives the same whatever texts are beside it.
+    const bool seeded = overrides.sampling && overrides.sampling->seed;
+    const uint64_t text = seeded ? 0 : static_cast<uint64_t>(place.text);
+    out.sampling->seed ^= Mix(text << 32 | static_cast<uint64_t>(place.segment));
+  }
   if (overrides.max_new_tokens.has_value()) return out;
   int64_t most = 1 + 3 * num_input_tokens + 32 + static_cast<int64_t>(out.prefix_tokens.size());
   most = std::max<int64_t>({most, out.min_length, 1 + static_cast<int64_t>(out.min_new_tokens)});
@@ -162,7 +187,7 @@ Translation AssembleTranslation(TextWork* work, const Tokenizer& tokenizer,
     if (rank > 0) continue;
     for (size_t s = 0; s < work->segments.size(); ++s) {
       SentencePair pair;
-      pair.source = work->segments[s].span;
+      pair.source = {work->segments[s].span.begin, work->segments[s].read_end};
       pair.target.begin = joined.offsets[s];
       pair.target.end = joined.offsets[s] + static_cast<uint32_t>(joined.parts[s].text.size());
       pair.score = Ranked(work->results[s], 0).score;

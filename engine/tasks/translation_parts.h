@@ -25,10 +25,14 @@ absl::StatusOr<GenerationOptions> PrepareOptions(const TaskModel& model, const E
                                                  std::string_view field);
 
 // The options of one segment: unless the caller named a maximum, it writes at most 3 x input + 32
-// tokens; the prefix is forced on the first segment only.
+// tokens; the prefix is forced on the first segment only; samples of several segments are drawn
+// apart.
+struct SegmentPlace {
+  size_t text = 0, segment = 0;  // which text of the call, and which segment of it
+};
 GenerationOptions OptionsOfSegment(const GenerationOptions& options,
                                    const GenerationOverrides& overrides, int64_t num_input_tokens,
-                                   bool first);
+                                   SegmentPlace place);
 
 // One text on its way through translation.
 struct TextWork {

@@ -209,6 +209,122 @@ TEST_F(EngineLife, DrainCancelsWhatTakesTooLong) {
   EXPECT_TRUE(absl::IsUnavailable(output.status())) << output.status();
 }
 
+// So much text that it is still being prepared when something happens to the call.
+TranslateInput LargeCall() {
+  std::string text;
+  for (int i = 0; i < 2000; ++i) text += "The cat sat on the mat near the old bridge.\n";
+  return TextsInput(std::vector<std::string>(60, text));
+}
+
+TEST_F(EngineLife, DrainReachesCallsThatAreBeingPrepared) {
+  std::vector<Answer<TranslateOutput>> answers(8);
+  for (auto& answer : answers) engine_->Translate(LargeCall(), {}, answer.done());
+  engine_->Drain(absl::ZeroDuration());
+  for (auto& answer : answers) {
+    ASSERT_TRUE(answer.arrived());
+    EXPECT_EQ(ReasonOf(answer.Wait().status()), "SHUTTING_DOWN");
+  }
+}
+
+TEST_F(EngineLife, CancellationAndDeadlineReachCallsThatAreBeingPrepared) {
+  CallContext cancelled, late;
+  cancelled.cancelled = std::make_shared<std::atomic<bool>>(false);
+  late.deadline = absl::Now() + absl::Milliseconds(20);
+  late.report = std::make_shared<CallReport>();
+  Answer<TranslateOutput> first, second;
+  engine_->Translate(LargeCall(), cancelled, first.done());
+  engine_->Translate(LargeCall(), late, second.done());
+  cancelled.cancelled->store(true);
+  EXPECT_TRUE(absl::IsCancelled(first.Wait().status()));
+  const auto expired = second.Wait();
+  EXPECT_EQ(ReasonOf(expired.status()), "DEADLINE_EXCEEDED");
+  EXPECT_EQ(MetadataOf(expired.status(), "tokens_done"), "0");
+  EXPECT_EQ(late.report->model, "tiny");
+  EXPECT_EQ(late.report->usage.output_tokens, 0);
+}
+
+TEST_F(EngineLife, TheReportTellsWhatACallCostHoweverItEnded) {
+  CallContext context;
+  context.report = std::make_shared<CallReport>();
+  const auto output = Translate(engine_.get(), TextsInput({"The cat sat."}), context);
+  ASSERT_TRUE(output.ok()) << output.status();
+  EXPECT_EQ(context.report->model, "tiny");
+  EXPECT_EQ(context.report->usage.input_tokens, output->usage.input_tokens);
+  EXPECT_EQ(context.report->usage.output_tokens, output->usage.output_tokens);
+  EXPECT_GT(context.report->usage.output_tokens, 0);
+
+  CallContext in_vain;
+  in_vain.report = std::make_shared<CallReport>();
+  in_vain.cancelled = std::make_shared<std::atomic<bool>>(false);
+  Answer<TranslateOutput> answer;
+  TranslateInput input = TextsInput({"The cat sat.\nThe cat sat on the mat."});
+  input.decoding.min_new_tokens = 20;
+  input.on_delta = [&](const std::string&) {
+    in_vain.cancelled->store(true);  // work has been done by now
+  };
+  engine_->Translate(input, in_vain, answer.done());
+  const auto result = answer.Wait();
+  if (!result.ok()) {
+    EXPECT_TRUE(absl::IsCancelled(result.status())) << result.status();
+  }
+  EXPECT_GT(in_vain.report->usage.output_tokens, 0);
+  EXPECT_EQ(in_vain.report->model, "tiny");
+
+  CallContext nowhere;
+  nowhere.report = std::make_shared<CallReport>();
+  input = TextsInput({"Yes."});
+  input.model = "no-such-model";
+  EXPECT_FALSE(Translate(engine_.get(), input, nowhere).ok());
+  EXPECT_EQ(nowhere.report->model, "");
+}
+
+TEST_F(EngineLife, AttentionThatIsHeldCountsUntilItIsLetGo) {
+  EngineOptions options;
+  options.limits.attention_memory_bytes = 20000;
+  Start(options);
+  AttentionInput input =
+      SourceInput("The cat sat on the mat near the old bridge.", {AttentionKind::kEncoderSelf});
+  input.selection.reduction = AttentionReduction::kNone;
+  std::vector<AttentionOutput> held;
+  absl::Status refused;
+  for (int i = 0; i < 100 && refused.ok(); ++i) {
+    auto output = GetAttention(engine_.get(), input);
+    refused = output.status();
+    if (output.ok()) held.push_back(*std::move(output));
+  }
+  ASSERT_FALSE(held.empty());
+  EXPECT_EQ(refused.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(ReasonOf(refused), "MEMORY_BUDGET");
+  EXPECT_TRUE(GetErrorDetail(refused)->retry_after.has_value());
+  TranslateInput plain = TextsInput({input.source});
+  EXPECT_TRUE(Translate(engine_.get(), plain).ok());  // who does not ask does not care
+  plain.attention = input.selection;
+  EXPECT_EQ(ReasonOf(Translate(engine_.get(), plain).status()), "MEMORY_BUDGET");
+  held.pop_back();
+  EXPECT_TRUE(GetAttention(engine_.get(), input).ok());
+
+  options.limits.attention_memory_bytes = 100;
+  Start(options);
+  refused = GetAttention(engine_.get(), input).status();
+  EXPECT_EQ(ReasonOf(refused), "MEMORY_BUDGET");
+  EXPECT_EQ(MetadataOf(refused, "limit"), "100");
+  EXPECT_FALSE(GetErrorDetail(refused)->retry_after.has_value());  // it never will
+}
+
+TEST_F(EngineLife, ACheckpointThatSamplesServes) {
+  const std::string directory = CopyModel("sampling");
+  std::string config = ReadText(directory + "/generation_config.json");
+  config.insert(config.find('{') + 1, "\"do_sample\": true, \"temperature\": 2.0, ");
+  Write(directory, "generation_config.json", config);
+  ASSERT_NO_FATAL_FAILURE(AddModel("sampling", directory));
+  TranslateInput input = TextsInput({"The cat sat on the mat."});
+  input.model = "sampling";
+  EXPECT_TRUE(Translate(engine_.get(), input).ok());
+  input.decoding.num_beams.reset();
+  const auto output = Translate(engine_.get(), input);
+  EXPECT_TRUE(output.ok()) << output.status();
+}
+
 TEST_F(EngineLife, DestructionEndsCalls) {
   Answer<TranslateOutput> answer;
   engine_->Translate(LongCall(), {}, answer.done());

@@ -163,6 +163,22 @@ TEST_F(TranslateTest, HypothesesOfSeveralSentencesAreJoinedByRank) {
   EXPECT_EQ(both->outcomes[0].translation.text, hypotheses[0].text);
 }
 
+TEST_F(TranslateTest, ALowerRankNeverScoresHigher) {
+  TranslateInput input = TextsInput(
+      {"Where is the old bridge? Yes. My brother reads. The cat sat on the mat. No. He answers."},
+      4);
+  input.decoding.num_return_sequences = 4;
+  for (const float length_penalty : {0.0f, 1.0f, 2.0f}) {
+    input.decoding.length_penalty = length_penalty;
+    const auto output = Translate(engine_.get(), input);
+    ASSERT_TRUE(output.ok()) << output.status();
+    const auto& hypotheses = output->outcomes[0].translation.hypotheses;
+    ASSERT_EQ(hypotheses.size(), 4u);
+    for (size_t h = 1; h < hypotheses.size(); ++h)
+      EXPECT_GE(hypotheses[h - 1].score, hypotheses[h].score) << length_penalty << " rank " << h;
+  }
+}
+
 TEST_F(TranslateTest, TokensTellTheirPlaceAndProbability) {
   TranslateInput input = TextsInput({"The cat sat on the mat.\nYes."}, 2);
   input.include_tokens = true;
@@ -201,6 +217,17 @@ TEST_F(TranslateTest, TargetPrefixBeginsTheTranslation) {
   const auto refused = Translate(engine_.get(), input);
   EXPECT_EQ(ReasonOf(refused.status()), "OPTION_OUT_OF_RANGE");
   EXPECT_EQ(FieldOf(refused.status()), "config.decoding.target_prefix");
+}
+
+TEST_F(TranslateTest, APrefixIsTextOfTheVocabulary) {
+  TranslateInput input = TextsInput({"Yes."});
+  for (const std::string prefix : {"Le </s>", "<pad> Le", "Le \xE7\x8C\xAB"}) {
+    input.target_prefix = prefix;
+    const auto refused = Translate(engine_.get(), input);
+    EXPECT_EQ(refused.status().code(), absl::StatusCode::kInvalidArgument) << prefix;
+    EXPECT_EQ(ReasonOf(refused.status()), "OPTION_OUT_OF_RANGE") << prefix;
+    EXPECT_EQ(FieldOf(refused.status()), "config.decoding.target_prefix") << prefix;
+  }
 }
 
 TEST_F(TranslateTest, OutputIsBoundedByTheInput) {
@@ -252,6 +279,11 @@ TEST_F(TranslateTest, OverflowPolicies) {
   EXPECT_EQ(output->outcomes[1].translation.num_segments, 1);
   EXPECT_GT(output->outcomes[1].translation.truncated_input_tokens, 0);
   EXPECT_EQ(output->outcomes[1].translation.input_tokens, 128);
+  // The sentence that was translated ends where reading ended.
+  const ByteSpan read = output->outcomes[1].translation.sentences[0].source;
+  EXPECT_EQ(read.begin, 0u);
+  EXPECT_GT(read.end, 100u);
+  EXPECT_LT(read.end, LongSentence().size());
 }
 
 TEST_F(TranslateTest, OddTextsDoNoHarm) {
@@ -325,6 +357,26 @@ TEST_F(TranslateTest, SamplingWithoutASeedDrawsAnew) {
   for (int i = 0; i < 20; ++i)
     texts.insert(Translate(engine_.get(), input)->outcomes[0].translation.text);
   EXPECT_GT(texts.size(), 1u);
+}
+
+TEST_F(TranslateTest, SamplesOfOneCallAreDrawnApart) {
+  const std::string sentence = "The cat sat on the mat.";
+  TranslateInput input = TextsInput({sentence + "\n" + sentence, sentence, sentence});
+  input.decoding.sampling.emplace();
+  input.decoding.sampling->temperature = 5.0f;
+  const auto unseeded = Translate(engine_.get(), input);
+  ASSERT_TRUE(unseeded.ok()) << unseeded.status();
+  EXPECT_NE(unseeded->outcomes[1].translation.text, unseeded->outcomes[2].translation.text);
+
+  // With a seed a text gives the same wherever it stands; its sentences differ all the same.
+  input.decoding.sampling->seed = 17;
+  const auto seeded = Translate(engine_.get(), input);
+  ASSERT_TRUE(seeded.ok()) << seeded.status();
+  const std::string& alone = seeded->outcomes[1].translation.text;
+  EXPECT_EQ(alone, seeded->outcomes[2].translation.text);
+  const std::string& twice = seeded->outcomes[0].translation.text;
+  EXPECT_EQ(twice.substr(0, twice.find('\n')), alone);
+  EXPECT_NE(twice, alone + "\n" + alone);
 }
 
 TEST_F(TranslateTest, SamplingIsRepeatable) {

@@ -49,11 +49,17 @@ TEST(LinkWords, TwoTargetWordsOfOneSourceWord) {
 
 TEST(LinkWords, ALinkFarFromOthersNeedsBothWordsFree) {
   // Target 3's best source is 0, which is linked, and no link is adjacent: it stays without.
-  const auto links = LinkWords(MatrixOf({{0.9f, 0.05f, 0.05f, 0.0f},
-                                         {0.0f, 0.9f, 0.1f, 0.0f},
-                                         {0.0f, 0.1f, 0.9f, 0.0f},
-                                         {0.4f, 0.2f, 0.2f, 0.2f}}));
-  EXPECT_THAT(Pharaoh(links), ElementsAre("0-0", "1-1", "2-2", "3-3"));
+  EXPECT_THAT(Pharaoh(LinkWords(MatrixOf({{0.9f, 0.05f, 0.05f, 0.0f},
+                                          {0.0f, 0.9f, 0.1f, 0.0f},
+                                          {0.0f, 0.1f, 0.9f, 0.0f},
+                                          {0.4f, 0.3f, 0.25f, 0.05f}}))),
+              ElementsAre("0-0", "1-1", "2-2"));
+  // Target 3's best source is 4, which likes target 0 better; but nobody else has it.
+  EXPECT_THAT(Pharaoh(LinkWords(MatrixOf({{0.6f, 0.0f, 0.0f, 0.0f, 0.4f},
+                                          {0.0f, 0.9f, 0.1f, 0.0f, 0.0f},
+                                          {0.0f, 0.1f, 0.9f, 0.0f, 0.0f},
+                                          {0.2f, 0.2f, 0.2f, 0.05f, 0.35f}}))),
+              ElementsAre("0-0", "1-1", "2-2", "4-3"));
 }
 
 TEST(LinkWords, WeakAttentionLinksNothing) {

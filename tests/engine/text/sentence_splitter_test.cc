@@ -167,6 +167,18 @@ std::vector<std::string> CutsOfRank(const std::string& text, int rank) {
   return before;
 }
 
+TEST(SplitSentences, WhiteSpaceBetweenSentencesCostsNoMoreThanItsLength) {
+  // Looking ahead from every place in the first half for what follows it would take minutes here.
+  constexpr size_t kSentences = 200000;
+  std::string sentences(4 * kSentences, ' '), initials = sentences;
+  for (size_t i = 0; i < kSentences; ++i) {
+    sentences += "Go. ";
+    initials += "B. ";
+  }
+  EXPECT_EQ(SplitSentences(sentences, "en").size(), kSentences);
+  EXPECT_EQ(SplitSentences(initials, "en").size(), 1u);
+}
+
 TEST(CutPoints, RanksClausesThenSpacesThenCharacters) {
   EXPECT_THAT(CutsOfRank("a, b 1,5 c", 0), ElementsAre("a,"));
   EXPECT_THAT(CutsOfRank("a, b  cd", 1), ElementsAre("a, ", "a, b  "));
