@@ -1,5 +1,7 @@
 // Calls that end early, calls beside each other, full queues, and the end of an engine.
 #include <atomic>
+#include <condition_variable>
+#include <mutex>
 #include <thread>
 
 #include "tests/engine/door/engine_fixture.h"
@@ -8,6 +10,49 @@ namespace attend {
 namespace {
 
 class EngineLife : public EngineTest {};
+
+// Holds the engine loop between two steps for as long as a test wants.
+class Gate {
+ public:
+  void Close() { Set(false); }
+  void Open() { Set(true); }
+  void Pass() {
+    std::unique_lock<std::mutex> lock(mutex_);
+    if (open_) return;
+    waiting_ = true;
+    changed_.notify_all();
+    changed_.wait(lock, [this] { return open_; });
+    waiting_ = false;
+  }
+  void WaitForSomebodyAtTheGate() {
+    std::unique_lock<std::mutex> lock(mutex_);
+    changed_.wait(lock, [this] { return waiting_; });
+  }
+
+ private:
+  void Set(bool open) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    open_ = open;
+    changed_.notify_all();
+  }
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool open_ = true, waiting_ = false;
+};
+
+class GatedObserver : public EngineObserver {
+ public:
+  explicit GatedObserver(std::shared_ptr<Gate> gate) : gate_(std::move(gate)) {}
+  void OnStep(const StepStats&) override { gate_->Pass(); }
+  void OnLoad(const LoadStats&) override {}
+  void OnQueueWait(absl::Duration) override {}
+  void OnFirstToken(absl::Duration) override {}
+  void OnCancelled(CancelCause, CancelStage, int64_t) override {}
+
+ private:
+  const std::shared_ptr<Gate> gate_;
+};
 
 // Enough work for a call to be caught in the middle.
 TranslateInput LongCall() {
@@ -132,14 +177,21 @@ TEST_F(EngineLife, AFullQueueRefusesTheWholeCall) {
   EngineOptions options;
   options.scheduler.queue_capacity_tokens = 200;
   options.scheduler.max_batch_rows = 4;
+  const auto gate = std::make_shared<Gate>();
+  options.make_observer = [gate](const std::string&) {
+    return std::make_unique<GatedObserver>(gate);
+  };
   Start(options);
+  gate->Close();
   std::vector<Answer<TranslateOutput>> answers(30);
   for (auto& answer : answers) {
     TranslateInput input = TextsInput(
         {"My brother reads the question to the children.", "The cat sat on the mat."}, 4);
     input.decoding.min_new_tokens = 30;
     engine_->Translate(input, {}, answer.done());
+    if (&answer == &answers.front()) gate->WaitForSomebodyAtTheGate();
   }
+  gate->Open();
   int refused = 0;
   for (auto& answer : answers) {
     const auto output = answer.Wait();
