@@ -58,10 +58,35 @@ void RunPass(const CallEnvironment& environment, ForcedReading* reading, GroupPa
   RunGroup(environment, std::move(group));
 }
 
-class AttentionCall : public std::enable_shared_from_this<AttentionCall> {
+// What both calls have: surroundings, an answer in the making, and one way to end.
+template <typename Output>
+class PassCall {
+ protected:
+  PassCall(CallEnvironment environment, Done<Output> done)
+      : environment_(std::move(environment)), done_(std::move(done)) {}
+
+  void End(absl::Status status) {
+    environment_.Report(output_.usage);
+    if (status.ok()) {
+      done_(std::move(output_));
+    } else {
+      done_(std::move(status));
+    }
+  }
+
+  const CallEnvironment environment_;
+  std::unique_ptr<ForcedReading> reading_;
+  Output output_;
+
+ private:
+  Done<Output> done_;
+};
+
+class AttentionCall : private PassCall<AttentionOutput>,
+                      public std::enable_shared_from_this<AttentionCall> {
  public:
   AttentionCall(CallEnvironment environment, AttentionInput input, Done<AttentionOutput> done)
-      : environment_(std::move(environment)), input_(std::move(input)), done_(std::move(done)) {}
+      : PassCall(std::move(environment), std::move(done)), input_(std::move(input)) {}
 
   void Start() {
     const size_t bytes = input_.source.size() + (input_.target ? input_.target->size() : 0);
@@ -190,28 +215,15 @@ class AttentionCall : public std::enable_shared_from_this<AttentionCall> {
     End(absl::OkStatus());
   }
 
-  void End(absl::Status status) {
-    environment_.Report(output_.usage);
-    if (status.ok()) {
-      done_(std::move(output_));
-    } else {
-      done_(std::move(status));
-    }
-  }
-
-  const CallEnvironment environment_;
   AttentionInput input_;
-  Done<AttentionOutput> done_;
   ResolvedSelection selection_;
   TextAxis source_, target_;
-  std::unique_ptr<ForcedReading> reading_;
-  AttentionOutput output_;
 };
 
-class AlignCall : public std::enable_shared_from_this<AlignCall> {
+class AlignCall : private PassCall<AlignOutput>, public std::enable_shared_from_this<AlignCall> {
  public:
   AlignCall(CallEnvironment environment, AlignInput input, Done<AlignOutput> done)
-      : environment_(std::move(environment)), input_(std::move(input)), done_(std::move(done)) {}
+      : PassCall(std::move(environment), std::move(done)), input_(std::move(input)) {}
 
   void Start() {
     PrepareInSteps(environment_, input_.source.size() + input_.target.size(),
@@ -278,20 +290,7 @@ class AlignCall : public std::enable_shared_from_this<AlignCall> {
     End(absl::OkStatus());
   }
 
-  void End(absl::Status status) {
-    environment_.Report(output_.usage);
-    if (status.ok()) {
-      done_(std::move(output_));
-    } else {
-      done_(std::move(status));
-    }
-  }
-
-  const CallEnvironment environment_;
   AlignInput input_;
-  Done<AlignOutput> done_;
-  std::unique_ptr<ForcedReading> reading_;
-  AlignOutput output_;
 };
 
 }  // namespace
