@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "server/utf8.h"
 #include "spdlog/sinks/stdout_sinks.h"
 #include "spdlog/spdlog.h"
 
@@ -47,7 +48,8 @@ spdlog::logger& Logger() {
   return *logger;
 }
 
-void AppendJsonString(std::string_view value, std::string* out) {
+void AppendJsonString(std::string_view any_value, std::string* out) {
+  const std::string value = ToUtf8(any_value);
   out->push_back('"');
   for (const char c : value) {
     const auto byte = static_cast<unsigned char>(c);
@@ -64,7 +66,7 @@ void AppendJsonString(std::string_view value, std::string* out) {
 }
 
 bool IsPlain(std::string_view value) {
-  if (value.empty()) return false;
+  if (value.empty() || !IsUtf8(value)) return false;
   for (const char c : value) {
     if (static_cast<unsigned char>(c) <= ' ' || c == '"' || c == '=' || c == 0x7f) return false;
   }
@@ -94,7 +96,7 @@ std::string FormatLogRecord(LogFormat format, std::string_view time, LogLevel le
                             std::string_view message, const LogFields& fields) {
   std::string line;
   if (format == LogFormat::kText) {
-    absl::StrAppend(&line, std::string(time), " ", Name(level), " ", std::string(message));
+    absl::StrAppend(&line, std::string(time), " ", Name(level), " ", ToUtf8(message));
     for (const auto& [key, value] : fields) {
       absl::StrAppend(&line, " ", key, "=");
       if (IsPlain(value)) {
@@ -140,6 +142,8 @@ void Log(LogLevel level, std::string_view message, const LogFields& fields) {
     // A record that cannot be written must not end a call.
   }
 }
+
+void FlushLogs() { Logger().flush(); }
 
 int64_t NumLogRecords(LogLevel level) {
   return num_records[static_cast<size_t>(level)].load(std::memory_order_relaxed);

@@ -1,5 +1,6 @@
 // One record a line, as text for people or as JSON for collectors: a message and named fields.
-// Texts of callers are never logged, only their lengths. Safe from any thread.
+// Texts of callers are never logged, only their lengths; bytes that are no UTF-8 become U+FFFD.
+// Safe from any thread.
 #pragma once
 
 #include <cstdint>
@@ -34,6 +35,9 @@ using LogFields = std::vector<std::pair<std::string, std::string>>;
 void SetUpLogging(LogLevel least, LogFormat format);
 
 void Log(LogLevel level, std::string_view message, const LogFields& fields = {});
+
+// Every record is out when this returns.
+void FlushLogs();
 
 // Records written so far, for metrics.
 int64_t NumLogRecords(LogLevel level);

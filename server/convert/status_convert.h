@@ -5,6 +5,7 @@
 #include <grpcpp/support/status.h>
 
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "google/rpc/status.pb.h"
@@ -17,10 +18,19 @@ inline constexpr char kErrorDomain[] = "attend";
 // CANCELLED.
 std::string ReasonOf(const absl::Status& status);
 
+// What became of a call or an item, for metrics: "ok", the reason, or "CANCELLED".
+std::string OutcomeOf(const absl::Status& status);
+
+// The status without the server's own folders, which are nobody's business: each of `folders` is
+// taken out of message and details, so that "/srv/models/en-fr/config.json: ..." reads
+// "config.json: ...".
+absl::Status HideFolders(const absl::Status& status, const std::vector<std::string>& folders);
+
 // Code, message and details: ErrorInfo always (but for CANCELLED), BadRequest when a field is to
 // blame, ResourceInfo with NOT_FOUND, PreconditionFailure with FAILED_PRECONDITION, RetryInfo when
 // trying again makes sense. Long messages and metadata are cut, so that the whole fits the 8 KiB
-// that clients take as trailers. `request_id`, when not empty, joins the metadata of INTERNAL
+// that clients take as trailers; bytes that are no UTF-8 become U+FFFD, since protobuf takes no
+// others. `request_id`, when not empty, joins the metadata of INTERNAL
 // errors. REQUIRES: !status.ok().
 google::rpc::Status ToRpcStatus(const absl::Status& status, const std::string& request_id = "");
 

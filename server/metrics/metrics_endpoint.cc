@@ -10,6 +10,7 @@
 #include <atomic>
 #include <chrono>
 #include <exception>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -24,14 +25,28 @@ void Answer(mg_connection* connection, int code, const char* type, const std::st
   mg_printf(
       connection,
       "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n",
-      code, code == 200 ? "OK" : "Service Unavailable", type, body.size());
+      code,
+      code == 200   ? "OK"
+      : code == 404 ? "Not Found"
+                    : "Service Unavailable",
+      type, body.size());
   mg_write(connection, body.data(), body.size());
+}
+
+// civetweb also asks the page for everything below its path.
+bool AnswerOtherPath(mg_connection* connection, const char* path) {
+  const mg_request_info* request = mg_get_request_info(connection);
+  if (request->local_uri != nullptr && std::string_view(request->local_uri) == path) return false;
+  Answer(connection, 404, "text/plain", "there is no such page\n");
+  return true;
 }
 
 class MetricsPage final : public CivetHandler {
  public:
+  static constexpr char kPath[] = "/metrics";
   explicit MetricsPage(std::function<std::string()> text) : text_(std::move(text)) {}
   bool handleGet(CivetServer*, mg_connection* connection) override {
+    if (AnswerOtherPath(connection, kPath)) return true;
     try {
       Answer(connection, 200, "text/plain; version=0.0.4; charset=utf-8", text_());
     } catch (const std::exception&) {
@@ -46,26 +61,41 @@ class MetricsPage final : public CivetHandler {
 
 class ProbePage final : public CivetHandler {
  public:
-  explicit ProbePage(std::function<bool()> is_well) : is_well_(std::move(is_well)) {}
+  ProbePage(const char* path, std::function<bool()> is_well)
+      : path_(path), is_well_(std::move(is_well)) {}
+  const char* path() const { return path_; }
   bool handleGet(CivetServer*, mg_connection* connection) override {
+    if (AnswerOtherPath(connection, path_)) return true;
     const bool well = is_well_();
     Answer(connection, well ? 200 : 503, "text/plain", well ? "ok\n" : "not yet\n");
     return true;
   }
 
  private:
+  const char* const path_;
   std::function<bool()> is_well_;
 };
 
-void Connect(int port) {
-  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+template <typename Address>
+void Connect(const Address& address, int family) {
+  const int fd = ::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return;
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(static_cast<uint16_t>(port));
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   ::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address));
   ::close(fd);
+}
+
+// A knock on the door, whichever protocol it is bound for.
+void Knock(int port) {
+  sockaddr_in four{};
+  four.sin_family = AF_INET;
+  four.sin_port = htons(static_cast<uint16_t>(port));
+  four.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  Connect(four, AF_INET);
+  sockaddr_in6 six{};
+  six.sin6_family = AF_INET6;
+  six.sin6_port = htons(static_cast<uint16_t>(port));
+  six.sin6_addr = in6addr_loopback;
+  Connect(six, AF_INET6);
 }
 
 }  // namespace
@@ -73,8 +103,8 @@ void Connect(int port) {
 struct MetricsEndpoint::State {
   explicit State(EndpointPages pages)
       : metrics(std::move(pages.metrics)),
-        live(std::move(pages.is_live)),
-        ready(std::move(pages.is_ready)) {}
+        live("/livez", std::move(pages.is_live)),
+        ready("/readyz", std::move(pages.is_ready)) {}
   MetricsPage metrics;
   ProbePage live, ready;
   std::unique_ptr<CivetServer> server;  // last: stops before the pages go
@@ -83,18 +113,26 @@ struct MetricsEndpoint::State {
 
 absl::StatusOr<std::unique_ptr<MetricsEndpoint>> MetricsEndpoint::Start(const std::string& address,
                                                                         EndpointPages pages) {
+  if (address.find('[') != std::string::npos && mg_check_feature(MG_FEATURES_IPV6) == 0) {
+    return absl::UnavailableError(absl::StrCat(
+        "cannot listen on ", address,
+        " for metrics: the HTTP library of this build has no IPv6; give an address such as "
+        "127.0.0.1:9464 or 0.0.0.0:9464"));
+  }
   auto state = std::make_unique<State>(std::move(pages));
   // civetweb takes "host:port"; for all interfaces it wants the bare port.
   const std::string listening = absl::StartsWith(address, "0.0.0.0:") ? address.substr(8) : address;
+  // Each connection holds a thread until its request is there or the timeout is over: many threads
+  // and a short time, so that connections that say nothing do not keep a probe waiting.
   const std::vector<std::string> options = {
-      "listening_ports",    listening, "num_threads",       "2",
-      "request_timeout_ms", "10000",   "enable_keep_alive", "no"};
+      "listening_ports",    listening, "num_threads",       "24",
+      "request_timeout_ms", "3000",    "enable_keep_alive", "no"};
   try {
     state->server = std::make_unique<CivetServer>(options);
     for (const int port : state->server->getListeningPorts()) state->port = port;
-    state->server->addHandler("/metrics", state->metrics);
-    state->server->addHandler("/livez", state->live);
-    state->server->addHandler("/readyz", state->ready);
+    state->server->addHandler(MetricsPage::kPath, state->metrics);
+    state->server->addHandler(state->live.path(), state->live);
+    state->server->addHandler(state->ready.path(), state->ready);
   } catch (const std::exception& error) {
     return absl::UnavailableError(
         absl::StrCat("cannot listen on ", address, " for metrics: ", error.what()));
@@ -109,7 +147,7 @@ MetricsEndpoint::~MetricsEndpoint() {
   std::atomic<bool> stopped{false};
   std::thread knock([&stopped, port = state_->port] {
     for (int i = 0; i < 100 && !stopped; ++i) {
-      Connect(port);
+      Knock(port);
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }
   });

@@ -18,6 +18,15 @@ TEST(LoggingTest, JsonIsEscaped) {
       "\\\"hi\\\"\",\"path\":\"a\\\\b\\u0009c\"}");
 }
 
+TEST(LoggingTest, WhatIsNoUtf8IsReplaced) {
+  const LogFields fields = {{"path", "caf\xE9"}};
+  EXPECT_EQ(FormatLogRecord(LogFormat::kText, "T", LogLevel::kInfo, "read \xFF", fields),
+            "T info read \xEF\xBF\xBD path=\"caf\xEF\xBF\xBD\"");
+  EXPECT_EQ(FormatLogRecord(LogFormat::kJson, "T", LogLevel::kInfo, "read \xFF", fields),
+            "{\"time\":\"T\",\"level\":\"info\",\"message\":\"read \xEF\xBF\xBD\","
+            "\"path\":\"caf\xEF\xBF\xBD\"}");
+}
+
 TEST(LoggingTest, RecordsAreCounted) {
   const int64_t before = NumLogRecords(LogLevel::kError), hidden = NumLogRecords(LogLevel::kDebug);
   Log(LogLevel::kError, "a test's own record");

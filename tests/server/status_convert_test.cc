@@ -58,6 +58,55 @@ TEST(StatusConvertTest, PlainStatusesGetAReasonFromTheirCode) {
             "id-1");
 }
 
+TEST(StatusConvertTest, OutcomesAreNeverEmpty) {
+  EXPECT_EQ(OutcomeOf(absl::OkStatus()), "ok");
+  EXPECT_EQ(OutcomeOf(absl::CancelledError("x")), "CANCELLED");
+  EXPECT_EQ(OutcomeOf(InvalidField("EMPTY_INPUT", "f", "m")), "EMPTY_INPUT");
+}
+
+TEST(StatusConvertTest, BytesThatAreNoUtf8AreReplacedEverywhere) {
+  ErrorDetail detail;
+  detail.reason = "MODEL_NOT_FOUND";
+  detail.metadata = {{"key\xFF", "value\xFF"}};
+  detail.resource_type = "type\xFF";
+  detail.resource_name = "name\xFF";
+  for (const auto code : {absl::StatusCode::kNotFound, absl::StatusCode::kFailedPrecondition}) {
+    const grpc::Status status = ToGrpcStatus(MakeError(code, "message \xFF", detail));
+    EXPECT_EQ(status.error_message(), "message \xEF\xBF\xBD");
+    google::rpc::Status proto;  // parsing refuses ill-formed strings
+    ASSERT_TRUE(proto.ParseFromString(status.error_details()));
+    google::rpc::ErrorInfo error_info;
+    ASSERT_TRUE(proto.details(0).UnpackTo(&error_info));
+    EXPECT_EQ(error_info.metadata().at("key\xEF\xBF\xBD"), "value\xEF\xBF\xBD");
+    google::rpc::ResourceInfo resource;
+    google::rpc::PreconditionFailure failure;
+    EXPECT_TRUE(proto.details(1).UnpackTo(&resource) || proto.details(1).UnpackTo(&failure));
+  }
+}
+
+TEST(StatusConvertTest, FoldersAreHidden) {
+  const std::vector<std::string> folders = {"/srv/models/en", "/srv/models/en-fr/", "relative"};
+  const auto hidden = [&](const std::string& message) {
+    return std::string(HideFolders(absl::InternalError(message), folders).message());
+  };
+  EXPECT_EQ(hidden("/srv/models/en/config.json: not JSON"), "config.json: not JSON");
+  EXPECT_EQ(hidden("/srv/models/en-fr/a.json, /srv/models/en/b"), "a.json, b");
+  EXPECT_EQ(hidden("/srv/models/en-fr: no such model folder"),
+            "the model's folder: no such model folder");
+  EXPECT_EQ(hidden("relative words and models/en stay"), "relative words and models/en stay");
+  ErrorDetail detail;
+  detail.reason = "CHECKPOINT_CORRUPT";
+  detail.metadata = {{"file", "/srv/models/en/x"}};
+  detail.resource_name = "/srv/models/en/x";
+  detail.retry_after = absl::Seconds(2);
+  const auto got =
+      GetErrorDetail(HideFolders(MakeError(absl::StatusCode::kNotFound, "m", detail), folders));
+  ASSERT_TRUE(got);
+  EXPECT_EQ(got->metadata[0].second, "x");
+  EXPECT_EQ(got->resource_name, "x");
+  EXPECT_EQ(got->retry_after, absl::Seconds(2));
+}
+
 TEST(StatusConvertTest, FitsIntoTrailersWhateverItHolds) {
   ErrorDetail detail;
   detail.reason = "INPUT_TOO_LONG";
