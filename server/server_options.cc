@@ -12,6 +12,7 @@
 
 #include "CLI/CLI.hpp"
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
@@ -38,7 +39,9 @@ struct RawOptions {
   int kv_cache_mb = 512;
   std::string drain_delay = "0s", drain_timeout = "30s", default_deadline = "60s",
               slow_reader_timeout = "30s";
-  std::string connection_age = "30m", connection_grace = "30s";
+  std::string connection_idle = "10m", connection_age = "30m", connection_grace = "30s";
+  std::string keepalive_time = "1m", keepalive_timeout = "20s";
+  std::vector<std::string> stray;
   std::string log_level = "info", log_format = "auto", reflection = "on";
 };
 
@@ -84,6 +87,11 @@ absl::StatusOr<ModelSource> ParseModel(const std::string& text) {
   }
   if (source.directory.empty())
     return FlagError("model", absl::StrCat("'", text, "' names no folder"));
+  std::error_code ignored;
+  if (equals == std::string::npos && !fs::is_directory(text, ignored)) {
+    return FlagError("model",
+                     absl::StrCat("'", text, "' is neither NAME=FOLDER nor a folder here"));
+  }
   if (!IsModelName(source.name)) {
     return FlagError(
         "model",
@@ -92,6 +100,8 @@ absl::StatusOr<ModelSource> ParseModel(const std::string& text) {
                      "--model NAME=",
                      source.directory));
   }
+  const fs::path absolute = fs::absolute(source.directory, ignored);
+  if (!ignored) source.directory = absolute.lexically_normal().string();
   return source;
 }
 
@@ -103,7 +113,7 @@ absl::StatusOr<std::vector<ModelSource>> ScanModelsFolder(const std::string& fol
     const std::string name = it->path().filename().string();
     std::error_code ignored;
     if (IsModelName(name) && fs::exists(it->path() / "config.json", ignored))
-      found.push_back({name, it->path().string()});
+      found.push_back({name, fs::absolute(it->path(), ignored).lexically_normal().string()});
   }
   if (error)
     return FlagError("models-dir", absl::StrCat("cannot read '", folder, "': ", error.message()));
@@ -155,6 +165,7 @@ void DeclareServing(CLI::App* app, ServerOptions* options, RawOptions* raw) {
   add("--model", raw->models,
       "NAME=FOLDER or FOLDER of a model in Hugging Face layout; may be repeated")
       ->delimiter(',')
+      ->allow_extra_args(false)
       ->group("Models");
   add("--models-dir", raw->models_dir, "folder whose sub-folders are models")->group("Models");
   add("--listen", options->listen, "HOST:PORT of gRPC; port 0 takes any free one")
@@ -217,14 +228,55 @@ void DeclareLimits(CLI::App* app, ServerOptions* options, RawOptions* raw) {
       1000000);
   add_text("--default-deadline", raw->default_deadline, "deadline of a call that sets none");
   add_text("--slow-reader-timeout", raw->slow_reader_timeout,
-           "a stream whose client does not read this long is cancelled");
+           "a stream whose client takes nothing for this long is cancelled");
+  add_text("--connection-idle", raw->connection_idle,
+           "a connection without calls for this long is closed");
   add_text("--connection-age", raw->connection_age,
            "age at which a connection is asked to reconnect");
   add_text("--connection-grace", raw->connection_grace,
            "time that calls on such a connection get to end");
+  add_text("--keepalive-time", raw->keepalive_time,
+           "silence after which a connection is asked whether it lives");
+  add_text("--keepalive-timeout", raw->keepalive_timeout,
+           "time it has to answer before it is closed");
+}
+
+// Flags that are each fine, but not together.
+absl::Status CheckTogether(const ServerOptions& options) {
+  const auto above = [](const char* small_flag, int64_t small, const char* large_flag,
+                        int64_t large, const char* why) {
+    if (small <= large) return absl::OkStatus();
+    return FlagError(small_flag,
+                     absl::StrCat(small, " is above --", large_flag, " (", large, "): ", why));
+  };
+  const EngineLimits& limits = options.limits;
+  const int64_t message = options.rpc.max_message_bytes;
+  ATTEND_RETURN_IF_ERROR(above("max-text-bytes", limits.max_text_bytes, "max-message-bytes",
+                               message, "such a text could never arrive"));
+  ATTEND_RETURN_IF_ERROR(above("max-attention-bytes", limits.max_attention_bytes,
+                               "max-message-bytes", message, "such an answer could not be sent"));
+  ATTEND_RETURN_IF_ERROR(above("max-attention-bytes", limits.max_attention_bytes,
+                               "max-attention-stream-bytes", limits.max_attention_stream_bytes,
+                               "a stream takes what a single answer cannot"));
+  ATTEND_RETURN_IF_ERROR(above("max-beam-size", limits.max_num_beams, "max-batch-rows",
+                               options.scheduler.max_batch_rows, "such a search could never run"));
+  if (options.listen == options.metrics_address && !absl::EndsWith(options.listen, ":0")) {
+    return FlagError("metrics-address",
+                     absl::StrCat("'", options.listen, "' is the address of --listen too"));
+  }
+  return absl::OkStatus();
+}
+
+// What is left over after all flags, told with what was probably meant.
+absl::Status StrayArgument(const std::string& text) {
+  if (text.rfind("-", 0) == 0)
+    return absl::InvalidArgumentError(absl::StrCat("there is no flag ", text, " (see --help)"));
+  return absl::InvalidArgumentError(absl::StrCat(
+      "'", text, "' stands alone; a model is given as --model ", text, " (see --help)"));
 }
 
 absl::Status Resolve(const RawOptions& raw, ServerOptions* options) {
+  if (!raw.stray.empty()) return StrayArgument(raw.stray.front());
   ATTEND_RETURN_IF_ERROR(CheckAddress("listen", options->listen));
   if (options->metrics_address == "off") options->metrics_address.clear();
   if (!options->metrics_address.empty()) {
@@ -243,6 +295,12 @@ absl::Status Resolve(const RawOptions& raw, ServerOptions* options) {
       ParseDurationFlag("connection-age", raw.connection_age, false, &rpc.connection_age));
   ATTEND_RETURN_IF_ERROR(
       ParseDurationFlag("connection-grace", raw.connection_grace, true, &rpc.connection_grace));
+  ATTEND_RETURN_IF_ERROR(
+      ParseDurationFlag("connection-idle", raw.connection_idle, false, &rpc.connection_idle));
+  ATTEND_RETURN_IF_ERROR(
+      ParseDurationFlag("keepalive-time", raw.keepalive_time, false, &rpc.keepalive_time));
+  ATTEND_RETURN_IF_ERROR(
+      ParseDurationFlag("keepalive-timeout", raw.keepalive_timeout, false, &rpc.keepalive_timeout));
   rpc.reflection = raw.reflection == "on";
   options->scheduler.kv_cache_bytes = int64_t{raw.kv_cache_mb} << 20;
   for (const LogLevel level :
@@ -252,6 +310,7 @@ absl::Status Resolve(const RawOptions& raw, ServerOptions* options) {
   const bool text =
       raw.log_format == "text" || (raw.log_format == "auto" && ::isatty(STDERR_FILENO) != 0);
   options->log_format = text ? LogFormat::kText : LogFormat::kJson;
+  ATTEND_RETURN_IF_ERROR(CheckTogether(*options));
   return CollectModels(raw, &options->models);
 }
 
@@ -277,7 +336,9 @@ absl::StatusOr<std::variant<ServerOptions, PrintAndExit>> ParseServerOptions(
     DeclareServing(&app, &options, &raw);
     app.option_defaults()->group("Limits");
     DeclareLimits(&app, &options, &raw);
+    app.allow_extras();  // told in our own words
     app.parse(argc, argv);
+    raw.stray = app.remaining();
   } catch (const CLI::CallForHelp&) {
     return Parsed(PrintAndExit{app.help()});
   } catch (const CLI::CallForVersion&) {

@@ -15,17 +15,21 @@
 namespace attend::server {
 
 struct ModelSource {
-  std::string name;  // "en-fr"
-  std::string directory;
+  std::string name;       // "en-fr"
+  std::string directory;  // absolute, when it was parsed
 };
 
 struct RpcOptions {
   int max_message_bytes = 4 * 1024 * 1024;  // a request; responses are built to stay below it too
   int max_concurrent_streams = 100;         // per connection
+  absl::Duration connection_idle = absl::Minutes(10);
   absl::Duration connection_age = absl::Minutes(30);
   absl::Duration connection_grace = absl::Seconds(30);
   absl::Duration default_deadline = absl::Seconds(60);
   absl::Duration slow_reader_timeout = absl::Seconds(30);
+  absl::Duration keepalive_time = absl::Minutes(1);  // between pings on a silent connection
+  absl::Duration keepalive_timeout = absl::Seconds(20);
+  absl::Duration least_ping_interval = absl::Seconds(10);  // what clients may do
   bool reflection = true;
 };
 

@@ -38,16 +38,21 @@ ShutdownSignal::ShutdownSignal() {
   ::signal(SIGPIPE, SIG_IGN);
 }
 
-void ShutdownSignal::Wait() {
+ShutdownSignal::Cause ShutdownSignal::Wait() {
   const int first = WaitForOne();
+  if (requested_) return Cause::kRequest;
   Log(LogLevel::kInfo, "shutdown asked for", {{"signal", first == SIGTERM ? "SIGTERM" : "SIGINT"}});
   std::thread([] {
     WaitForOne();
     Log(LogLevel::kWarning, "second signal: ending at once");
     std::_Exit(1);
   }).detach();
+  return Cause::kSignal;
 }
 
-void ShutdownSignal::Request() { ::kill(::getpid(), SIGTERM); }
+void ShutdownSignal::Request() {
+  requested_ = true;
+  ::kill(::getpid(), SIGTERM);
+}
 
 }  // namespace attend::server

@@ -2,6 +2,8 @@
 // that is under way, ends the process at once.
 #pragma once
 
+#include <atomic>
+
 namespace attend::server {
 
 class ShutdownSignal {
@@ -9,11 +11,15 @@ class ShutdownSignal {
   // Blocks both signals in this thread and all that it starts afterwards. Make it first in main.
   ShutdownSignal();
 
+  enum class Cause { kSignal, kRequest };
   // Returns at the first signal or Request(); from then on a signal ends the process with exit
   // code 1.
-  void Wait();
-  // As if a signal had come.
+  Cause Wait();
+  // Ends the wait from within the process. What was written before is visible after Wait.
   void Request();
+
+ private:
+  std::atomic<bool> requested_{false};
 };
 
 }  // namespace attend::server

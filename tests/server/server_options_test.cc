@@ -31,7 +31,7 @@ std::string Error(const std::vector<const char*>& arguments) {
 }
 
 TEST(ServerOptionsTest, Defaults) {
-  const ServerOptions options = Good({"--model", "models/en-fr"});
+  const ServerOptions options = Good({"--model", ATTEND_SOURCE_DIR "/models/en-fr"});
   EXPECT_EQ(options.listen, "0.0.0.0:50051");
   EXPECT_EQ(options.metrics_address, "0.0.0.0:9464");
   ASSERT_EQ(options.models.size(), 1u);
@@ -81,10 +81,41 @@ TEST(ServerOptionsTest, ErrorsNameTheFlag) {
   EXPECT_THAT(Error({"--model", "m", "--threads", "0"}), HasSubstr("--threads"));
   EXPECT_THAT(Error({"--model", "m", "--max-texts", "1e9"}), HasSubstr("--max-texts"));
   EXPECT_THAT(Error({"--model", "m", "--log-level", "loud"}), HasSubstr("--log-level"));
+  EXPECT_THAT(Error({"--model", "m", "--keepalive-time", "0s"}), HasSubstr("--keepalive-time"));
   EXPECT_THAT(Error({"--model", "m", "--no-such-flag"}), HasSubstr("--no-such-flag"));
   EXPECT_THAT(Error({"--model", "a=/x", "--model", "a=/y"}), HasSubstr("given twice"));
-  EXPECT_THAT(Error({"--model", "/some/bad name"}), HasSubstr("NAME="));
+  EXPECT_THAT(Error({"--model", "/"}), HasSubstr("NAME="));
   EXPECT_THAT(Error({"--models-dir", "/nonexistent"}), HasSubstr("--models-dir"));
+}
+
+TEST(ServerOptionsTest, WhatStandsAloneIsNoModel) {
+  EXPECT_THAT(Error({"stray"}), HasSubstr("--model stray"));
+  EXPECT_THAT(Error({"--model", "a=/x", "stray"}), HasSubstr("'stray' stands alone"));
+  EXPECT_THAT(Error({"--model", "nosuchfolder"}), HasSubstr("neither NAME=FOLDER nor a folder"));
+  EXPECT_THAT(Error({"--model", "/dev/null"}), HasSubstr("neither NAME=FOLDER nor a folder"));
+  EXPECT_THAT(Error({"--model", "a=/x", "-q"}), HasSubstr("no flag -q"));
+}
+
+TEST(ServerOptionsTest, FoldersBecomeAbsolute) {
+  const ServerOptions options = Good({"--model", "a=some/./folder"});
+  EXPECT_EQ(options.models[0].directory,
+            (std::filesystem::current_path() / "some/folder").string());
+}
+
+TEST(ServerOptionsTest, FlagsThatContradictEachOther) {
+  const auto both = [](std::vector<const char*> flags, const char* first, const char* second) {
+    flags.insert(flags.begin(), {"--model", "a=/x"});
+    EXPECT_THAT(Error(flags), HasSubstr(first));
+    EXPECT_THAT(Error(flags), HasSubstr(second));
+  };
+  both({"--max-text-bytes", "5000000"}, "--max-text-bytes", "--max-message-bytes");
+  both({"--max-attention-bytes", "5000000"}, "--max-attention-bytes", "--max-message-bytes");
+  both({"--max-attention-stream-bytes", "1000"}, "--max-attention-bytes",
+       "--max-attention-stream-bytes");
+  both({"--max-batch-rows", "7"}, "--max-beam-size", "--max-batch-rows");
+  both({"--listen", "h:9464", "--metrics-address", "h:9464"}, "--metrics-address", "--listen");
+  Good({"--model", "a=/x", "--listen", "h:0", "--metrics-address", "h:0"});
+  Good({"--model", "a=/x", "--max-message-bytes", "1000000", "--max-attention-bytes", "500000"});
 }
 
 TEST(ServerOptionsTest, FindsModelFolders) {
