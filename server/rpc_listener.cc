@@ -41,6 +41,20 @@ void Configure(const RpcOptions& options, grpc::ServerBuilder* builder) {
   builder->SetMaxReceiveMessageSize(options.max_message_bytes);
   builder->SetMaxSendMessageSize(options.max_message_bytes);
   builder->AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, options.max_concurrent_streams);
+  // gRPC limits the bytes of a message as they arrive: compressed, a thousandth of what they
+  // become.
+  for (const auto algorithm : {GRPC_COMPRESS_DEFLATE, GRPC_COMPRESS_GZIP})
+    builder->SetCompressionAlgorithmSupportStatus(algorithm, false);
+  // A client behind a dead line is noticed, and one that pings to keep its own line open is not
+  // taken for an attacker (gRPC allows a ping in five minutes).
+  builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, Milliseconds(options.keepalive_time));
+  builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS,
+                              Milliseconds(options.keepalive_timeout));
+  builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  builder->AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+                              Milliseconds(options.least_ping_interval));
+  builder->AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS,
+                              Milliseconds(options.connection_idle));
   builder->AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS, Milliseconds(options.connection_age));
   builder->AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS,
                               Milliseconds(options.connection_grace));
@@ -53,8 +67,11 @@ void Configure(const RpcOptions& options, grpc::ServerBuilder* builder) {
 }  // namespace
 
 struct RpcListener::State {
-  explicit State(const RpcOptions& rpc) : options(rpc), stalls(rpc.slow_reader_timeout) {}
+  State(const RpcOptions& rpc, std::vector<std::string> folders)
+      : options(rpc), hidden_folders(std::move(folders)), stalls(rpc.slow_reader_timeout) {}
   const RpcOptions options;
+  const std::vector<std::string> hidden_folders;
+  const std::shared_ptr<CallGate> gate = std::make_shared<CallGate>();
   StallWatch stalls;
   std::vector<std::unique_ptr<grpc::Service>> services;
   std::unique_ptr<grpc::Server> server;
@@ -65,6 +82,7 @@ struct RpcListener::State {
 
 absl::StatusOr<std::unique_ptr<RpcListener>> RpcListener::Start(const std::string& address,
                                                                 const RpcOptions& options,
+                                                                std::vector<std::string> hidden,
                                                                 Engine* engine, Metrics* metrics) {
   grpc::EnableDefaultHealthCheckService(true);
   if (options.reflection) {
@@ -73,8 +91,9 @@ absl::StatusOr<std::unique_ptr<RpcListener>> RpcListener::Start(const std::strin
     // reflection finds it.
     grpc::health::v1::HealthCheckRequest::descriptor();
   }
-  auto state = std::make_unique<State>(options);
-  const ServiceParts parts{engine, metrics, &state->stalls, &state->options};
+  auto state = std::make_unique<State>(options, std::move(hidden));
+  const ServiceParts parts{engine,          metrics,     &state->stalls,
+                           &state->options, state->gate, &state->hidden_folders};
   state->services.push_back(MakeTranslationService(parts));
   state->services.push_back(MakeAttentionService(parts));
   state->services.push_back(MakeTokenizationService(parts));
@@ -107,6 +126,10 @@ void RpcListener::SetServing(bool serving) {
   state_->health().SetServingStatus("", serving);
   for (const char* service : kRpcServices) state_->health().SetServingStatus(service, serving);
 }
+
+void RpcListener::RefuseCalls() { state_->gate->Shut(); }
+
+bool RpcListener::WaitForCalls(absl::Time until) { return state_->gate->WaitUntilEmpty(until); }
 
 void RpcListener::Shutdown(absl::Duration grace) {
   state_->server->Shutdown(std::chrono::system_clock::now() + absl::ToChronoMilliseconds(grace));

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -15,9 +16,11 @@ namespace attend::server {
 
 class RpcListener {
  public:
-  // Binds HOST:PORT. UNAVAILABLE when that fails. All borrowed; they outlive the listener.
+  // Binds HOST:PORT. UNAVAILABLE when that fails. Callers are not told of `hidden_folders`. The
+  // pointers are borrowed and outlive the listener.
   static absl::StatusOr<std::unique_ptr<RpcListener>> Start(const std::string& address,
                                                             const RpcOptions& options,
+                                                            std::vector<std::string> hidden_folders,
                                                             Engine* engine, Metrics* metrics);
   // Cancels what is left.
   ~RpcListener();
@@ -28,7 +31,12 @@ class RpcListener {
   void SetModelServing(const std::string& model, bool serving);
   void SetServing(bool serving);
 
-  // Refuses new connections and calls, and cancels those still running after `grace`.
+  // From now on every new call is answered UNAVAILABLE / SHUTTING_DOWN; running ones go on.
+  void RefuseCalls();
+  // Whether by then every call of ours has its answer. (Health watches never end; they do not
+  // count.)
+  bool WaitForCalls(absl::Time until);
+  // Refuses new connections, and cancels what still runs after `grace`.
   void Shutdown(absl::Duration grace);
 
  private:

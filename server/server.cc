@@ -2,6 +2,7 @@
 // outlives the listener (its calls), and the loading thread is joined before any of them goes.
 #include "server/server.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cstdio>
 #include <fstream>
@@ -24,8 +25,10 @@ namespace {
 
 // A loop that has not gone round for this long is stuck, whatever the cause.
 constexpr absl::Duration kStuckAfter = absl::Seconds(60);
-// Time for answers that are ready to reach their clients after the engine has ended.
+// Least time for answers that are ready to reach their clients after the engine has ended.
 constexpr absl::Duration kFlushGrace = absl::Seconds(2);
+// Time for health watches, which never end by themselves, to be told and closed.
+constexpr absl::Duration kCloseGrace = absl::Milliseconds(200);
 
 EngineOptions EngineOptionsOf(const ServerOptions& options, Metrics* metrics) {
   EngineOptions engine;
@@ -157,8 +160,11 @@ absl::Status Server::Start(std::function<void(const absl::Status&)> on_loaded) {
     ATTEND_RETURN_IF_ERROR(state.engine.Register(source.name, source.directory));
     state.metrics.AddModel(source.name, options.scheduler);
   }
-  ATTEND_ASSIGN_OR_RETURN(state.listener, RpcListener::Start(options.listen, options.rpc,
-                                                             &state.engine, &state.metrics));
+  std::vector<std::string> folders;
+  for (const ModelSource& source : options.models) folders.push_back(source.directory);
+  ATTEND_ASSIGN_OR_RETURN(state.listener,
+                          RpcListener::Start(options.listen, options.rpc, std::move(folders),
+                                             &state.engine, &state.metrics));
   for (const ModelSource& source : options.models)
     state.listener->SetModelServing(source.name, false);
   if (!options.metrics_address.empty()) {
@@ -201,8 +207,13 @@ void Server::Drain() {
       {{"delay", absl::FormatDuration(state.options.drain_delay)},
        {"timeout", absl::FormatDuration(state.options.drain_timeout)}});
   state.stop_delay.WaitForNotificationWithTimeout(state.options.drain_delay);
+  const absl::Time start = absl::Now();
+  state.listener->RefuseCalls();
   state.engine.Drain(state.options.drain_timeout);
-  state.listener->Shutdown(kFlushGrace);
+  // The engine is done, but streams may still be on their way to readers that take their time.
+  state.listener->WaitForCalls(
+      std::max(start + state.options.drain_timeout, absl::Now() + kFlushGrace));
+  state.listener->Shutdown(kCloseGrace);
   state.drained = true;
   Log(LogLevel::kInfo, "drained");
 }

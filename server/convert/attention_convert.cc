@@ -7,11 +7,15 @@
 #include "absl/strings/str_cat.h"
 #include "engine/base/error.h"
 #include "server/convert/names.h"
+#include "server/utf8.h"
 
 namespace attend::server {
 namespace {
 
 namespace v1 = attend::v1;
+
+// More than any model has; a message of 4 MiB has room for a million.
+constexpr int kMaxHeads = 4096;
 
 absl::Status ParseKinds(const v1::AttentionSelection& selection, AttentionSelection* out) {
   if (selection.kinds().empty()) {
@@ -128,6 +132,10 @@ absl::StatusOr<AttentionSelection> ParseAttentionSelection(
   }
   if (selection.choice_case() == v1::AttentionSelection::kHeadList) {
     out.has_head_list = true;
+    if (selection.head_list().heads_size() > kMaxHeads) {
+      return InvalidField("OPTION_OUT_OF_RANGE", "head_list.heads",
+                          absl::StrCat("at most ", kMaxHeads, " heads may be listed"));
+    }
     for (const v1::HeadRef& head : selection.head_list().heads()) {
       out.heads.push_back({ToInt(head.layer()), ToInt(head.head())});
     }
@@ -158,7 +166,7 @@ void ToProto(ByteSpan span, const OffsetMap& map, v1::Span* out) {
 
 void ToProto(const AttendedToken& token, const OffsetMap& map, v1::Token* out) {
   out->set_id(static_cast<uint32_t>(token.id));
-  out->set_piece(token.piece);
+  out->set_piece(ToUtf8(token.piece));  // a vocabulary may hold any bytes
   if (!token.special) ToProto(token.span, map, out->mutable_span());
   if (token.word >= 0) out->set_word(static_cast<uint32_t>(token.word));
   out->set_special(token.special);

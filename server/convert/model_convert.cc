@@ -1,4 +1,5 @@
-// Paths of the server's disk are not told to callers; everything else of ModelInfo is.
+// Paths of the server's disk are not told to callers; everything else of ModelInfo is. What was
+// read from the disk may hold any bytes.
 #include "server/convert/model_convert.h"
 
 #include <algorithm>
@@ -7,6 +8,7 @@
 #include "server/convert/attention_convert.h"
 #include "server/convert/names.h"
 #include "server/convert/status_convert.h"
+#include "server/utf8.h"
 
 namespace attend::server {
 namespace {
@@ -28,22 +30,23 @@ v1::ModelState StateToProto(ModelState state) {
 }
 
 void PresetToProto(const AttentionPreset& preset, v1::AttentionPreset* out) {
-  out->set_preset_id(preset.name);
+  out->set_preset_id(ToUtf8(preset.name));
   out->set_kind(ToProto(preset.kind));
   for (const HeadIndex& head : preset.heads) {
     v1::HeadRef* ref = out->add_heads();
     ref->set_layer(static_cast<uint32_t>(head.layer));
     ref->set_head(static_cast<uint32_t>(head.head));
   }
-  out->set_note(preset.note);
+  out->set_note(ToUtf8(preset.note));
 }
 
 }  // namespace
 
-void ToProto(const ModelInfo& model, v1::Model* out) {
+void ToProto(const ModelInfo& model, const std::vector<std::string>& hidden_folders,
+             v1::Model* out) {
   out->set_name(ModelResourceName(model.name));
-  out->set_revision(model.revision);
-  out->set_architecture(model.spec.architecture);
+  out->set_revision(ToUtf8(model.revision));
+  out->set_architecture(ToUtf8(model.spec.architecture));
   for (const ModelCapability capability : model.spec.capabilities) {
     switch (capability) {
       case ModelCapability::kTranslation:
@@ -55,11 +58,12 @@ void ToProto(const ModelInfo& model, v1::Model* out) {
     }
   }
   out->set_state(StateToProto(model.state));
-  if (!model.error.ok()) *out->mutable_error() = ToRpcStatus(model.error);
+  if (!model.error.ok())
+    *out->mutable_error() = ToRpcStatus(HideFolders(model.error, hidden_folders));
   if (!model.source_language.empty() || !model.target_language.empty()) {
     v1::LanguagePair* pair = out->add_language_pairs();
-    pair->set_source_language_code(model.source_language);
-    pair->set_target_language_code(model.target_language);
+    pair->set_source_language_code(ToUtf8(model.source_language));
+    pair->set_target_language_code(ToUtf8(model.target_language));
   }
   out->set_encoder_layer_count(static_cast<uint32_t>(model.spec.encoder.num_layers));
   out->set_decoder_layer_count(static_cast<uint32_t>(model.spec.decoder.num_layers));

@@ -1,11 +1,16 @@
 // A model's description on the wire.
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "attend/v1/model.pb.h"
 #include "engine/engine.h"
 
 namespace attend::server {
 
-void ToProto(const ModelInfo& model, attend::v1::Model* out);
+// Its error is told without `hidden_folders` (HideFolders).
+void ToProto(const ModelInfo& model, const std::vector<std::string>& hidden_folders,
+             attend::v1::Model* out);
 
 }  // namespace attend::server

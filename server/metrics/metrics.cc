@@ -14,6 +14,7 @@
 #include "server/metrics/engine_metrics.h"
 #include "server/metrics/metric_families.h"
 #include "server/metrics/process_collector.h"
+#include "server/utf8.h"
 
 #ifndef ATTEND_VERSION
 #define ATTEND_VERSION "unknown"
@@ -40,6 +41,15 @@ constexpr std::array<const char*, 3> kFinishReasons = {"END_OF_SEQUENCE", "MAX_T
                                                        "REPETITION"};  // FinishReason
 constexpr std::array<const char*, 4> kAttentionKinds = {"encoder_self", "decoder_self", "cross",
                                                         "align"};
+
+struct Refusal {
+  const char* reason;  // docs/api.md
+  const char* label;
+};
+constexpr std::array<Refusal, 4> kRefusals = {{{"QUEUE_FULL", "queue_full"},
+                                               {"MEMORY_BUDGET", "memory"},
+                                               {"OUT_OF_MEMORY", "memory"},
+                                               {"SHUTTING_DOWN", "shutting_down"}}};
 
 double Seconds(absl::Duration duration) { return absl::ToDoubleSeconds(duration); }
 
@@ -118,9 +128,8 @@ struct Metrics::State {
     }
     for (const char* kind : kAttentionKinds)
       families.Counter(Metric::kAttentionRequests, {model, kind});
-    for (const char* reason : {"queue_full", "memory", "shutting_down"}) {
-      families.Counter(Metric::kRefused, {model, reason});
-    }
+    for (const Refusal& refusal : kRefusals)
+      families.Counter(Metric::kRefused, {model, refusal.label});
     for (const char* outcome : {"ok", "error"}) {
       families.Counter(Metric::kModelLoads, {model, outcome});
       families.Histogram(Metric::kModelLoadDuration, {model, outcome});
@@ -141,6 +150,8 @@ struct Metrics::State {
 Metrics::Metrics() : state_(std::make_unique<State>()) {
   for (const RpcMethodRow& row : kRpcMethods) state_->AddMethod(row);
   state_->ready = &state_->families.Gauge(Metric::kReady);
+  for (const Refusal& refusal : kRefusals)
+    state_->families.Counter(Metric::kRefused, {"", refusal.label});
   state_->families.Gauge(Metric::kWorkers, {"engine_loop"});
   state_->families.Counter(Metric::kWorkerBusy, {"engine_loop"});
   state_->families.Gauge(Metric::kBuildInfo, {ATTEND_VERSION}).Set(1);
@@ -164,13 +175,12 @@ void Metrics::CallHandled(RpcMethod method, int code, absl::Duration duration) {
 }
 
 void Metrics::CallRefused(const std::string& model, const std::string& reason) {
-  if (state_->Find(model) == nullptr) return;
-  if (reason == "QUEUE_FULL")
-    state_->families.Counter(Metric::kRefused, {model, "queue_full"}).Increment();
-  if (reason == "MEMORY_BUDGET")
-    state_->families.Counter(Metric::kRefused, {model, "memory"}).Increment();
-  if (reason == "SHUTTING_DOWN")
-    state_->families.Counter(Metric::kRefused, {model, "shutting_down"}).Increment();
+  for (const Refusal& refusal : kRefusals) {
+    if (reason != refusal.reason) continue;
+    // A name that nobody registered came from a caller and must not become a series.
+    const std::string label = state_->Find(model) == nullptr ? std::string() : model;
+    state_->families.Counter(Metric::kRefused, {label, refusal.label}).Increment();
+  }
 }
 
 void Metrics::SlowReader(RpcMethod method) {
@@ -182,7 +192,7 @@ void Metrics::ItemTranslated(RpcMethod method, const std::string& model,
                              const Translation& translation) {
   ModelSeries* series = state_->Find(model);
   if (series == nullptr) return;
-  ItemDone(method, model, "ok", translation.duration);
+  ItemDone(method, model, translation.duration);
   series->item_input->Observe(static_cast<double>(translation.input_tokens));
   series->item_output->Observe(static_cast<double>(translation.output_tokens));
   series->segments->Observe(translation.num_segments);
@@ -192,14 +202,20 @@ void Metrics::ItemTranslated(RpcMethod method, const std::string& model,
   series->finish[static_cast<size_t>(translation.hypotheses[0].finish_reason)]->Increment();
 }
 
-void Metrics::ItemDone(RpcMethod method, const std::string& model, const std::string& reason,
-                       absl::Duration duration) {
+void Metrics::ItemDone(RpcMethod method, const std::string& model, absl::Duration duration) {
   ModelSeries* series = state_->Find(model);
   prometheus::Histogram* histogram =
       series == nullptr ? nullptr : series->item_duration[static_cast<size_t>(method)];
   if (histogram == nullptr) return;
   histogram->Observe(Seconds(duration));
-  state_->families.Counter(Metric::kItems, {Describe(method).name, model, reason}).Increment();
+  state_->families.Counter(Metric::kItems, {Describe(method).name, model, "ok"}).Increment();
+}
+
+void Metrics::ItemsFailed(RpcMethod method, const std::string& model, const std::string& outcome,
+                          int64_t items) {
+  if (items <= 0 || !Describe(method).has_items || state_->Find(model) == nullptr) return;
+  state_->families.Counter(Metric::kItems, {Describe(method).name, model, outcome})
+      .Increment(static_cast<double>(items));
 }
 
 void Metrics::Usage(const std::string& model, const CallUsage& usage) {
@@ -207,13 +223,15 @@ void Metrics::Usage(const std::string& model, const CallUsage& usage) {
   if (series == nullptr) return;
   series->input_tokens->Increment(static_cast<double>(usage.input_tokens));
   series->output_tokens->Increment(static_cast<double>(usage.output_tokens));
+  const auto observe = [series](const char* phase, absl::Duration duration) {
+    if (duration > absl::ZeroDuration()) series->phases.at(phase)->Observe(Seconds(duration));
+  };
   // "queue" is observed by the loop, once for each sequence.
-  series->phases["tokenize"]->Observe(Seconds(usage.tokenize));
-  series->phases["encode"]->Observe(Seconds(usage.encode));
-  series->phases["decode"]->Observe(Seconds(usage.decode));
-  if (usage.attention > absl::ZeroDuration())
-    series->phases["attention"]->Observe(Seconds(usage.attention));
-  series->phases["detokenize"]->Observe(Seconds(usage.detokenize));
+  observe("tokenize", usage.tokenize);
+  observe("encode", usage.encode);
+  observe("decode", usage.decode);
+  observe("attention", usage.attention);
+  observe("detokenize", usage.detokenize);
 }
 
 void Metrics::AttentionAsked(const std::string& model, const std::string& kind) {
@@ -238,7 +256,6 @@ void Metrics::AddModel(const std::string& model, const SchedulerOptions& options
 }
 
 std::unique_ptr<EngineObserver> Metrics::MakeObserver(const std::string& model) {
-  state_->families.Gauge(Metric::kWorkers, {"engine_loop"}).Increment();
   return MakeEngineMetrics(model, &state_->families);
 }
 
@@ -251,11 +268,14 @@ void Metrics::ModelLoaded(const ModelInfo& model, absl::Duration duration) {
       .Observe(Seconds(duration));
   if (!ok) return;
   series->weight_bytes->Set(static_cast<double>(model.load.weight_bytes));
-  if (series->description != nullptr)
+  if (series->description != nullptr) {
     state_->families.Remove(Metric::kModelInfo, series->description);
+  } else {
+    state_->families.Gauge(Metric::kWorkers, {"engine_loop"}).Increment();
+  }
   series->description = &state_->families.Gauge(
       Metric::kModelInfo,
-      {model.name, model.revision, model.spec.architecture, model.compute_type});
+      {model.name, ToUtf8(model.revision), ToUtf8(model.spec.architecture), model.compute_type});
   series->description->Set(1);
 }
 

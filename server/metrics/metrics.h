@@ -26,15 +26,20 @@ class Metrics {
   // Calls.
   void CallStarted(RpcMethod method);
   void CallHandled(RpcMethod method, int code, absl::Duration duration);
-  // A call that ended with an error before it ran: counts QUEUE_FULL, MEMORY_BUDGET and
-  // SHUTTING_DOWN.
+  // A call that the server had no room or time for: counts once a call, for QUEUE_FULL,
+  // MEMORY_BUDGET, OUT_OF_MEMORY and SHUTTING_DOWN; other reasons are none. `model` may be empty:
+  // the call named none, or was refused before it was read.
   void CallRefused(const std::string& model, const std::string& reason);
   void SlowReader(RpcMethod method);
 
-  // Items of a call that ran.
+  // Items. Those that were computed and answered; durations are of these only, so that refusals,
+  // which are quick, do not make the service look fast.
   void ItemTranslated(RpcMethod method, const std::string& model, const Translation& translation);
-  void ItemDone(RpcMethod method, const std::string& model, const std::string& reason,
-                absl::Duration duration);
+  void ItemDone(RpcMethod method, const std::string& model, absl::Duration duration);
+  // Those that were not: `outcome` is the reason of the item's error, or of the call's.
+  void ItemsFailed(RpcMethod method, const std::string& model, const std::string& outcome,
+                   int64_t items);
+  // Phases that did not run (of zero length) are not observed.
   void Usage(const std::string& model, const CallUsage& usage);
   // `kind` as Name(AttentionKind), or "align".
   void AttentionAsked(const std::string& model, const std::string& kind);

@@ -23,7 +23,8 @@ using RawBase = v1::AttentionService::WithRawCallbackMethod_GetAttention<
     v1::AttentionService::WithRawCallbackMethod_StreamAttention<
         v1::AttentionService::WithRawCallbackMethod_AlignWords<v1::AttentionService::Service>>>;
 
-constexpr int64_t kSliceBytes = 1 << 20;
+// Small enough that a slow reader's progress shows, large enough that their number does not.
+constexpr int64_t kSliceBytes = 128 << 10;
 
 // What is needed of the request when the answer comes.
 struct Asked {
@@ -55,17 +56,14 @@ void RecordInput(const AttentionInput& input, RpcScope* scope) {
   record.items = 1;
   record.input_bytes =
       static_cast<int64_t>(input.source.size() + (input.target ? input.target->size() : 0));
-  for (const AttentionKind kind : input.selection.kinds) {
-    scope->parts().metrics->AttentionAsked(input.model, Name(kind));
-  }
+  for (const AttentionKind kind : input.selection.kinds)
+    record.attention_kinds.push_back(Name(kind));
 }
 
-void RecordEnd(const absl::Status& status, const CallUsage& usage, const std::string& model,
-               RpcScope* scope) {
+// Counts an item that was computed and, as far as we know, sent.
+void RecordSuccess(const CallUsage& usage, const std::string& model, RpcScope* scope) {
   Metrics& metrics = *scope->parts().metrics;
-  metrics.ItemDone(scope->method(), model, status.ok() ? "ok" : ReasonOf(status), scope->elapsed());
-  if (!status.ok()) return;
-  scope->set_usage(usage);
+  metrics.ItemDone(scope->method(), model, scope->elapsed());
   metrics.Usage(model, usage);
 }
 
@@ -78,9 +76,16 @@ class AttentionSource final : public StreamSource {
     const std::lock_guard<std::mutex> lock(mutex_);
     output_ = std::move(output);
     engine_done_ = true;
-    RecordEnd(output_.status(), output_.ok() ? output_->usage : CallUsage{}, asked_.model, scope_);
+    scope_->EngineEnded();
     if (!output_.ok()) return;
+    scope_->set_usage(output_->usage);
     slices_ = PlanSlices(output_->attention, kSliceBytes);
+  }
+
+  void Ending(const absl::Status& status) override {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (!status.ok()) return;
+    RecordSuccess(output_->usage, asked_.model, scope_);
     scope_->parts().metrics->AttentionSent(asked_.model, WeightBytes(output_->attention));
   }
 
@@ -132,7 +137,7 @@ class AttentionServiceImpl final : public RawBase {
                                          grpc::ByteBuffer* response) override {
     return StartUnary<v1::GetAttentionRequest>(
         {RpcMethod::kGetAttention, context, request, response}, parts_,
-        [this](const v1::GetAttentionRequest& parsed, UnaryCall* call) {
+        [this](const v1::GetAttentionRequest& parsed, const std::shared_ptr<UnaryCall>& call) {
           return RunGetAttention(parsed, call);
         });
   }
@@ -151,36 +156,42 @@ class AttentionServiceImpl final : public RawBase {
                                        grpc::ByteBuffer* response) override {
     return StartUnary<v1::AlignWordsRequest>(
         {RpcMethod::kAlignWords, context, request, response}, parts_,
-        [this](const v1::AlignWordsRequest& parsed, UnaryCall* call) {
+        [this](const v1::AlignWordsRequest& parsed, const std::shared_ptr<UnaryCall>& call) {
           return RunAlignWords(parsed, call);
         });
   }
 
  private:
-  absl::Status RunGetAttention(const v1::GetAttentionRequest& request, UnaryCall* call) {
+  absl::Status RunGetAttention(const v1::GetAttentionRequest& request,
+                               const std::shared_ptr<UnaryCall>& call) {
     Asked asked;
     ATTEND_ASSIGN_OR_RETURN(AttentionInput input, ParseRequest(request, &asked));
     RecordInput(input, &call->scope());
     parts_.engine->GetAttention(
         std::move(input), call->scope().call_context(),
-        [call, asked = std::move(asked)](absl::StatusOr<AttentionOutput> output) {
-          const absl::Status status = RunGuarded([&]() -> absl::Status {
-            RecordEnd(output.status(), output.ok() ? output->usage : CallUsage{}, asked.model,
-                      &call->scope());
-            if (!output.ok()) return output.status();
-            call->scope().parts().metrics->AttentionSent(asked.model,
-                                                         WeightBytes(output->attention));
-            const OffsetMap source(asked.source, asked.unit),
-                target(output->attention.target_text, asked.unit);
-            v1::GetAttentionResponse response;
-            ToProto(output->attention, OffsetMaps{source, target}, response.mutable_attention());
-            ToProto(output->usage, call->scope().elapsed(), response.mutable_usage());
-            call->Reply(response);
-            return absl::OkStatus();
-          });
-          if (!status.ok()) call->Fail(status);
+        [call, asked = std::move(asked)](const absl::StatusOr<AttentionOutput>& output) {
+          AnswerGetAttention(output, asked, call.get());
         });
     return absl::OkStatus();
+  }
+
+  static void AnswerGetAttention(const absl::StatusOr<AttentionOutput>& output, const Asked& asked,
+                                 UnaryCall* call) {
+    call->End(RunGuarded([&]() -> absl::Status {
+      RpcScope& scope = call->scope();
+      scope.EngineEnded();
+      if (!output.ok()) return output.status();
+      scope.set_usage(output->usage);
+      const OffsetMap source(asked.source, asked.unit),
+          target(output->attention.target_text, asked.unit);
+      v1::GetAttentionResponse response;
+      ToProto(output->attention, OffsetMaps{source, target}, response.mutable_attention());
+      ToProto(output->usage, scope.elapsed(), response.mutable_usage());
+      ATTEND_RETURN_IF_ERROR(call->Fill(response));
+      RecordSuccess(output->usage, asked.model, &scope);
+      scope.parts().metrics->AttentionSent(asked.model, WeightBytes(output->attention));
+      return absl::OkStatus();
+    }));
   }
 
   absl::Status RunStreamAttention(const v1::StreamAttentionRequest& request,
@@ -193,13 +204,13 @@ class AttentionServiceImpl final : public RawBase {
     call->Start(source);
     parts_.engine->GetAttention(std::move(input), call->scope().call_context(),
                                 [call, source](absl::StatusOr<AttentionOutput> output) {
-                                  source->Done(std::move(output));
-                                  call->Pump();
+                                  call->Feed([&] { source->Done(std::move(output)); });
                                 });
     return absl::OkStatus();
   }
 
-  absl::Status RunAlignWords(const v1::AlignWordsRequest& request, UnaryCall* call) {
+  absl::Status RunAlignWords(const v1::AlignWordsRequest& request,
+                             const std::shared_ptr<UnaryCall>& call) {
     AlignInput input;
     ATTEND_ASSIGN_OR_RETURN(input.model,
                             ParseModelName(request.model(), "model", /*may_be_empty=*/false));
@@ -214,29 +225,36 @@ class AttentionServiceImpl final : public RawBase {
     record.model = input.model;
     record.items = 1;
     record.input_bytes = static_cast<int64_t>(input.source.size() + input.target.size());
-    parts_.metrics->AttentionAsked(input.model, "align");
-    std::string source = input.source, target = input.target, model = input.model;
-    parts_.engine->AlignWords(
-        std::move(input), call->scope().call_context(),
-        [call, source, target, model, unit](absl::StatusOr<AlignOutput> output) {
-          const absl::Status status = RunGuarded([&]() -> absl::Status {
-            RecordEnd(output.status(), output.ok() ? output->usage : CallUsage{}, model,
-                      &call->scope());
-            if (!output.ok()) return output.status();
-            const OffsetMap source_map(source, unit), target_map(target, unit);
-            v1::AlignWordsResponse response;
-            for (const AttendedWord& word : output->source_words)
-              ToProto(word, source_map, response.add_source_words());
-            for (const AttendedWord& word : output->target_words)
-              ToProto(word, target_map, response.add_target_words());
-            for (const WordLink& link : output->links) ToProto(link, response.add_links());
-            ToProto(output->usage, call->scope().elapsed(), response.mutable_usage());
-            call->Reply(response);
-            return absl::OkStatus();
-          });
-          if (!status.ok()) call->Fail(status);
-        });
+    record.attention_kinds.push_back("align");
+    Asked source{input.source, unit, input.model};
+    std::string target = input.target;
+    parts_.engine->AlignWords(std::move(input), call->scope().call_context(),
+                              [call, source = std::move(source), target = std::move(target)](
+                                  const absl::StatusOr<AlignOutput>& output) {
+                                AnswerAlignWords(output, source, target, call.get());
+                              });
     return absl::OkStatus();
+  }
+
+  static void AnswerAlignWords(const absl::StatusOr<AlignOutput>& output, const Asked& asked,
+                               const std::string& target, UnaryCall* call) {
+    call->End(RunGuarded([&]() -> absl::Status {
+      RpcScope& scope = call->scope();
+      scope.EngineEnded();
+      if (!output.ok()) return output.status();
+      scope.set_usage(output->usage);
+      const OffsetMap source_map(asked.source, asked.unit), target_map(target, asked.unit);
+      v1::AlignWordsResponse response;
+      for (const AttendedWord& word : output->source_words)
+        ToProto(word, source_map, response.add_source_words());
+      for (const AttendedWord& word : output->target_words)
+        ToProto(word, target_map, response.add_target_words());
+      for (const WordLink& link : output->links) ToProto(link, response.add_links());
+      ToProto(output->usage, scope.elapsed(), response.mutable_usage());
+      ATTEND_RETURN_IF_ERROR(call->Fill(response));
+      RecordSuccess(output->usage, asked.model, &scope);
+      return absl::OkStatus();
+    }));
   }
 
   const ServiceParts parts_;

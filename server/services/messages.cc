@@ -26,20 +26,32 @@ absl::Status SerializeMessage(const google::protobuf::MessageLite& message, int6
                               grpc::ByteBuffer* bytes) {
   const size_t size = message.ByteSizeLong();
   if (size > static_cast<size_t>(max_bytes)) {
-    ErrorDetail detail;
-    detail.reason = "RESPONSE_TOO_LARGE";
-    detail.metadata = {{"bytes", absl::StrCat(size)}, {"limit", absl::StrCat(max_bytes)}};
-    return MakeError(
-        absl::StatusCode::kInvalidArgument,
-        absl::StrCat("the response would have ", size, " bytes, above the limit of ", max_bytes,
-                     "; ask for fewer texts, or for attention with StreamAttention"),
-        std::move(detail));
+    return ResponseTooLarge(static_cast<int64_t>(size), max_bytes);
   }
   bytes->Clear();
   grpc::ProtoBufferWriter writer(bytes, 1 << 20, static_cast<int>(size));
   if (!message.SerializeToZeroCopyStream(&writer))
     return absl::InternalError("a response could not be serialised");
   return absl::OkStatus();
+}
+
+absl::Status ResponseTooLarge(int64_t bytes, int64_t max_bytes, const std::string& field) {
+  ErrorDetail detail;
+  detail.reason = "RESPONSE_TOO_LARGE";
+  detail.field = field;
+  detail.metadata = {{"bytes", absl::StrCat(bytes)}, {"limit", absl::StrCat(max_bytes)}};
+  return MakeError(
+      absl::StatusCode::kInvalidArgument,
+      absl::StrCat("the response would have ", bytes, " bytes or more, above the limit of ",
+                   max_bytes, "; ask for less at once, or for attention with StreamAttention"),
+      std::move(detail));
+}
+
+absl::Status OutOfMemory() {
+  ErrorDetail detail;
+  detail.reason = "OUT_OF_MEMORY";
+  return MakeError(absl::StatusCode::kResourceExhausted, "the server has no memory for this call",
+                   std::move(detail));
 }
 
 }  // namespace attend::server

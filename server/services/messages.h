@@ -6,6 +6,11 @@
 #include <google/protobuf/message_lite.h>
 #include <grpcpp/support/byte_buffer.h>
 
+#include <exception>
+#include <new>
+#include <stdexcept>
+#include <string>
+
 #include "absl/status/status.h"
 
 namespace attend::server {
@@ -18,26 +23,28 @@ absl::Status ParseMessage(const grpc::ByteBuffer& bytes, google::protobuf::Messa
 absl::Status SerializeMessage(const google::protobuf::MessageLite& message, int64_t max_bytes,
                               grpc::ByteBuffer* bytes);
 
-// Runs `body`; an exception (of a library, or of an exhausted memory) becomes INTERNAL or
-// RESOURCE_EXHAUSTED.
-template <typename Body>
-absl::Status RunGuarded(Body&& body);
+// INVALID_ARGUMENT / RESPONSE_TOO_LARGE: for who finds it before there is a message. `bytes` is
+// what there is at least; `field`, when not empty, is the part of the request to blame.
+absl::Status ResponseTooLarge(int64_t bytes, int64_t max_bytes, const std::string& field = "");
 
-}  // namespace attend::server
+// RESOURCE_EXHAUSTED / OUT_OF_MEMORY.
+absl::Status OutOfMemory();
 
-#include <exception>
-#include <new>
-
-namespace attend::server {
-
+// Runs `body`, which returns a status; what it throws (a library, or an exhausted memory) becomes
+// INTERNAL or RESOURCE_EXHAUSTED. Every callback of gRPC and of the engine goes through this:
+// an exception that leaves one would end the process, and with it everybody's calls.
 template <typename Body>
 absl::Status RunGuarded(Body&& body) {
   try {
     return body();
   } catch (const std::bad_alloc&) {
-    return absl::ResourceExhaustedError("out of memory");
+    return OutOfMemory();
+  } catch (const std::length_error&) {  // more than a string or vector can ever hold
+    return OutOfMemory();
   } catch (const std::exception& error) {
     return absl::InternalError(error.what());
+  } catch (...) {
+    return absl::InternalError("unknown exception");
   }
 }
 

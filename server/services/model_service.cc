@@ -42,7 +42,8 @@ class ModelServiceImpl final : public RawBase {
                                        grpc::ByteBuffer* response) override {
     return StartUnary<v1::ListModelsRequest>(
         {RpcMethod::kListModels, context, request, response}, parts_,
-        [this](const v1::ListModelsRequest& parsed, UnaryCall* call) -> absl::Status {
+        [this](const v1::ListModelsRequest& parsed,
+               const std::shared_ptr<UnaryCall>& call) -> absl::Status {
           if (parsed.page_size() < 0) {
             return InvalidField("OPTION_OUT_OF_RANGE", "page_size",
                                 "a page size may not be negative");
@@ -59,7 +60,7 @@ class ModelServiceImpl final : public RawBase {
                   absl::StrCat(kTokenPrefix, last.substr(last.find('/') + 1)));
               break;
             }
-            ToProto(model, reply.add_models());
+            ToProto(model, *parts_.hidden_folders, reply.add_models());
           }
           call->Reply(reply);
           return absl::OkStatus();
@@ -71,13 +72,14 @@ class ModelServiceImpl final : public RawBase {
                                      grpc::ByteBuffer* response) override {
     return StartUnary<v1::GetModelRequest>(
         {RpcMethod::kGetModel, context, request, response}, parts_,
-        [this](const v1::GetModelRequest& parsed, UnaryCall* call) -> absl::Status {
+        [this](const v1::GetModelRequest& parsed,
+               const std::shared_ptr<UnaryCall>& call) -> absl::Status {
           ATTEND_ASSIGN_OR_RETURN(const std::string name,
                                   ParseModelName(parsed.name(), "name", false));
           call->scope().record().model = name;
           ATTEND_ASSIGN_OR_RETURN(const ModelInfo model, parts_.engine->GetModel(name));
           v1::GetModelResponse reply;
-          ToProto(model, reply.mutable_model());
+          ToProto(model, *parts_.hidden_folders, reply.mutable_model());
           call->Reply(reply);
           return absl::OkStatus();
         });

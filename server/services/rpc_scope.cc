@@ -12,6 +12,7 @@
 #include "engine/base/error.h"
 #include "server/convert/status_convert.h"
 #include "server/logging.h"
+#include "server/services/messages.h"  // RunGuarded
 
 namespace attend::server {
 namespace {
@@ -56,9 +57,13 @@ RpcScope::RpcScope(RpcMethod method, grpc::CallbackServerContext* context,
                        : absl::FromChrono(deadline);
   call_.cancelled = std::make_shared<std::atomic<bool>>(false);
   call_.caller = std::hash<std::string>()(context->peer());
+  call_.report = std::make_shared<CallReport>();
   context->AddInitialMetadata("x-request-id", request_id_);
   parts_.metrics->CallStarted(method_);
+  parts_.gate->Enter();
 }
+
+RpcScope::~RpcScope() { parts_.gate->Leave(); }
 
 absl::Duration RpcScope::elapsed() const { return absl::Nanoseconds(MonotonicNanos() - start_ns_); }
 
@@ -71,22 +76,51 @@ void RpcScope::Cancel() {
   parts_.engine->Wake();
 }
 
-grpc::Status RpcScope::Finish(const absl::Status& status) {
-  const absl::Duration duration = elapsed();
+void RpcScope::EngineEnded() {
+  if (!call_.report->model.empty()) record_.model = call_.report->model;
+  usage_ = call_.report->usage;
+}
+
+void RpcScope::AddTrailers(const absl::Status& status) {
   const absl::Duration compute = usage_.encode + usage_.decode + usage_.attention;
   context_->AddTrailingMetadata("x-request-id", request_id_);
   context_->AddTrailingMetadata("attend-queue-ms", Milliseconds(usage_.queue));
   context_->AddTrailingMetadata("attend-compute-ms", Milliseconds(compute));
-  if (!status.ok()) {
-    const auto detail = GetErrorDetail(status);
-    if (status.code() == absl::StatusCode::kResourceExhausted && detail && detail->retry_after) {
-      context_->AddTrailingMetadata("grpc-retry-pushback-ms", Milliseconds(*detail->retry_after));
-    }
-    parts_.metrics->CallRefused(record_.model, ReasonOf(status));
+  if (status.code() != absl::StatusCode::kResourceExhausted) return;
+  const auto detail = GetErrorDetail(status);
+  if (detail && detail->retry_after) {
+    context_->AddTrailingMetadata("grpc-retry-pushback-ms", Milliseconds(*detail->retry_after));
   }
+}
+
+void RpcScope::Count(const absl::Status& status) {
+  Metrics& metrics = *parts_.metrics;
+  const std::string outcome = OutcomeOf(status);
+  for (const std::string& kind : record_.attention_kinds)
+    metrics.AttentionAsked(record_.model, kind);
+  if (status.ok()) {
+    metrics.CallRefused(record_.model, refused_reason_);
+    return;
+  }
+  metrics.CallRefused(record_.model, outcome);
+  if (!items_counted_) metrics.ItemsFailed(method_, record_.model, outcome, record_.items);
+}
+
+// The call has been answered for the caller's purposes once this is entered, so nothing in here may
+// keep the status from the client: neither a full memory nor a log that cannot be written.
+grpc::Status RpcScope::Finish(const absl::Status& status) {
+  const absl::Duration duration = elapsed();
   parts_.metrics->CallHandled(method_, static_cast<int>(status.code()), duration);
-  WriteLog(status, duration);
-  return ToGrpcStatus(status, request_id_);
+  grpc::Status answer(static_cast<grpc::StatusCode>(status.code()), std::string());
+  const absl::Status finished = RunGuarded([&]() -> absl::Status {
+    Count(status);
+    WriteLog(status, duration);
+    AddTrailers(status);
+    answer = ToGrpcStatus(HideFolders(status, *parts_.hidden_folders), request_id_);
+    return absl::OkStatus();
+  });
+  if (!finished.ok()) Log(LogLevel::kError, "a call could not be recorded");
+  return answer;
 }
 
 void RpcScope::WriteLog(const absl::Status& status, absl::Duration duration) const {

@@ -1,5 +1,5 @@
 // Looks after streams whose client does not read: one thread that, a few times per timeout, asks
-// each running stream whether it has been writing for too long.
+// each running stream whether its reader should have taken the message by now.
 #pragma once
 
 #include <chrono>
@@ -25,6 +25,7 @@ class StallWatch {
 
  private:
   void Run();
+  void Look();
 
   const std::chrono::nanoseconds timeout_;
   std::mutex mutex_;

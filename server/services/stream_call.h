@@ -1,6 +1,7 @@
 // A server-streaming call in flight: pulls messages from its source one at a time, so that what
-// waits for a slow reader waits in the source, in its compact form. A reader that takes nothing for
-// RpcOptions::slow_reader_timeout is cancelled (StallWatch).
+// waits for a slow reader waits in the source, in its compact form. A reader that stops taking is
+// cancelled (StallWatch): a message may be under way for RpcOptions::slow_reader_timeout, and for
+// a second more with each 32 KiB of it, so a slow line is not taken for a dead one.
 #pragma once
 
 #include <google/protobuf/message_lite.h>
@@ -14,6 +15,7 @@
 #include "absl/status/status.h"
 #include "server/services/messages.h"
 #include "server/services/rpc_scope.h"
+#include "server/services/stall_watch.h"
 
 namespace attend::server {
 
@@ -27,6 +29,9 @@ class StreamSource {
                     absl::Status* status) = 0;
   // Whether the engine is done with the call, so that it may end.
   virtual bool engine_done() const = 0;
+  // The stream is about to end with this status: what was sent, or was not, can be counted. Called
+  // once, when the engine is done.
+  virtual void Ending(const absl::Status& status) = 0;
 };
 
 class StreamCall final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
@@ -36,20 +41,34 @@ class StreamCall final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
                                           const ServiceParts& parts);
 
   RpcScope& scope() { return scope_; }
-  // Sets the source and sends what it has. Call Pump again whenever the source has more.
+  // Sets the source and sends what it has.
   void Start(std::shared_ptr<StreamSource> source);
-  void Pump();
+  // For the engine's callbacks: `body` feeds the source, then what it has is sent. An exception of
+  // body ends the call once the engine is done with it.
+  template <typename Body>
+  void Feed(Body&& body) {
+    const absl::Status fed = RunGuarded([&]() -> absl::Status {
+      body();
+      return absl::OkStatus();
+    });
+    if (!fed.ok()) Break(fed);
+    Pump();
+  }
+  // Ends a call whose source was never started.
   void Fail(const absl::Status& status);
 
-  // Cancels the call if a write has been pending since before `limit`.
-  void CancelIfStalledSince(std::chrono::steady_clock::time_point limit);
+  // Cancels the call if the message being written should have been taken before `now`.
+  void CancelIfStalled(std::chrono::steady_clock::time_point now);
 
  private:
   StreamCall(RpcMethod method, grpc::CallbackServerContext* context, const ServiceParts& parts)
       : scope_(method, context, parts), context_(context) {}
   enum class Action { kNone, kWrite, kEnd };
   Action Decide(absl::Status* end);
-  void OnCancel() override { scope_.Cancel(); }
+  void Pump();
+  // Nothing more is sent; the call ends with `status` when the engine has let go of it.
+  void Break(const absl::Status& status);
+  void OnCancel() override;
   void OnWriteDone(bool ok) override;
   void OnDone() override;
 
@@ -60,8 +79,9 @@ class StreamCall final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
   std::recursive_mutex mutex_;
   std::shared_ptr<StreamSource> source_;
   grpc::ByteBuffer buffer_;  // the message being written
-  bool writing_ = false, broken_ = false, ended_ = false;
-  std::chrono::steady_clock::time_point write_start_;
+  bool writing_ = false, ended_ = false;
+  absl::Status broken_;  // why nothing more is sent
+  std::chrono::steady_clock::time_point write_due_;
 };
 
 // Parses the request and hands it to `body(const Request&, std::shared_ptr<StreamCall>)`; as
@@ -71,8 +91,10 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* StartStream(RpcMethod method,
                                                         grpc::CallbackServerContext* context,
                                                         const grpc::ByteBuffer* bytes,
                                                         const ServiceParts& parts, Body&& body) {
-  std::shared_ptr<StreamCall> call = StreamCall::Make(method, context, parts);
+  const std::shared_ptr<StreamCall> call = StreamCall::Make(method, context, parts);
   const absl::Status status = RunGuarded([&]() -> absl::Status {
+    parts.stalls->Add(call);
+    if (absl::Status open = parts.gate->CheckOpen(); !open.ok()) return open;
     Request request;
     if (absl::Status parsed = ParseMessage(*bytes, &request); !parsed.ok()) return parsed;
     return body(request, call);

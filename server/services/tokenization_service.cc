@@ -11,6 +11,7 @@
 #include "server/convert/names.h"
 #include "server/services/service_factory.h"
 #include "server/services/unary_call.h"
+#include "server/utf8.h"
 
 namespace attend::server {
 namespace {
@@ -33,6 +34,33 @@ absl::Status CheckText(const std::string& text, const EngineLimits& limits) {
                                 limits.max_text_bytes),
                    std::move(detail));
 }
+
+// A text of the largest size has no more tokens than bytes.
+absl::Status CheckIds(int ids, const EngineLimits& limits) {
+  if (ids <= limits.max_text_bytes) return absl::OkStatus();
+  ErrorDetail detail;
+  detail.reason = "INPUT_TOO_LONG";
+  detail.field = "ids";
+  detail.metadata = {{"ids", absl::StrCat(ids)}, {"limit", absl::StrCat(limits.max_text_bytes)}};
+  return MakeError(
+      absl::StatusCode::kInvalidArgument,
+      absl::StrCat("there are ", ids, " ids, above the limit of ", limits.max_text_bytes),
+      std::move(detail));
+}
+
+// A response's size as it grows: one that will be too large is refused before the rest is built.
+class ResponseSize {
+ public:
+  explicit ResponseSize(int64_t limit) : limit_(limit) {}
+  absl::Status Add(const google::protobuf::MessageLite& part) {
+    bytes_ += static_cast<int64_t>(part.ByteSizeLong()) + 2;  // its tag and length, at least
+    return bytes_ <= limit_ ? absl::OkStatus() : ResponseTooLarge(bytes_, limit_);
+  }
+
+ private:
+  const int64_t limit_;
+  int64_t bytes_ = 0;
+};
 
 // The form of a BCP-47 code: subtags of 1 to 8 letters and digits. Which languages mean something
 // is the splitter's business; it treats unknown ones alike.
@@ -62,19 +90,25 @@ class TokenizationServiceImpl final : public RawBase {
                                      grpc::ByteBuffer* response) override {
     return StartUnary<v1::TokenizeRequest>(
         {RpcMethod::kTokenize, context, request, response}, parts_,
-        [this](const v1::TokenizeRequest& parsed, UnaryCall* call) -> absl::Status {
+        [this](const v1::TokenizeRequest& parsed,
+               const std::shared_ptr<UnaryCall>& call) -> absl::Status {
           ATTEND_ASSIGN_OR_RETURN(const std::string model,
                                   ParseModelName(parsed.model(), "model", false));
           ATTEND_ASSIGN_OR_RETURN(const OffsetUnit unit,
                                   ParseOffsetUnit(parsed.offset_unit(), "offset_unit"));
-          call->scope().record() = {model, 1, static_cast<int64_t>(parsed.text().size()), 0};
+          call->scope().record() = {model, 1, static_cast<int64_t>(parsed.text().size()), 0, {}};
           ATTEND_RETURN_IF_ERROR(CheckText(parsed.text(), parts_.engine->options().limits));
           ATTEND_ASSIGN_OR_RETURN(
               const std::vector<AttendedToken> tokens,
               parts_.engine->Tokenize(model, parsed.text(), parsed.omit_special()));
           const OffsetMap map(parsed.text(), unit);
           v1::TokenizeResponse reply;
-          for (const AttendedToken& token : tokens) ToProto(token, map, reply.add_tokens());
+          ResponseSize size(parts_.rpc->max_message_bytes);
+          for (const AttendedToken& token : tokens) {
+            v1::Token* added = reply.add_tokens();
+            ToProto(token, map, added);
+            ATTEND_RETURN_IF_ERROR(size.Add(*added));
+          }
           call->Reply(reply);
           return absl::OkStatus();
         });
@@ -85,17 +119,19 @@ class TokenizationServiceImpl final : public RawBase {
                                        grpc::ByteBuffer* response) override {
     return StartUnary<v1::DetokenizeRequest>(
         {RpcMethod::kDetokenize, context, request, response}, parts_,
-        [this](const v1::DetokenizeRequest& parsed, UnaryCall* call) -> absl::Status {
+        [this](const v1::DetokenizeRequest& parsed,
+               const std::shared_ptr<UnaryCall>& call) -> absl::Status {
           ATTEND_ASSIGN_OR_RETURN(const std::string model,
                                   ParseModelName(parsed.model(), "model", false));
-          call->scope().record() = {model, 1, 0, 0};
+          call->scope().record() = {model, 1, 0, 0, {}};
+          ATTEND_RETURN_IF_ERROR(CheckIds(parsed.ids_size(), parts_.engine->options().limits));
           std::vector<int32_t> ids;
           ids.reserve(static_cast<size_t>(parsed.ids_size()));
           for (const uint32_t id : parsed.ids()) ids.push_back(ToInt(id));
           ATTEND_ASSIGN_OR_RETURN(std::string text,
                                   parts_.engine->Detokenize(model, ids, parsed.keep_special()));
           v1::DetokenizeResponse reply;
-          reply.set_text(std::move(text));
+          reply.set_text(ToUtf8(text));  // ids may join to half a character
           call->Reply(reply);
           return absl::OkStatus();
         });
@@ -106,17 +142,21 @@ class TokenizationServiceImpl final : public RawBase {
                                            grpc::ByteBuffer* response) override {
     return StartUnary<v1::SplitSentencesRequest>(
         {RpcMethod::kSplitSentences, context, request, response}, parts_,
-        [this](const v1::SplitSentencesRequest& parsed, UnaryCall* call) -> absl::Status {
+        [this](const v1::SplitSentencesRequest& parsed,
+               const std::shared_ptr<UnaryCall>& call) -> absl::Status {
           ATTEND_ASSIGN_OR_RETURN(const OffsetUnit unit,
                                   ParseOffsetUnit(parsed.offset_unit(), "offset_unit"));
-          call->scope().record() = {"", 1, static_cast<int64_t>(parsed.text().size()), 0};
+          call->scope().record() = {"", 1, static_cast<int64_t>(parsed.text().size()), 0, {}};
           ATTEND_RETURN_IF_ERROR(CheckText(parsed.text(), parts_.engine->options().limits));
           ATTEND_RETURN_IF_ERROR(CheckLanguageCode(parsed.language_code()));
           const OffsetMap map(parsed.text(), unit);
           v1::SplitSentencesResponse reply;
+          ResponseSize size(parts_.rpc->max_message_bytes);
           for (const ByteSpan span :
                Engine::SplitSentences(parsed.text(), parsed.language_code())) {
-            ToProto(span, map, reply.add_sentences());
+            v1::Span* added = reply.add_sentences();
+            ToProto(span, map, added);
+            ATTEND_RETURN_IF_ERROR(size.Add(*added));
           }
           call->Reply(reply);
           return absl::OkStatus();

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "attend/v1/translation.grpc.pb.h"
+#include "engine/base/error.h"
 #include "engine/base/status_macros.h"
 #include "server/convert/attention_convert.h"
 #include "server/convert/names.h"
@@ -24,52 +25,75 @@ namespace v1 = attend::v1;
 using RawBase = v1::TranslationService::WithRawCallbackMethod_Translate<
     v1::TranslationService::WithRawCallbackMethod_StreamTranslate<v1::TranslationService::Service>>;
 
+// Room that a response needs beside its outcomes, around each of them, and for an error in place of
+// one.
+constexpr int64_t kUsageBytes = 256, kFieldBytes = 8, kErrorBytes = 1024;
+
 // What is needed of the request when the answer comes.
 struct Asked {
   std::vector<std::string> texts;
   OffsetUnit unit = OffsetUnit::kByte;
-  std::string model;
-  std::vector<std::string> attention_kinds;
 };
 
-absl::StatusOr<TranslateInput> ParseConfig(const v1::TranslationConfig& config, Asked* asked) {
+absl::StatusOr<TranslateInput> ParseConfig(const v1::TranslationConfig& config, Asked* asked,
+                                           CallRecord* record) {
   ATTEND_ASSIGN_OR_RETURN(asked->unit, ParseOffsetUnit(config));
   ATTEND_ASSIGN_OR_RETURN(TranslateInput input, ParseTranslationConfig(config));
-  asked->model = input.model;
-  if (input.include_word_links) asked->attention_kinds.push_back("align");
+  record->model = input.model;
+  if (input.include_word_links) record->attention_kinds.push_back("align");
   if (input.attention) {
     for (const AttentionKind kind : input.attention->kinds)
-      asked->attention_kinds.push_back(Name(kind));
+      record->attention_kinds.push_back(Name(kind));
   }
   return input;
 }
 
-void RecordAsked(const Asked& asked, RpcScope* scope) {
-  CallRecord& record = scope->record();
-  record.model = asked.model;
-  record.items = static_cast<int64_t>(asked.texts.size());
+void RecordTexts(const Asked& asked, CallRecord* record) {
+  record->items = static_cast<int64_t>(asked.texts.size());
   for (const std::string& text : asked.texts)
-    record.input_bytes += static_cast<int64_t>(text.size());
+    record->input_bytes += static_cast<int64_t>(text.size());
 }
 
-// Counts an answer; then it is only converted.
-void RecordOutput(const TranslateOutput& output, const Asked& asked, RpcScope* scope) {
+// Before anything is copied: a message of 4 MiB has room for a million texts.
+absl::Status CheckCount(int texts, int limit) {
+  if (texts <= limit) return absl::OkStatus();
+  ErrorDetail detail;
+  detail.reason = "TOO_MANY_ITEMS";
+  detail.field = "texts";
+  detail.metadata = {{"items", absl::StrCat(texts)}, {"limit", absl::StrCat(limit)}};
+  return MakeError(absl::StatusCode::kInvalidArgument,
+                   absl::StrCat(texts, " texts in one call; at most ", limit, " are taken"),
+                   std::move(detail));
+}
+
+void EngineEnded(const absl::StatusOr<TranslateOutput>& output, RpcScope* scope) {
+  scope->EngineEnded();
+  if (!output.ok()) return;
+  scope->record().model = output->model;
+  scope->set_usage(output->usage);
+}
+
+// Counts the items of an answer by what became of each; `outcomes` are those of the output, or what
+// replaced them.
+void RecordOutput(const TranslateOutput& output, const std::vector<absl::Status>& outcomes,
+                  RpcScope* scope) {
   Metrics& metrics = *scope->parts().metrics;
-  scope->record().model = output.model;
-  scope->set_usage(output.usage);
   metrics.Usage(output.model, output.usage);
-  for (const std::string& kind : asked.attention_kinds) metrics.AttentionAsked(output.model, kind);
-  for (const TranslateOutcome& outcome : output.outcomes) {
-    if (outcome.status.ok()) {
-      metrics.ItemTranslated(scope->method(), output.model, outcome.translation);
-      for (const AttentionResult& attention : outcome.translation.attentions) {
-        metrics.AttentionSent(output.model, WeightBytes(attention));
-      }
-    } else {
-      metrics.ItemDone(scope->method(), output.model, ReasonOf(outcome.status), scope->elapsed());
-      metrics.CallRefused(output.model, ReasonOf(outcome.status));
+  int64_t attention_bytes = 0;
+  for (size_t i = 0; i < outcomes.size(); ++i) {
+    if (!outcomes[i].ok()) {
+      const std::string reason = OutcomeOf(outcomes[i]);
+      metrics.ItemsFailed(scope->method(), output.model, reason, 1);
+      scope->PartRefused(reason);
+      continue;
     }
+    const Translation& translation = output.outcomes[i].translation;
+    metrics.ItemTranslated(scope->method(), output.model, translation);
+    for (const AttentionResult& attention : translation.attentions)
+      attention_bytes += WeightBytes(attention);
   }
+  if (attention_bytes > 0) metrics.AttentionSent(output.model, attention_bytes);
+  scope->ItemsCounted();
 }
 
 TranslationContext ContextOf(const TranslateOutput& output, const Asked& asked, size_t text) {
@@ -91,6 +115,12 @@ class TranslationSource final : public StreamSource {
     const std::lock_guard<std::mutex> lock(mutex_);
     output_ = std::move(output);
     engine_done_ = true;
+    EngineEnded(output_, scope_);
+  }
+
+  void Ending(const absl::Status& status) override {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (status.ok()) RecordOutput(*output_, {status}, scope_);
   }
 
   Next Take(std::unique_ptr<google::protobuf::MessageLite>* message,
@@ -109,7 +139,6 @@ class TranslationSource final : public StreamSource {
       *status = output_.status();
       return Next::kEnd;
     }
-    RecordOutput(*output_, asked_, scope_);
     const TranslateOutcome& outcome = output_->outcomes.at(0);
     if (!outcome.status.ok()) {
       *status = outcome.status;
@@ -146,7 +175,7 @@ class TranslationServiceImpl final : public RawBase {
                                       grpc::ByteBuffer* response) override {
     return StartUnary<v1::TranslateRequest>(
         {RpcMethod::kTranslate, context, request, response}, parts_,
-        [this](const v1::TranslateRequest& parsed, UnaryCall* call) {
+        [this](const v1::TranslateRequest& parsed, const std::shared_ptr<UnaryCall>& call) {
           return RunTranslate(parsed, call);
         });
   }
@@ -161,48 +190,73 @@ class TranslationServiceImpl final : public RawBase {
   }
 
  private:
-  absl::Status RunTranslate(const v1::TranslateRequest& request, UnaryCall* call) {
+  absl::Status RunTranslate(const v1::TranslateRequest& request,
+                            const std::shared_ptr<UnaryCall>& call) {
+    CallRecord& record = call->scope().record();
     Asked asked;
-    ATTEND_ASSIGN_OR_RETURN(TranslateInput input, ParseConfig(request.config(), &asked));
+    ATTEND_ASSIGN_OR_RETURN(TranslateInput input, ParseConfig(request.config(), &asked, &record));
+    ATTEND_RETURN_IF_ERROR(
+        CheckCount(request.texts_size(), parts_.engine->options().limits.max_texts));
     asked.texts.assign(request.texts().begin(), request.texts().end());
     input.texts = asked.texts;
-    RecordAsked(asked, &call->scope());
+    RecordTexts(asked, &record);
     parts_.engine->Translate(
         std::move(input), call->scope().call_context(),
-        [call, asked = std::move(asked)](absl::StatusOr<TranslateOutput> output) {
-          const absl::Status status = RunGuarded([&]() -> absl::Status {
-            if (!output.ok()) return output.status();
-            RecordOutput(*output, asked, &call->scope());
-            v1::TranslateResponse response;
-            for (size_t i = 0; i < output->outcomes.size(); ++i) {
-              ToProto(output->outcomes[i], ContextOf(*output, asked, i), response.add_outcomes());
-            }
-            ToProto(output->usage, call->scope().elapsed(), response.mutable_usage());
-            call->Reply(response);
-            return absl::OkStatus();
-          });
-          if (!status.ok()) call->Fail(status);
+        [call, asked = std::move(asked)](const absl::StatusOr<TranslateOutput>& output) {
+          AnswerTranslate(output, asked, call.get());
         });
     return absl::OkStatus();
   }
 
+  // Outcomes join the response while it fits; a text whose outcome does not gets an error, and the
+  // others keep theirs.
+  static void AnswerTranslate(const absl::StatusOr<TranslateOutput>& output, const Asked& asked,
+                              UnaryCall* call) {
+    call->End(RunGuarded([&]() -> absl::Status {
+      RpcScope& scope = call->scope();
+      EngineEnded(output, &scope);
+      if (!output.ok()) return output.status();
+      const int64_t limit = scope.parts().rpc->max_message_bytes;
+      const size_t count = output->outcomes.size();
+      int64_t used = kUsageBytes;
+      std::vector<absl::Status> statuses;
+      v1::TranslateResponse response;
+      for (size_t i = 0; i < count; ++i) {
+        v1::TranslateOutcome* outcome = response.add_outcomes();
+        absl::Status status = output->outcomes[i].status;
+        ToProto(output->outcomes[i], ContextOf(*output, asked, i), outcome);
+        const auto bytes = static_cast<int64_t>(outcome->ByteSizeLong()) + kFieldBytes;
+        const auto reserved = static_cast<int64_t>(count - i - 1) * kErrorBytes;
+        if (status.ok() && used + bytes + reserved > limit) {
+          status = ResponseTooLarge(used + bytes, limit, absl::StrCat("texts[", i, "]"));
+          *outcome->mutable_error() = ToRpcStatus(status);
+        }
+        used += static_cast<int64_t>(outcome->ByteSizeLong()) + kFieldBytes;
+        statuses.push_back(std::move(status));
+      }
+      ToProto(output->usage, scope.elapsed(), response.mutable_usage());
+      ATTEND_RETURN_IF_ERROR(call->Fill(response));
+      RecordOutput(*output, statuses, &scope);
+      return absl::OkStatus();
+    }));
+  }
+
   absl::Status RunStreamTranslate(const v1::StreamTranslateRequest& request,
                                   const std::shared_ptr<StreamCall>& call) {
+    CallRecord& record = call->scope().record();
     Asked asked;
-    ATTEND_ASSIGN_OR_RETURN(TranslateInput input, ParseConfig(request.config(), &asked));
+    ATTEND_ASSIGN_OR_RETURN(TranslateInput input, ParseConfig(request.config(), &asked, &record));
     asked.texts.push_back(request.text());
     input.texts = asked.texts;
-    RecordAsked(asked, &call->scope());
+    RecordTexts(asked, &record);
     auto source = std::make_shared<TranslationSource>(&call->scope(), std::move(asked));
     call->Start(source);
     input.on_delta = [call, source](const std::string& delta) {
-      source->Append(delta);
-      call->Pump();
+      call->Feed([&] { source->Append(delta); });
     };
     parts_.engine->Translate(std::move(input), call->scope().call_context(),
                              [call, source](absl::StatusOr<TranslateOutput> output) {
-                               source->Done(std::move(output));
-                               call->Pump();
+                               call->Feed([&] { source->Done(std::move(output)); });
                              });
     return absl::OkStatus();
   }
