@@ -5,6 +5,7 @@
 #include <thread>
 #include <vector>
 
+#include "absl/strings/numbers.h"
 #include "gtest/gtest.h"
 #include "tests/integration/server_under_test.h"
 
@@ -89,50 +90,59 @@ TEST(CancelTest, UnaryCallsToo) {
   ExpectIdle(server);
 }
 
+// A deadline that is over before the engine has begun proves nothing, so later ones are tried until
+// one falls into the work, which is far longer than all of them.
 TEST(DeadlineTest, TheClientsDeadlineStopsTheEngine) {
   ServerUnderTest server;
-  grpc::ClientContext context;
-  context.set_deadline(std::chrono::system_clock::now() + std::chrono::milliseconds(150));
-  v1::TranslateResponse response;
-  EXPECT_EQ(server.translation->Translate(&context, HeavyRequest(), &response).error_code(),
-            grpc::StatusCode::DEADLINE_EXCEEDED);
-  ExpectIdle(server);
+  for (int milliseconds = 200; milliseconds < 30000 && Cancelled(server, "deadline") == 0;
+       milliseconds *= 2) {
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() +
+                         std::chrono::milliseconds(milliseconds));
+    v1::TranslateResponse response;
+    ASSERT_EQ(server.translation->Translate(&context, HeavyRequest(), &response).error_code(),
+              grpc::StatusCode::DEADLINE_EXCEEDED);
+    ExpectIdle(server);
+  }
   EXPECT_GT(Cancelled(server, "deadline"), 0);
+  EXPECT_GT(server.MetricValue(
+                "attend_items_total",
+                {{"method", "Translate"}, {"model", "tiny"}, {"outcome", "DEADLINE_EXCEEDED"}}),
+            0);
+  EXPECT_EQ(server.MetricValue("attend_items_total",
+                               {{"method", "Translate"}, {"model", "tiny"}, {"outcome", "ok"}}),
+            0);
+  EXPECT_EQ(server.MetricValue("attend_item_duration_seconds_count",
+                               {{"method", "Translate"}, {"model", "tiny"}}),
+            0)
+      << "durations are those of items that were answered";
 }
 
-TEST(DeadlineTest, ACallWithoutOneGetsTheServers) {
-  ServerOptions options = TinyOptions();
-  options.rpc.default_deadline = absl::Milliseconds(100);
-  ServerUnderTest server(options);
-  grpc::ClientContext context;
-  v1::TranslateResponse response;
-  const CallError error =
-      ErrorOf(server.translation->Translate(&context, HeavyRequest(), &response));
-  EXPECT_EQ(Summary(error), "DEADLINE_EXCEEDED DEADLINE_EXCEEDED");
-  ExpectIdle(server);
+TEST(DeadlineTest, ACallWithoutOneGetsTheServersAndHearsHowFarItGot) {
+  int64_t tokens_done = 0;
+  for (int milliseconds = 200; milliseconds < 30000 && tokens_done == 0; milliseconds *= 2) {
+    ServerOptions options = TinyOptions();
+    options.rpc.default_deadline = absl::Milliseconds(milliseconds);
+    ServerUnderTest server(options);
+    grpc::ClientContext context;
+    v1::TranslateResponse response;
+    const CallError error =
+        ErrorOf(server.translation->Translate(&context, HeavyRequest(), &response));
+    ASSERT_EQ(Summary(error), "DEADLINE_EXCEEDED DEADLINE_EXCEEDED");
+    ASSERT_EQ(error.metadata.count("tokens_done"), 1u);
+    ASSERT_TRUE(absl::SimpleAtoi(error.metadata.at("tokens_done"), &tokens_done));
+    ExpectIdle(server);
+  }
+  EXPECT_GT(tokens_done, 0);
 }
 
 TEST(SlowReaderTest, AStreamThatIsNotReadIsCancelled) {
   ServerOptions options = TinyOptions();
   options.rpc.slow_reader_timeout = absl::Milliseconds(300);
   ServerUnderTest server(options);
-  v1::StreamAttentionRequest request;
-  request.set_model("models/tiny");
-  for (int i = 0; i < 15; ++i) request.mutable_source()->append("cat sat mat ");
-  request.set_target(request.source());
-  for (const v1::AttentionKind kind : {v1::ATTENTION_KIND_CROSS, v1::ATTENTION_KIND_ENCODER_SELF,
-                                       v1::ATTENTION_KIND_DECODER_SELF}) {
-    request.mutable_selection()->add_kinds(kind);
-  }
-  request.mutable_selection()->set_reduction(v1::ATTENTION_REDUCTION_NONE);
-  // Small, fixed flow-control windows: what the client does not read stays with the server.
-  grpc::ChannelArguments arguments;
-  arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
-  arguments.SetInt(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, 65535);
-  auto stub = v1::AttentionService::NewStub(
-      grpc::CreateCustomChannel(server.address(), grpc::InsecureChannelCredentials(), arguments));
+  auto stub = NarrowAttentionStub(server.address());
   grpc::ClientContext context;
-  auto reader = stub->StreamAttention(&context, request);
+  auto reader = stub->StreamAttention(&context, LargeAttentionStream());
   EXPECT_TRUE(
       server.WaitForMetric("attend_slow_readers_total", {{"method", "StreamAttention"}}, 1));
   EXPECT_TRUE(
@@ -142,6 +152,57 @@ TEST(SlowReaderTest, AStreamThatIsNotReadIsCancelled) {
   while (reader->Read(&part)) complete = part.has_usage();
   EXPECT_FALSE(complete);
   EXPECT_FALSE(reader->Finish().ok());
+  const auto items = [&](const std::string& outcome) {
+    return server.MetricValue(
+        "attend_items_total",
+        {{"method", "StreamAttention"}, {"model", "tiny"}, {"outcome", outcome}});
+  };
+  EXPECT_EQ(items("CANCELLED"), 1);
+  EXPECT_EQ(items("ok"), 0) << "computed, but nobody has it";
+  EXPECT_EQ(server.MetricValue("attend_attention_bytes_count", {{"model", "tiny"}}), 0);
+}
+
+TEST(SlowReaderTest, OneThatReadsSteadilyMayTakeLongerThanTheTimeout) {
+  ServerOptions options = TinyOptions();
+  options.rpc.slow_reader_timeout = absl::Milliseconds(300);
+  ServerUnderTest server(options);
+  auto stub = NarrowAttentionStub(server.address());
+  grpc::ClientContext context;
+  auto reader = stub->StreamAttention(&context, LargeAttentionStream());
+  bool complete = false;
+  int parts = 0;
+  const auto start = std::chrono::steady_clock::now();
+  for (v1::StreamAttentionResponse part; reader->Read(&part); ++parts) {
+    complete = part.has_usage();
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+  EXPECT_GT(std::chrono::steady_clock::now() - start, std::chrono::milliseconds(600));
+  EXPECT_TRUE(complete) << parts;
+  EXPECT_TRUE(reader->Finish().ok());
+}
+
+// gRPC servers close a connection that pings more often than every five minutes, unless told
+// otherwise.
+TEST(KeepaliveTest, ClientsMayPing) {
+  ServerOptions options = TinyOptions();
+  options.rpc.least_ping_interval = absl::Milliseconds(1);
+  ServerUnderTest server(options);
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 50);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  auto stub = grpc::health::v1::Health::NewStub(
+      grpc::CreateCustomChannel(server.address(), grpc::InsecureChannelCredentials(), arguments));
+  grpc::ClientContext context;
+  auto watch = stub->Watch(&context, grpc::health::v1::HealthCheckRequest());
+  grpc::health::v1::HealthCheckResponse state;
+  ASSERT_TRUE(watch->Read(&state));
+  std::this_thread::sleep_for(std::chrono::milliseconds(1500));  // some thirty pings
+  context.TryCancel();
+  while (watch->Read(&state)) {
+  }
+  EXPECT_EQ(watch->Finish().error_code(), grpc::StatusCode::CANCELLED)
+      << "the server closed the connection first";
 }
 
 TEST(QueueTest, AFullQueueSaysWhenToRetry) {

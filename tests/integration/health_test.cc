@@ -53,6 +53,31 @@ TEST(HealthTest, WatchSeesTheDrain) {
   context.TryCancel();
 }
 
+TEST(HealthTest, WatchSeesTheLoading) {
+  ServerOptions options = TinyOptions();
+  options.models.clear();
+  for (int i = 0; i < 20; ++i) options.models.push_back({absl::StrCat("m", i), TinyModelFolder()});
+  Server server(options);
+  ASSERT_TRUE(server.Start().ok());
+  auto stub = health::Health::NewStub(grpc::CreateChannel(
+      absl::StrCat("127.0.0.1:", server.grpc_port()), grpc::InsecureChannelCredentials()));
+  // The last model is the last to be loaded; before, it is known and does not serve.
+  health::HealthCheckRequest request;
+  request.set_service("models/m19");
+  grpc::ClientContext context;
+  auto watch = stub->Watch(&context, request);
+  health::HealthCheckResponse response;
+  int answers = 0;
+  do {
+    ASSERT_TRUE(watch->Read(&response));
+    ++answers;
+    EXPECT_NE(response.status(), health::HealthCheckResponse::SERVICE_UNKNOWN);
+  } while (response.status() != health::HealthCheckResponse::SERVING);
+  EXPECT_LE(answers, 2);
+  EXPECT_TRUE(server.WaitUntilLoaded().ok());
+  context.TryCancel();
+}
+
 // One request of grpc.reflection.v1alpha, whose field `field` is `value`; the response's bytes,
 // empty when the server does not know the service.
 std::string Reflect(ServerUnderTest& server, int field, const std::string& value) {

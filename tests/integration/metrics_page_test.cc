@@ -149,8 +149,63 @@ TEST(MetricsPageTest, ProbesAndOtherPages) {
   EXPECT_EQ(HttpGet(port, "/readyz", &status), "ok\n");
   HttpGet(port, "/etc/passwd", &status);
   EXPECT_EQ(status, 404);
-  HttpGet(port, "/", &status);
-  EXPECT_EQ(status, 404);
+  for (const char* other : {"/", "/metrics/foo", "/metrics/", "/livez/x", "/readyzz"}) {
+    HttpGet(port, other, &status);
+    EXPECT_EQ(status, 404) << other;
+  }
+}
+
+TEST(MetricsPageTest, ConnectionsThatSayNothingKeepNobodyWaiting) {
+  const int port = SharedServer().server().metrics_port();
+  std::vector<std::unique_ptr<HalfRequest>> silent;
+  for (int i = 0; i < 12; ++i) silent.push_back(std::make_unique<HalfRequest>(port));
+  for (const char* page : {"/livez", "/readyz", "/metrics"}) {
+    int status = 0;
+    HttpGet(port, page, &status);
+    EXPECT_EQ(status, 200) << page;
+  }
+  EXPECT_TRUE(silent.back()->is_open()) << "answered only because their time was over";
+}
+
+TEST(MetricsPageTest, CountsWhatHappenedAndNothingElse) {
+  ServerOptions options = TinyOptions();
+  options.models.push_back({"broken", "/nonexistent/model"});
+  ServerUnderTest server(options);
+  EXPECT_EQ(server.MetricValue("attend_workers", {{"pool", "engine_loop"}}), 1)
+      << "a model that failed to load has no loop";
+
+  v1::TranslateResponse response;
+  grpc::ClientContext blank, failed, attention_context;
+  ASSERT_TRUE(server.translation->Translate(&blank, TranslateOf({" "}), &response).ok());
+  const auto phases = [&](const std::string& phase) {
+    return server.MetricValue("attend_phase_duration_seconds_count",
+                              {{"model", "tiny"}, {"phase", phase}});
+  };
+  EXPECT_EQ(phases("encode"), 0) << "nothing was encoded";
+  EXPECT_EQ(phases("decode"), 0);
+
+  v1::GetAttentionRequest attention;
+  attention.set_model("models/tiny");
+  attention.mutable_selection()->add_kinds(v1::ATTENTION_KIND_CROSS);
+  v1::GetAttentionResponse weights;
+  EXPECT_FALSE(server.attention->GetAttention(&attention_context, attention, &weights).ok());
+  const std::map<std::string, std::string> item = {{"method", "GetAttention"}, {"model", "tiny"}};
+  EXPECT_EQ(server.MetricValue("attend_item_duration_seconds_count", item), 0);
+  auto empty = item;
+  empty["outcome"] = "EMPTY_INPUT";
+  EXPECT_EQ(server.MetricValue("attend_items_total", empty), 1);
+
+  // A call that fails as a whole: all its items have its reason, and no duration.
+  v1::TranslateRequest request = TranslateOf({"Yes.", "Yes."});
+  request.mutable_config()->mutable_decoding()->set_beam_size(9);
+  EXPECT_FALSE(server.translation->Translate(&failed, request, &response).ok());
+  EXPECT_EQ(server.MetricValue(
+                "attend_items_total",
+                {{"method", "Translate"}, {"model", "tiny"}, {"outcome", "BEAM_TOO_LARGE"}}),
+            2);
+  EXPECT_EQ(server.MetricValue("attend_item_duration_seconds_count",
+                               {{"method", "Translate"}, {"model", "tiny"}}),
+            1);
 }
 
 }  // namespace

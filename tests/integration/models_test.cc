@@ -1,6 +1,9 @@
 // ListModels and GetModel, and servers whose models do not all load.
+#include <filesystem>
+
 #include "gtest/gtest.h"
 #include "tests/integration/server_under_test.h"
+#include "tests/testing/temporary_folder.h"
 
 namespace attend::server {
 namespace {
@@ -85,6 +88,39 @@ TEST(ListModelsTest, PagesByNameAndFailedModelsSayWhy) {
   grpc::ClientContext chosen;
   ASSERT_TRUE(server.translation->Translate(&chosen, translate, &translated).ok());
   EXPECT_EQ(translated.outcomes(0).translation().model_revision().substr(0, 9), "models/a@");
+}
+
+TEST(ListModelsTest, BrokenFoldersAreToldWithoutPathsAndInUtf8) {
+  const TemporaryFolder temporary;
+  std::filesystem::create_directory(temporary.Path("odd"));
+  temporary.Write("odd/config.json", "{\"model_type\": \"caf\xE9\"}");
+  ServerOptions options = TinyOptions();
+  // A relative folder is told as it was given; its name need not be UTF-8.
+  options.models = {
+      {"a", TinyModelFolder()}, {"odd", temporary.Path("odd")}, {"named", "no/caf\xE9"}};
+  ServerUnderTest server(options);
+  grpc::ClientContext context;
+  v1::ListModelsResponse response;
+  const grpc::Status status =
+      server.models->ListModels(&context, v1::ListModelsRequest(), &response);
+  ASSERT_TRUE(status.ok()) << status.error_message();
+  ASSERT_EQ(response.models_size(), 3);
+  EXPECT_EQ(response.models(1).state(), v1::MODEL_STATE_FAILED);
+  EXPECT_NE(response.models(1).error().message().find("caf\xEF\xBF\xBD"), std::string::npos)
+      << response.models(1).error().message();
+  EXPECT_EQ(response.models(2).state(), v1::MODEL_STATE_FAILED);
+  EXPECT_NE(response.models(2).error().message().find("config.json"), std::string::npos);
+
+  v1::TranslateRequest translate = TranslateOf({"Yes."});
+  translate.mutable_config()->set_model("models/odd");
+  grpc::ClientContext failed;
+  v1::TranslateResponse translated;
+  const CallError error = ErrorOf(server.translation->Translate(&failed, translate, &translated));
+  EXPECT_EQ(Summary(error), "FAILED_PRECONDITION MODEL_FAILED");
+  for (const std::string& told : {response.models(2).error().SerializeAsString(), error.message,
+                                  error.metadata.at("cause")}) {
+    EXPECT_EQ(told.find(temporary.path()), std::string::npos) << told;
+  }
 }
 
 TEST(StartTest, SaysWhatIsWrong) {

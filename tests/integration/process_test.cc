@@ -12,9 +12,11 @@
 
 #include "attend/v1/translation.grpc.pb.h"
 #include "gmock/gmock.h"
+#include "grpc/health/v1/health.grpc.pb.h"
 #include "grpcpp/grpcpp.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
+#include "tests/integration/server_under_test.h"  // HalfRequest, HttpGet
 #include "tests/testing/temporary_folder.h"
 
 namespace attend::server {
@@ -81,6 +83,12 @@ class Program {
     }
     return "";
   }
+  int metrics_port() const {
+    address();  // both ports are written at once
+    const std::string ports = ReadAll(folder_.Path("ports"));
+    const size_t at = ports.find("metrics=");
+    return at == std::string::npos ? 0 : std::atoi(ports.c_str() + at + 8);
+  }
   std::unique_ptr<v1::TranslationService::Stub> Stub() const {
     return v1::TranslationService::NewStub(
         grpc::CreateChannel(address(), grpc::InsecureChannelCredentials()));
@@ -131,10 +139,52 @@ TEST(ProcessTest, SigtermLetsRunningCallsEndAndExitsWithZero) {
     const grpc::Status status = Translate(stub.get(), 100, &response);
     EXPECT_TRUE(status.ok()) << status.error_message();
   });
-  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  // Not before the call has arrived.
+  const std::string in_flight = "attend_requests_in_flight{method=\"Translate\"} 1\n";
+  int status = 0;
+  for (int i = 0; i < 3000; ++i) {
+    if (HttpGet(program.metrics_port(), "/metrics", &status).find(in_flight) != std::string::npos)
+      break;
+  }
   program.Signal(SIGTERM);
   caller.join();
   EXPECT_EQ(program.Wait(), 0);
+}
+
+// gRPC and the HTTP server would wait some ten seconds for these to go by themselves.
+TEST(ProcessTest, NobodysIdleConnectionKeepsItFromEnding) {
+  Program program(Flags({"--model", std::string("tiny=") + kModel, "--log-format", "json"}));
+  auto stub = program.Stub();
+  WaitUntilServing(stub.get());
+  auto health = grpc::health::v1::Health::NewStub(
+      grpc::CreateChannel(program.address(), grpc::InsecureChannelCredentials()));
+  grpc::ClientContext context;
+  auto watch = health->Watch(&context, grpc::health::v1::HealthCheckRequest());
+  grpc::health::v1::HealthCheckResponse state;
+  ASSERT_TRUE(watch->Read(&state));
+  const HalfRequest silent(program.metrics_port());
+  program.Signal(SIGTERM);
+  for (int i = 0; i < 30000 && program.output().find("\"drained\"") == std::string::npos; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  const auto drained = std::chrono::steady_clock::now();
+  EXPECT_EQ(program.Wait(), 0);
+  EXPECT_LT(std::chrono::steady_clock::now() - drained, std::chrono::seconds(8));
+}
+
+TEST(ProcessTest, WithoutAnyModelTheLastLineSaysWhy) {
+  Program program(
+      Flags({"--model", "broken=/nonexistent", "--log-format", "json", "--drain-delay", "60s"}));
+  EXPECT_EQ(program.Wait(), 1);
+  const std::string output = program.output();
+  const std::string last = output.substr(output.rfind('{'));
+  EXPECT_THAT(last, HasSubstr("no model could be loaded"));
+  EXPECT_THAT(last, HasSubstr("/nonexistent: no such model folder"));
+}
+
+TEST(ProcessTest, AStrayArgumentIsNoModel) {
+  Program program(Flags({"--model", std::string("tiny=") + kModel, "stray"}));
+  EXPECT_EQ(program.Wait(), 2);
+  EXPECT_THAT(program.output(), HasSubstr("'stray' stands alone"));
 }
 
 TEST(ProcessTest, SigintWorksTheSameAndTheLogIsJson) {

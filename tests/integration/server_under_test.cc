@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
 #include <sstream>
 #include <thread>
@@ -182,6 +183,46 @@ std::string HttpGet(int port, const std::string& path, int* status) {
   if (body == std::string::npos || answer.size() < 12) return "";
   *status = std::atoi(answer.c_str() + 9);
   return answer.substr(body + 4);
+}
+
+HalfRequest::HalfRequest(int port) : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  sockaddr_in peer{};
+  peer.sin_family = AF_INET;
+  peer.sin_port = htons(static_cast<uint16_t>(port));
+  peer.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  EXPECT_EQ(::connect(fd_, reinterpret_cast<sockaddr*>(&peer), sizeof(peer)), 0);
+  EXPECT_EQ(::send(fd_, "GET /liv", 8, 0), 8);
+}
+
+HalfRequest::~HalfRequest() { ::close(fd_); }
+
+bool HalfRequest::is_open() const {
+  char byte = 0;
+  return ::recv(fd_, &byte, 1, MSG_DONTWAIT) < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+}
+
+std::unique_ptr<attend::v1::AttentionService::Stub> NarrowAttentionStub(
+    const std::string& address) {
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);  // else the window grows
+  arguments.SetInt(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, 65535);
+  return attend::v1::AttentionService::NewStub(
+      grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments));
+}
+
+attend::v1::StreamAttentionRequest LargeAttentionStream() {
+  attend::v1::StreamAttentionRequest request;
+  request.set_model("models/tiny");
+  for (int i = 0; i < 15; ++i) request.mutable_source()->append("cat sat mat ");
+  request.set_target(request.source());
+  for (const attend::v1::AttentionKind kind :
+       {attend::v1::ATTENTION_KIND_CROSS, attend::v1::ATTENTION_KIND_ENCODER_SELF,
+        attend::v1::ATTENTION_KIND_DECODER_SELF}) {
+    request.mutable_selection()->add_kinds(kind);
+  }
+  request.mutable_selection()->set_reduction(attend::v1::ATTENTION_REDUCTION_NONE);
+  return request;
 }
 
 attend::v1::TranslateRequest TranslateOf(const std::vector<std::string>& texts) {

@@ -82,6 +82,26 @@ std::string TextOf(const std::string& text, const attend::v1::Span& span,
 // code.
 std::string HttpGet(int port, const std::string& path, int* status);
 
+// A connection to a port on the loopback interface that has sent "GET /liv" and says no more;
+// closed with the object.
+class HalfRequest {
+ public:
+  explicit HalfRequest(int port);
+  ~HalfRequest();
+  HalfRequest(const HalfRequest&) = delete;
+  HalfRequest& operator=(const HalfRequest&) = delete;
+  // Whether the server still waits for the rest.
+  bool is_open() const;
+
+ private:
+  int fd_ = -1;
+};
+
+// A stub whose connection takes 64 KiB that nobody has read and no more, so that a stream waits for
+// its reader; and a request for a stream many times that large.
+std::unique_ptr<attend::v1::AttentionService::Stub> NarrowAttentionStub(const std::string& address);
+attend::v1::StreamAttentionRequest LargeAttentionStream();
+
 attend::v1::TranslateRequest TranslateOf(const std::vector<std::string>& texts);
 
 }  // namespace attend::server
