@@ -29,7 +29,7 @@ struct RpcOptions {
   absl::Duration slow_reader_timeout = absl::Seconds(30);
   absl::Duration keepalive_time = absl::Minutes(1);  // between pings on a silent connection
   absl::Duration keepalive_timeout = absl::Seconds(20);
-  absl::Duration least_ping_interval = absl::Seconds(10);  // what clients may do
+  absl::Duration least_ping_interval = absl::Seconds(5);  // what clients may do
   bool reflection = true;
 };
 

@@ -174,6 +174,11 @@ void Metrics::CallHandled(RpcMethod method, int code, absl::Duration duration) {
   series.handling->Observe(Seconds(duration));
 }
 
+bool Metrics::IsRefusal(const std::string& reason) {
+  return std::any_of(kRefusals.begin(), kRefusals.end(),
+                     [&reason](const Refusal& refusal) { return reason == refusal.reason; });
+}
+
 void Metrics::CallRefused(const std::string& model, const std::string& reason) {
   for (const Refusal& refusal : kRefusals) {
     if (reason != refusal.reason) continue;

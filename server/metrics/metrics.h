@@ -30,6 +30,7 @@ class Metrics {
   // MEMORY_BUDGET, OUT_OF_MEMORY and SHUTTING_DOWN; other reasons are none. `model` may be empty:
   // the call named none, or was refused before it was read.
   void CallRefused(const std::string& model, const std::string& reason);
+  static bool IsRefusal(const std::string& reason);
   void SlowReader(RpcMethod method);
 
   // Items. Those that were computed and answered; durations are of these only, so that refusals,

@@ -81,6 +81,10 @@ void RpcScope::EngineEnded() {
   usage_ = call_.report->usage;
 }
 
+void RpcScope::PartFailed(const std::string& reason) {
+  if (refused_reason_.empty() && Metrics::IsRefusal(reason)) refused_reason_ = reason;
+}
+
 void RpcScope::AddTrailers(const absl::Status& status) {
   const absl::Duration compute = usage_.encode + usage_.decode + usage_.attention;
   context_->AddTrailingMetadata("x-request-id", request_id_);

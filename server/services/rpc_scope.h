@@ -68,8 +68,9 @@ class RpcScope {
   // The service has counted the call's items, each with its own outcome. Otherwise a call that
   // fails counts all of them with its reason.
   void ItemsCounted() { items_counted_ = true; }
-  // A part of the call was refused for this reason; a call counts once, whatever its parts say.
-  void PartRefused(const std::string& reason) { refused_reason_ = reason; }
+  // A part of the call failed for this reason; if that is a refusal, the call counts as refused,
+  // once.
+  void PartFailed(const std::string& reason);
 
   // Adds the trailers, counts and logs. The result goes to the reactor's Finish. Call once. Does
   // not throw.

@@ -84,7 +84,7 @@ void RecordOutput(const TranslateOutput& output, const std::vector<absl::Status>
     if (!outcomes[i].ok()) {
       const std::string reason = OutcomeOf(outcomes[i]);
       metrics.ItemsFailed(scope->method(), output.model, reason, 1);
-      scope->PartRefused(reason);
+      scope->PartFailed(reason);
       continue;
     }
     const Translation& translation = output.outcomes[i].translation;

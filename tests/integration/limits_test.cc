@@ -105,13 +105,16 @@ TEST(MemoryBudgetTest, ATextThatCanNeverFitIsRefusedOnceAndOthersAreNot) {
   ServerOptions options = TinyOptions();
   options.scheduler.max_batch_rows = 4;
   ServerUnderTest server(options);
-  v1::TranslateRequest request = TranslateOf({"The cat sat.", "Yes."});
+  // The last text fails for another reason, which does not hide the first.
+  v1::TranslateRequest request =
+      TranslateOf({"The cat sat.", "Yes.", std::string(256 * 1024 + 1, 'a')});
   request.mutable_config()->mutable_decoding()->set_beam_size(8);
   grpc::ClientContext context;
   v1::TranslateResponse response;
   ASSERT_TRUE(server.translation->Translate(&context, request, &response).ok());
-  for (const v1::TranslateOutcome& outcome : response.outcomes()) {
-    const CallError error = ErrorOf(outcome.error());
+  ASSERT_EQ(response.outcomes_size(), 3);
+  for (int i = 0; i < 2; ++i) {
+    const CallError error = ErrorOf(response.outcomes(i).error());
     EXPECT_EQ(Summary(error), "RESOURCE_EXHAUSTED MEMORY_BUDGET");
     EXPECT_EQ(error.metadata.at("need_rows"), "8");
     EXPECT_EQ(error.metadata.at("have_rows"), "4");
