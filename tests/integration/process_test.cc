@@ -153,15 +153,20 @@ TEST(ProcessTest, SigtermLetsRunningCallsEndAndExitsWithZero) {
 
 // gRPC and the HTTP server would wait some ten seconds for these to go by themselves.
 TEST(ProcessTest, NobodysIdleConnectionKeepsItFromEnding) {
-  Program program(Flags({"--model", std::string("tiny=") + kModel, "--log-format", "json"}));
+  Program program(Flags({"--model", std::string("tiny=") + kModel, "--log-format", "json",
+                         "--drain-timeout", "100ms"}));
   auto stub = program.Stub();
   WaitUntilServing(stub.get());
   auto health = grpc::health::v1::Health::NewStub(
       grpc::CreateChannel(program.address(), grpc::InsecureChannelCredentials()));
-  grpc::ClientContext context;
-  auto watch = health->Watch(&context, grpc::health::v1::HealthCheckRequest());
+  grpc::ClientContext watch_context, stream_context;
+  auto watch = health->Watch(&watch_context, grpc::health::v1::HealthCheckRequest());
   grpc::health::v1::HealthCheckResponse state;
   ASSERT_TRUE(watch->Read(&state));
+  auto narrow = NarrowAttentionStub(program.address());
+  auto unread = narrow->StreamAttention(&stream_context, LargeAttentionStream());
+  v1::StreamAttentionResponse part;
+  ASSERT_TRUE(unread->Read(&part));
   const HalfRequest silent(program.metrics_port());
   program.Signal(SIGTERM);
   for (int i = 0; i < 30000 && program.output().find("\"drained\"") == std::string::npos; ++i)
