@@ -51,8 +51,8 @@ absl::Status OutOfMemory() {
   try {
     ErrorDetail detail;
     detail.reason = "OUT_OF_MEMORY";
-    return MakeError(absl::StatusCode::kResourceExhausted,
-                     "the server has no memory for this call", std::move(detail));
+    return MakeError(absl::StatusCode::kResourceExhausted, "the server has no memory for this call",
+                     std::move(detail));
   } catch (const std::bad_alloc&) {
     return absl::Status(absl::StatusCode::kResourceExhausted, "");  // needs no memory
   }
