@@ -4,11 +4,13 @@
     tools/check_layering.py [root]
 """
 import os
+import posixpath
 import re
 import sys
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+(["<])([^">]+)[">]', re.M)
-SOURCES = (".h", ".cc")
+HEADERS = (".h", ".hh", ".hpp", ".hxx", ".inc", ".ipp", ".inl")
+SOURCES = HEADERS + (".c", ".cc", ".cpp", ".cxx")
 
 
 def read_rules(path):
@@ -43,15 +45,21 @@ def within(path, places):
 def check_file(path, text, rules):
     allowed, libraries, only_in_cc = rules
     room = room_of(path, allowed)
-    for kind, target in INCLUDE.findall(text):
+    for kind, written in INCLUDE.findall(text):
+        # "x.h", "./x.h" and "../x.h" are looked up from the file's own folder; the table knows paths from the root.
+        target = posixpath.normpath(written)
+        if written.startswith(".") or (kind == '"' and "/" not in written):
+            target = posixpath.normpath(posixpath.join(posixpath.dirname(path), written))
         target_room = room_of(target, allowed)
-        if kind == '"' and target_room and target_room != room and not within(target, allowed[room]):
+        if target_room and (kind == "<" or target != written):
+            yield f'{path}: write {written} as "{target}"'
+        if target_room and target_room != room and not within(target, allowed[room]):
             yield f"{path}: {room} may not include {target} ({target_room})"
         for pattern, places in libraries:
             if pattern.match(target) and not within(path, places):
                 yield f"{path}: <{target}> belongs in {', '.join(places)} only"
         for pattern in only_in_cc:
-            if path.startswith("engine/") and path.endswith(".h") and not path.endswith("-inl.h") and pattern.match(target):
+            if path.startswith("engine/") and path.endswith(HEADERS) and not path.endswith("-inl.h") and pattern.match(target):
                 yield f"{path}: <{target}> may be included in .cc and -inl.h files only"
 
 

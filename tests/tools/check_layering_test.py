@@ -32,14 +32,34 @@ class CheckLayering(unittest.TestCase):
                               ("engine/tasks/x.cc", "<grpcpp/grpcpp.h>"), ("engine/engine.cc", "<prometheus/counter.h>"),
                               ("server/x.cc", '"engine/layers/kv_cache.h"'), ("server/services/x.cc", "<prometheus/counter.h>"),
                               ("engine/layers/x.cc", "<oneapi/dnnl/dnnl.hpp>"), ("engine/ops/x.h", "<oneapi/dnnl/dnnl.hpp>"),
-                              ("client/x.cc", '"engine/engine.h"')):
+                              ("client/x.cc", '"engine/engine.h"'),
+                              # Every way of writing the same arrow.
+                              ("engine/ops/x.cc", "<engine/models/model.h>"), ("engine/ops/x.cc", '"../models/model.h"'),
+                              ("engine/ops/x.cc", '"engine/ops/../models/model.h"'), ("engine/ops/x.cc", '"./../models/model.h"'),
+                              ("engine/ops/x.cc", "<../models/model.h>"), ("engine/base/x.cc", '"../engine.h"'),
+                              # Every kind of file.
+                              ("engine/ops/x.hpp", '"engine/models/model.h"'), ("engine/ops/x.cpp", '"engine/models/model.h"'),
+                              ("engine/ops/x.inc", '"engine/models/model.h"'), ("engine/ops/x.hpp", "<hwy/highway.h>"),
+                              # The wire has no place in the engine, threads of OpenMP none outside the operations.
+                              ("engine/tasks/x.cc", '"attend/v1/translation.pb.h"'), ("engine/engine.cc", "<attend/v1/common.pb.h>"),
+                              ("engine/scheduler/x.cc", "<omp.h>"), ("server/x.cc", "<omp.h>"),
+                              ("engine/tasks/x.cc", '"engine/engine.h"')):
             code, out = self.check_one(path, include)
             self.assertEqual(code, 1, f"{path} including {include} must be refused")
             self.assertIn(path, out)
 
+    def test_an_own_header_has_one_spelling(self):
+        for include in ("<engine/layers/kv_cache.h>", '"../layers/kv_cache.h"', '"x.h"', '"engine/layers/./kv_cache.h"'):
+            code, out = self.check_one("engine/models/x.cc", include)
+            self.assertEqual(code, 1, f"{include} must be refused")
+            self.assertIn("write ", out)
+
     def test_an_allowed_arrow_passes(self):
-        code, out = self.check_one("engine/models/x.cc", '"engine/layers/kv_cache.h"')
-        self.assertEqual(code, 0, out)
+        for path, include in (("engine/models/x.cc", '"engine/layers/kv_cache.h"'), ("engine/ops/x.cc", "<omp.h>"),
+                              ("engine/ops/x-inl.h", "<hwy/highway.h>"), ("server/x.cc", '"attend/v1/common.pb.h"'),
+                              ("client/x.cc", '"attend/v1/common.pb.h"'), ("engine/engine.cc", "<vector>")):
+            code, out = self.check_one(path, include)
+            self.assertEqual(code, 0, out)
 
 
 if __name__ == "__main__":
