@@ -27,7 +27,7 @@ struct AlignFlags {
 constexpr const char* kExamples =
     "Examples:\n"
     "  attend align \"The cat sat.\" \"Le chat s'est assis.\"\n"
-    "  attend align \"The cat sat.\" \"Le chat s'est assis.\" --pharaoh      # 0-0 1-1 2-2 ...\n"
+    "  attend align \"The cat sat.\" \"Le chat s'est assis.\" --pharaoh   # 0-0 1-1 ...\n"
     "  attend align --source-file book.en --target-file book.fr > book.align\n"
     "\n"
     "The map gives each linked source word a number and a colour; target words show\n"
@@ -141,7 +141,7 @@ class AlignRun {
     return num_failed == 0 ? kExitOk : kExitFailed;
   }
 
-  // A failed line is told and leaves an empty line; only losing the server or Ctrl-C ends the run.
+  // A failed line is told and leaves an empty line; what would fail every line ends the run.
   int AlignLine(int64_t line, std::string source, std::string target, int64_t* num_failed) {
     for (std::string* text : {&source, &target}) {
       if (!text->empty() && text->back() == '\r') text->pop_back();
@@ -149,15 +149,22 @@ class AlignRun {
     const auto is_blank = [](const std::string& text) {
       return text.find_first_not_of(" \t") == std::string::npos;
     };
+    CallError error;
     std::string problem;
     attend::v1::AlignWordsResponse response;
     if (FirstInvalidUtf8(source) != std::string::npos ||
         FirstInvalidUtf8(target) != std::string::npos) {
-      problem = "not valid UTF-8, not sent";
+      error.code = grpc::StatusCode::INVALID_ARGUMENT;
+      error.message = problem = "not valid UTF-8, not sent";
     } else if (!is_blank(source) && !is_blank(target)) {
       if (const CallResult result = Align(source, target, &response)) {
-        if (result->kind != CallFailure::Kind::kRefused) return session_->Fail(*result);
-        problem = FormatErrorLine(result->error);
+        if (HoldsForEveryText(*result)) {
+          if (line > 1 && result->kind != CallFailure::Kind::kInterrupted)
+            session_->Tell("stopped at line " + std::to_string(line));
+          return session_->Fail(*result);
+        }
+        error = result->error;
+        problem = FormatErrorLine(error);
       }
     }
     if (!problem.empty()) {
@@ -167,8 +174,13 @@ class AlignRun {
     if (flags_.json) {
       Json json;
       json["line"] = line;
-      json.update(PairJson(source, target, response));
-      if (!problem.empty()) json["error"]["message"] = problem;
+      if (problem.empty()) {
+        json.update(PairJson(source, target, response));
+      } else {
+        json["source"] = source;
+        json["target"] = target;
+        json["error"] = ToJson(error);
+      }
       session_->out().Write(JsonLine(json));
     } else {
       session_->out().Write(FormatPharaoh(ToAlignment(source, target, response).links) + "\n");
@@ -207,7 +219,8 @@ Command AddAlignCommand(CLI::App* root, ClientOptions* options) {
   app->add_option("-t,--target-language", flags->target_language, "Language of TARGET")
       ->type_name("CODE");
   app->add_option("--min-score", flags->min_score, "Leave out links below this, 0 to 1")
-      ->type_name("SCORE");
+      ->type_name("SCORE")
+      ->check(Finite());
   CLI::Option* pharaoh =
       app->add_flag("--pharaoh", flags->pharaoh, "Print links as 0-0 1-2, source word first");
   app->add_flag("--json", flags->json, "Print words, links and scores as JSON")->excludes(pharaoh);

@@ -139,23 +139,27 @@ class AttentionRun {
     Attention whole;
     attend::v1::Usage usage;
     MatrixAssembler assembler;
-    const CallResult result = session_->connection().CallStream([&](grpc::ClientContext* context) {
-      const auto reader = stub_->StreamAttention(context, request);
-      attend::v1::StreamAttentionResponse response;
-      while (reader->Read(&response)) {
-        if (response.has_axes()) {
-          whole = response.axes();
-          BeginStream(whole);
-        } else if (response.has_slice()) {
-          auto complete = assembler.Add(response.slice(), &problem_);
-          if (complete.has_value()) TakeMatrix(std::move(*complete), &whole);
-        } else if (response.has_usage()) {
-          usage = response.usage();
-        }
-        if (!problem_.empty() || !session_->out().is_open()) context->TryCancel();
-      }
-      return reader->Finish();
-    });
+    bool has_begun = false;
+    const CallResult result = session_->connection().CallStream(
+        [&](grpc::ClientContext* context) {
+          const auto reader = stub_->StreamAttention(context, request);
+          attend::v1::StreamAttentionResponse response;
+          while (reader->Read(&response)) {
+            has_begun = true;
+            if (response.has_axes()) {
+              whole = response.axes();
+              BeginStream(whole);
+            } else if (response.has_slice()) {
+              auto complete = assembler.Add(response.slice(), &problem_);
+              if (complete.has_value()) TakeMatrix(std::move(*complete), &whole);
+            } else if (response.has_usage()) {
+              usage = response.usage();
+            }
+            if (!problem_.empty() || !session_->out().is_open()) context->TryCancel();
+          }
+          return reader->Finish();
+        },
+        [&] { return has_begun; });
     if (!problem_.empty()) return FailProblem();
     if (!session_->out().is_open()) return kExitOk;
     if (result.has_value()) return session_->Fail(*result);
@@ -301,7 +305,8 @@ Command AddAttentionCommand(CLI::App* root, ClientOptions* options) {
   app->add_option("--top-k", flags->top_k, "Keep the K largest weights of each row")
       ->type_name("K");
   app->add_option("--min-weight", flags->min_weight, "Leave out weights below this")
-      ->type_name("W");
+      ->type_name("W")
+      ->check(Finite());
   app->add_flag("!--drop-special,--keep-special", flags->keep_special,
                 "Leave out (default) or keep tokens such as the end of the sentence");
   app->add_flag("--json", flags->json, "Print the weights as one JSON object");

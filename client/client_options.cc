@@ -2,7 +2,10 @@
 #include "client/client_options.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
+#include <optional>
+#include <sstream>
 #include <utility>
 
 namespace attend::client {
@@ -13,12 +16,34 @@ constexpr const char* kGroup = "Connection and display";
 
 bool StartsWith(const std::string& text, const char* prefix) { return text.rfind(prefix, 0) == 0; }
 
+std::optional<double> ParseNumber(const std::string& text) {
+  char* end = nullptr;
+  const double number = std::strtod(text.c_str(), &end);
+  if (text.empty() || *end != '\0' || !std::isfinite(number)) return std::nullopt;
+  return number;
+}
+
 }  // namespace
 
 CLI::Validator InRange(double least, double most) {
-  CLI::Validator validator = CLI::Range(least, most);
-  validator.description("");
-  return validator;
+  return CLI::Validator(
+      [least, most](std::string& text) -> std::string {
+        const std::optional<double> number = ParseNumber(text);
+        if (number.has_value() && *number >= least && *number <= most) return "";
+        std::ostringstream problem;
+        problem.precision(15);
+        problem << text << " is not a number from " << least << " to " << most;
+        return problem.str();
+      },
+      "");
+}
+
+CLI::Validator Finite() {
+  return CLI::Validator(
+      [](std::string& text) -> std::string {
+        return ParseNumber(text).has_value() ? "" : text + " is not a number";
+      },
+      "");
 }
 
 CLI::Validator OneOf(std::set<std::string> choices) {
@@ -32,7 +57,8 @@ ClientOptions DefaultClientOptions() {
   if (const char* address = std::getenv("ATTEND_ADDRESS"); address != nullptr && *address != '\0') {
     options.address = address;
   }
-  if (const char* model = std::getenv("ATTEND_MODEL"); model != nullptr) options.model = model;
+  if (const char* model = std::getenv("ATTEND_DEFAULT_MODEL"); model != nullptr)
+    options.model = model;
   return options;
 }
 
@@ -42,9 +68,9 @@ void AddClientOptions(CLI::App* app, ClientOptions* options, ModelFlag model_fla
       ->type_name("ADDRESS")
       ->group(kGroup);
   if (model_flag == ModelFlag::kShown) {
-    app->add_option(
-           "-m,--model", options->model,
-           "Model, for example en-fr (env ATTEND_MODEL; may be left out when one model serves)")
+    app->add_option("-m,--model", options->model,
+                    "Model, for example en-fr (env ATTEND_DEFAULT_MODEL; may be left out when one "
+                    "model serves)")
         ->type_name("NAME")
         ->group(kGroup);
   }
@@ -95,7 +121,8 @@ std::string TargetOf(const std::string& address) {
 }
 
 bool IsLocalAddress(const std::string& address) {
-  for (const char* prefix : {"unix:", "127.", "localhost:", "[::1]", "ipv4:127.", "ipv6:[::1]"}) {
+  for (const char* prefix :
+       {"unix:", "unix-abstract:", "127.", "localhost:", "[::1]", "ipv4:127.", "ipv6:[::1]"}) {
     if (StartsWith(address, prefix)) return true;
   }
   return address == "localhost" || address == "::1";

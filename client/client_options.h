@@ -19,7 +19,7 @@ struct ClientOptions {
   bool is_verbose = false;
 };
 
-// The defaults, with ATTEND_ADDRESS and ATTEND_MODEL applied.
+// The defaults, with ATTEND_ADDRESS and ATTEND_DEFAULT_MODEL applied.
 ClientOptions DefaultClientOptions();
 
 enum class ModelFlag { kShown, kHidden };
@@ -28,8 +28,9 @@ enum class ModelFlag { kShown, kHidden };
 void AddClientOptions(CLI::App* app, ClientOptions* options, ModelFlag model_flag);
 
 // Checks whose conditions are told when they fail but not repeated in the help text, which says
-// them in words.
+// them in words. InRange and Finite take no "nan", which compares with nothing, and no "inf".
 CLI::Validator InRange(double least, double most);
+CLI::Validator Finite();
 CLI::Validator OneOf(std::set<std::string> choices);
 
 // "models/en-fr" for either way of writing it; empty stays empty.

@@ -17,7 +17,8 @@
 namespace attend::client {
 namespace {
 
-constexpr int kMaxRetries = 3;
+constexpr int kMaxUnavailableRetries = 3;
+constexpr std::chrono::milliseconds kLeastDelay(20);  // a delay of zero must not become a storm
 
 std::chrono::milliseconds Seconds(double seconds) {
   return std::chrono::milliseconds(static_cast<int64_t>(seconds * 1000));
@@ -48,6 +49,18 @@ bool IsWorthRetrying(const CallError& error) {
                                            error.code == grpc::StatusCode::RESOURCE_EXHAUSTED);
 }
 
+// True for the fields that hold what a call is about: "text", "texts[3]", "source", "target".
+bool IsTextField(const std::string& field) {
+  const std::string name = field.substr(0, field.find('['));
+  return name == "text" || name == "texts" || name == "source" || name == "target";
+}
+
+bool IsAboutText(const CallError& error) {
+  if (error.reason == "INPUT_TOO_LONG" || error.reason == "EMPTY_INPUT") return true;
+  return std::any_of(error.fields.begin(), error.fields.end(),
+                     [](const auto& field) { return IsTextField(field.first); });
+}
+
 // Callers that were refused together must not come back together.
 std::chrono::milliseconds WithJitter(std::chrono::milliseconds delay) {
   thread_local std::minstd_rand random(std::random_device{}());
@@ -65,6 +78,34 @@ std::string RequestIdOf(const grpc::ClientContext& context) {
 }
 
 }  // namespace
+
+bool HoldsForEveryText(const CallFailure& failure) {
+  if (failure.kind != CallFailure::Kind::kRefused) return true;
+  switch (failure.error.code) {
+    case grpc::StatusCode::INVALID_ARGUMENT:
+      return !IsAboutText(failure.error);
+    case grpc::StatusCode::NOT_FOUND:
+    case grpc::StatusCode::FAILED_PRECONDITION:
+    case grpc::StatusCode::PERMISSION_DENIED:
+    case grpc::StatusCode::UNAUTHENTICATED:
+    case grpc::StatusCode::UNIMPLEMENTED:
+    case grpc::StatusCode::UNAVAILABLE:
+      return true;
+    case grpc::StatusCode::OK:
+    case grpc::StatusCode::CANCELLED:
+    case grpc::StatusCode::UNKNOWN:
+    case grpc::StatusCode::DEADLINE_EXCEEDED:
+    case grpc::StatusCode::ALREADY_EXISTS:
+    case grpc::StatusCode::RESOURCE_EXHAUSTED:
+    case grpc::StatusCode::ABORTED:
+    case grpc::StatusCode::OUT_OF_RANGE:
+    case grpc::StatusCode::INTERNAL:
+    case grpc::StatusCode::DATA_LOSS:
+    case grpc::StatusCode::DO_NOT_USE:
+      return false;
+  }
+  return false;
+}
 
 Connection::Connection(const ClientOptions& options, Interrupt* interrupt)
     : options_(options), interrupt_(interrupt), channel_(MakeChannel(options.address)) {}
@@ -102,8 +143,7 @@ CallResult Connection::EnsureReachable() {
   return Unreachable(InnermostCause(status.error_message()));
 }
 
-CallResult Connection::CallOnce(SystemClock::time_point deadline,
-                                const std::function<grpc::Status(grpc::ClientContext*)>& attempt) {
+CallResult Connection::CallOnce(SystemClock::time_point deadline, const Attempt& attempt) {
   grpc::ClientContext context;
   context.set_deadline(deadline);
   grpc::Status status;
@@ -124,28 +164,31 @@ CallResult Connection::CallOnce(SystemClock::time_point deadline,
   return failure;
 }
 
-CallResult Connection::CallUnary(const std::function<grpc::Status(grpc::ClientContext*)>& attempt) {
+CallResult Connection::CallStream(const Attempt& attempt, const std::function<bool()>& has_begun) {
   if (CallResult unreachable = EnsureReachable()) return unreachable;
   const auto deadline = SystemClock::now() + Seconds(options_.timeout_seconds);
+  int num_unavailable = 0;
   for (int retry = 1;; ++retry) {
     CallResult result = CallOnce(deadline, attempt);
-    if (!result.has_value() || retry > kMaxRetries || !IsWorthRetrying(result->error))
+    if (!result.has_value() || has_begun() || !IsWorthRetrying(result->error)) return result;
+    // A full queue empties as it is worked off; a server that is unavailable may well stay so.
+    if (result->error.code == grpc::StatusCode::UNAVAILABLE &&
+        ++num_unavailable > kMaxUnavailableRetries)
       return result;
-    const std::chrono::milliseconds delay = WithJitter(*result->error.retry_delay);
+    const std::chrono::milliseconds delay =
+        WithJitter(std::max(*result->error.retry_delay, kLeastDelay));
     if (SystemClock::now() + delay >= deadline) return result;
     if (options_.is_verbose) {
-      std::fprintf(stderr, "attend: %s; retry %d of %d in %.1f s\n",
-                   FormatErrorLine(result->error).c_str(), retry, kMaxRetries,
+      std::fprintf(stderr, "attend: %s; retry %d in %.1f s\n",
+                   FormatErrorLine(result->error).c_str(), retry,
                    static_cast<double>(delay.count()) / 1000);
     }
     if (!interrupt_->SleepFor(delay)) return CallFailure{CallFailure::Kind::kInterrupted, {}};
   }
 }
 
-CallResult Connection::CallStream(
-    const std::function<grpc::Status(grpc::ClientContext*)>& attempt) {
-  if (CallResult unreachable = EnsureReachable()) return unreachable;
-  return CallOnce(SystemClock::now() + Seconds(options_.timeout_seconds), attempt);
+CallResult Connection::CallUnary(const Attempt& attempt) {
+  return CallStream(attempt, [] { return false; });  // a failed unary call brought nothing
 }
 
 }  // namespace attend::client

@@ -2,6 +2,7 @@
 // name the field.
 #include "client/decoding_flags.h"
 
+#include <charconv>
 #include <limits>
 
 #include "client/client_options.h"
@@ -27,7 +28,16 @@ void AddNumber(CLI::App* app, const std::string& name, std::optional<float>* val
   app->add_option_function<float>(
          name, [value](float v) { *value = v; }, description)
       ->type_name("X")
+      ->check(Finite())
       ->group(kDecoding);
+}
+
+// Every unsigned 64-bit number. The conversion by itself would turn -1 into a large one.
+std::string CheckSeed(const std::string& text) {
+  uint64_t seed = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seed);
+  if (error == std::errc() && end == text.data() + text.size()) return "";
+  return text + " is not a whole number from 0 to 18446744073709551615";
 }
 
 }  // namespace
@@ -78,6 +88,7 @@ void AddDecodingFlags(CLI::App* app, DecodingFlags* flags) {
          "--seed", [flags](uint64_t v) { flags->seed = v; },
          "Same seed, model and text: same result")
       ->type_name("N")
+      ->check(CheckSeed)
       ->group(kSampling);
   for (const char* name : {"--temperature", "--top-k", "--top-p"})
     app->get_option(name)->group(kSampling);

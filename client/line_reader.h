@@ -28,6 +28,8 @@ class LineReader {
 
   bool has_line() const { return !lines_.empty(); }
   std::size_t num_lines() const { return lines_.size(); }
+  // Bytes of the next line. REQUIRES: has_line.
+  std::size_t next_line_size() const { return lines_.front().text.size(); }
   // REQUIRES: has_line.
   InputLine TakeLine();
 

@@ -18,6 +18,8 @@ using Clock = std::chrono::steady_clock;
 
 enum ProbeCode : int { kServing = 0, kNotServing = 1, kNobodyThere = 2 };
 
+constexpr std::chrono::milliseconds kPause(200);  // between two looks
+
 struct ProbeFlags {
   std::string service;
   double wait_seconds = 0;
@@ -75,9 +77,8 @@ int Run(Session& session, const ProbeFlags& flags) {
   for (;;) {
     const ProbeResult result = Probe(session, flags.service);
     if (result.interrupted) return kExitInterrupted;
-    const bool is_over =
-        result.code == kServing || Clock::now() + std::chrono::milliseconds(200) >= end;
-    if (is_over) {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - Clock::now());
+    if (result.code == kServing || left.count() <= 0) {
       if (result.code == kServing) {
         if (!flags.quiet) session.out().Write(result.message + "\n");
       } else if (!flags.quiet) {
@@ -85,7 +86,8 @@ int Run(Session& session, const ProbeFlags& flags) {
       }
       return result.code;
     }
-    if (!session.interrupt().SleepFor(std::chrono::milliseconds(200))) return kExitInterrupted;
+    // The last look is at the end of the wait, neither earlier nor later.
+    if (!session.interrupt().SleepFor(std::min(left, kPause))) return kExitInterrupted;
   }
 }
 

@@ -4,11 +4,13 @@
 #include <signal.h>
 
 #include <cstdio>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "client/client_options.h"
 #include "client/exit_code.h"
+#include "client/help_format.h"
 #include "client/interrupt.h"
 #include "client/session.h"
 #include "client/text_width.h"
@@ -56,6 +58,7 @@ int RunProgram(int argc, char** argv) {
   signal(SIGPIPE, SIG_IGN);  // a reader that leaves is seen as EPIPE
   CLI::App root{"Translates text with an Attend server and shows what the model attended to.",
                 "attend"};
+  root.formatter(std::make_shared<HelpFormat>());
   root.set_version_flag("--version", "attend " ATTEND_VERSION, "Print the version");
   root.set_help_flag("-h,--help", "Print this help");
   root.require_subcommand(0, 1);

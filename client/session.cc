@@ -35,12 +35,12 @@ int Session::Fail(const CallFailure& failure) const {
       return kExitInterrupted;
     case CallFailure::Kind::kUnreachable: {
       const std::string address = Printable(options_.address);
-      std::fprintf(
-          stderr,
-          "attend: cannot reach a server at %s: %s\n"
-          "  Is attend-server running and listening there? Name another address with --address or\n"
-          "  ATTEND_ADDRESS; check a server with: attend probe --address %s\n",
-          address.c_str(), Printable(failure.error.message).c_str(), address.c_str());
+      std::fprintf(stderr,
+                   "attend: cannot reach a server at %s: %s\n"
+                   "  Is attend-server running and listening there? Name another address with\n"
+                   "  --address or ATTEND_ADDRESS; check a server with:\n"
+                   "  attend probe --address %s\n",
+                   address.c_str(), Printable(failure.error.message).c_str(), address.c_str());
       return kExitUnreachable;
     }
     case CallFailure::Kind::kRefused:

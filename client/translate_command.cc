@@ -106,7 +106,7 @@ int TranslateText(Session& session, const TranslateFlags& flags, const std::stri
     if (flags.json) session.out().Write(FormatFailedItem(item, error, TranslationFormat::kJson));
     return session.Fail({CallFailure::Kind::kRefused, error});
   }
-  session.out().Write(FormatTranslation(item, outcome.translation(), response.usage(),
+  session.out().Write(FormatTranslation(item, outcome.translation(), {response.usage(), 1},
                                         FormatOf(flags), session.terminal()));
   TellUsage(session, response.usage());
   return kExitOk;
@@ -128,24 +128,31 @@ class StreamedTranslation {
     request.set_text(item.source);
     std::string shown;
     bool has_result = false;
-    CallResult result = session_->connection().CallStream([&](grpc::ClientContext* context) {
-      const auto reader = stub_->StreamTranslate(context, request);
-      attend::v1::StreamTranslateResponse response;
-      while (reader->Read(&response)) {
-        if (response.has_delta()) {
-          ShowDelta(item, response.delta().text());
-          shown += response.delta().text();
-        } else if (response.has_result()) {
-          has_result = true;
-          ShowResult(item, response.result(), shown);
-        }
-        if (!output_->is_open()) context->TryCancel();
-      }
-      return reader->Finish();
-    });
+    CallResult result = session_->connection().CallStream(
+        [&](grpc::ClientContext* context) {
+          const auto reader = stub_->StreamTranslate(context, request);
+          attend::v1::StreamTranslateResponse response;
+          while (reader->Read(&response)) {
+            if (response.has_delta()) {
+              ShowDelta(item, response.delta().text());
+              shown += response.delta().text();
+            } else if (response.has_result()) {
+              has_result = true;
+              ShowResult(item, response.result(), shown);
+            }
+            if (!output_->is_open()) context->TryCancel();
+          }
+          return reader->Finish();
+        },
+        [&] { return has_result || !shown.empty(); });
+    if (!result.has_value() && !has_result) {
+      result.emplace();
+      result->error.code = grpc::StatusCode::INTERNAL;
+      result->error.message = "the server ended the stream without a result";
+    }
     // A broken stream leaves what came of the text; its line is ended so that the next one stands
     // alone.
-    const bool keeps_line = item.line > 0 && !session_->interrupt().raised();
+    const bool keeps_line = item.line > 0 && result.has_value() && !HoldsForEveryText(*result);
     if (!has_result && !flags_.json && (keeps_line || !shown.empty())) output_->Write("\n");
     output_->Flush();
     return result;
@@ -174,8 +181,8 @@ class StreamedTranslation {
     const attend::v1::Translation& translation = result.translation();
     TellUsage(*session_, result.usage());
     if (flags_.json) {
-      output_->Write(FormatTranslation(item, translation, result.usage(), TranslationFormat::kJson,
-                                       session_->terminal()));
+      output_->Write(FormatTranslation(item, translation, {result.usage(), 1},
+                                       TranslationFormat::kJson, session_->terminal()));
       return;
     }
     if (translation.text().compare(0, shown.size(), shown) == 0) {
@@ -215,19 +222,27 @@ int StreamLines(Session& session, const TranslateFlags& flags, int input_fd, Out
       continue;
     }
     const InputLine line = reader.TakeLine();
+    const PrintedItem item{line.number, line.text};
+    CallError error;
     std::string problem = line.problem;
-    if (problem.empty()) {
-      const CallResult result = streamed.Translate({line.number, line.text});
+    if (!problem.empty()) {
+      error.code = grpc::StatusCode::INVALID_ARGUMENT;
+      error.message = problem;
+      if (!flags.json) output->Write("\n");
+    } else if (const CallResult result = streamed.Translate(item)) {
       if (!output->is_open()) break;
-      if (result.has_value() && result->kind != CallFailure::Kind::kRefused)
+      if (HoldsForEveryText(*result)) {
+        if (line.number > 1 && result->kind != CallFailure::Kind::kInterrupted)
+          session.Tell("stopped at line " + std::to_string(line.number));
         return session.Fail(*result);
-      if (result.has_value()) problem = FormatErrorLine(result->error);
-    } else if (!flags.json) {
-      output->Write("\n");
+      }
+      error = result->error;
+      problem = FormatErrorLine(error);
     }
     if (problem.empty()) continue;
     ++num_failed;
     session.Tell("line " + std::to_string(line.number) + ": " + problem);
+    if (flags.json) output->Write(FormatFailedItem(item, error, TranslationFormat::kJson));
   }
   if (session.interrupt().raised()) return kExitInterrupted;
   if (!reader.error().empty()) return session.FailUsage("cannot read the input: " + reader.error());
@@ -239,17 +254,20 @@ bool IsSameFile(const struct stat& a, const struct stat& b) {
 }
 
 int TranslateLines(Session& session, const TranslateFlags& flags, int input_fd) {
+  // Such a descriptor never polls as readable everywhere, so it is found before the wait.
+  if ((fcntl(input_fd, F_GETFL) & O_ACCMODE) == O_WRONLY)
+    return session.FailUsage("cannot read the input: it is closed, or open for writing only");
   struct stat input_stat = {}, output_stat = {};
   const bool has_size = fstat(input_fd, &input_stat) == 0 && S_ISREG(input_stat.st_mode);
-  if (!flags.output_path.empty() && has_size &&
-      stat(flags.output_path.c_str(), &output_stat) == 0 && IsSameFile(input_stat, output_stat)) {
+  const bool to_file = !flags.output_path.empty() && flags.output_path != "-";
+  if (to_file && has_size && stat(flags.output_path.c_str(), &output_stat) == 0 &&
+      IsSameFile(input_stat, output_stat)) {
     return session.FailUsage("--output is the input file; it would be emptied before it is read");
   }
   // The file is made only once the server is there, so that a wrong address empties nothing.
   if (const CallResult unreachable = session.connection().EnsureReachable())
     return session.Fail(*unreachable);
-  Output file =
-      flags.output_path.empty() ? Output(STDOUT_FILENO) : Output::OpenFile(flags.output_path);
+  Output file = to_file ? Output::OpenFile(flags.output_path) : Output(STDOUT_FILENO);
   if (!file.is_open()) {
     return session.FailUsage("cannot write " + Printable(flags.output_path) + ": " + file.error());
   }
@@ -263,7 +281,7 @@ int TranslateLines(Session& session, const TranslateFlags& flags, int input_fd) 
     options.batch_lines = flags.batch_lines;
     options.calls_in_flight = flags.calls_in_flight;
     options.input_bytes = has_size ? input_stat.st_size : 0;
-    const bool results_are_on_screen = flags.output_path.empty() && session.terminal().is_tty;
+    const bool results_are_on_screen = !to_file && session.terminal().is_tty;
     ProgressBar bar(STDERR_FILENO, session.error_terminal(), has_size && !results_are_on_screen);
     exit_code = RunTranslationPipeline(&session, options, input_fd, &file, &bar);
   }
@@ -313,15 +331,18 @@ Command AddTranslateCommand(CLI::App* root, ClientOptions* options) {
       ->type_name("");
   app->add_option("-i,--input", flags->input_path, "Read lines from this file; - is standard input")
       ->type_name("FILE");
-  app->add_option("-o,--output", flags->output_path, "Write to this file")->type_name("FILE");
+  app->add_option("-o,--output", flags->output_path, "Write to this file; - is standard output")
+      ->type_name("FILE");
   CLI::Option* json = app->add_flag(
       "--json", flags->json,
       "One JSON object a text: translations, scores, sentences, words, links, tokens, timing");
-  app->add_flag("--stream", flags->stream, "Show the translation while it is written");
-  app->add_flag("--align", flags->align, "Show below each translation which words belong together")
-      ->excludes(json);
+  CLI::Option* stream =
+      app->add_flag("--stream", flags->stream, "Show the translation while it is written");
+  CLI::Option* align = app->add_flag("--align", flags->align,
+                                     "Show below each translation which words belong together")
+                           ->excludes(json);
   app->add_option("--batch-size", flags->batch_lines,
-                  "Lines per call when lines are read (default 16)")
+                  "Most lines per call when lines are read (default 16); long lines make it fewer")
       ->type_name("N")
       ->check(InRange(1, 64));
   app->add_option("--in-flight", flags->calls_in_flight,
@@ -329,6 +350,8 @@ Command AddTranslateCommand(CLI::App* root, ClientOptions* options) {
       ->type_name("N")
       ->check(InRange(1, 64));
   AddDecodingFlags(app, &flags->decoding);
+  // Both show one translation a text; the others would be dropped without a word.
+  app->get_option("--n-best")->excludes(stream)->excludes(align);
   AddClientOptions(app, options, ModelFlag::kShown);
   return {app, [flags](Session& session) { return Run(session, *flags); }};
 }

@@ -1,6 +1,7 @@
 // One thread reads and prints, a few make calls. The window of unprinted batches is bounded, so a
 // slow server stops the reading, and a slow reader of the output stops the calls. A batch goes out
-// when it is full, or when the input pauses: lines typed by hand are answered at once.
+// when it is full, or when the input pauses: lines typed by hand are answered at once. A batch that
+// is too much for one call is sent in halves: a line is lost only when it fails alone.
 #include "client/translation_pipeline.h"
 
 #include <poll.h>
@@ -9,6 +10,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <cstdio>
 #include <deque>
 #include <memory>
 #include <mutex>
@@ -25,17 +27,42 @@ namespace {
 using attend::v1::TranslateRequest;
 using attend::v1::TranslateResponse;
 
-constexpr std::size_t kMaxBatchBytes = 1 << 20;  // well below the server's message limit
+// Some hundred sentences: a batch of long lines then ends within its deadline on a slow machine,
+// and other callers get their turn.
+constexpr std::size_t kMaxBatchBytes = 16 << 10;
 constexpr int kInputPauseMs = 5;
 constexpr int kRedrawMs = 250;
+
+// What one call brought for some texts of a batch that follow each other.
+struct Part {
+  std::size_t num_texts = 0;
+  TranslateResponse response;
+  CallResult result;
+};
 
 struct Batch {
   std::vector<InputLine> lines;
   std::size_t num_bytes = 0;
-  TranslateResponse response;
-  CallResult result;
+  // In the order of the lines that were sent. Ends early after a failure that holds for every text.
+  std::vector<Part> parts;
   std::atomic<bool> is_done{false};
 };
+
+// Texts of a batch, end excluded.
+struct Range {
+  std::size_t begin = 0, end = 0;
+};
+
+// A failure that fewer texts may not meet: they take less time and smaller messages, and a text
+// that is at fault is found.
+bool IsTooMuchAtOnce(const CallFailure& failure) {
+  if (HoldsForEveryText(failure)) return false;
+  const grpc::StatusCode code = failure.error.code;
+  return code == grpc::StatusCode::DEADLINE_EXCEEDED ||
+         code == grpc::StatusCode::INVALID_ARGUMENT ||
+         // Without a delay to wait for, it is a message over a limit.
+         (code == grpc::StatusCode::RESOURCE_EXHAUSTED && !failure.error.retry_delay.has_value());
+}
 
 // Threads that make calls. Finished batches are announced through a descriptor that poll can wait
 // for.
@@ -95,16 +122,46 @@ class Callers {
   }
 
   void Call(Batch* batch) {
+    std::vector<const std::string*> texts;
+    for (const InputLine& line : batch->lines) {
+      if (line.problem.empty()) texts.push_back(&line.text);
+    }
+    if (texts.empty()) return;
+    std::vector<Range> ranges = {{0, texts.size()}};  // still to send, the first texts last
+    while (!ranges.empty()) {
+      const Range range = ranges.back();
+      ranges.pop_back();
+      Part part = CallOnce(texts, range);
+      if (part.result.has_value() && part.num_texts > 1 && IsTooMuchAtOnce(*part.result)) {
+        const std::size_t middle = (range.begin + range.end) / 2;
+        ranges.push_back({middle, range.end});
+        ranges.push_back({range.begin, middle});
+        TellSplit(part);
+        continue;
+      }
+      const bool is_over = part.result.has_value() && HoldsForEveryText(*part.result);
+      batch->parts.push_back(std::move(part));
+      if (is_over) return;
+    }
+  }
+
+  Part CallOnce(const std::vector<const std::string*>& texts, Range range) {
     TranslateRequest request;
     *request.mutable_config() = config_;
-    for (const InputLine& line : batch->lines) {
-      if (line.problem.empty()) request.add_texts(line.text);
-    }
-    if (request.texts_size() == 0) return;
-    batch->result = connection_->CallUnary([&](grpc::ClientContext* context) {
-      batch->response.Clear();
-      return stub_->Translate(context, request, &batch->response);
+    for (std::size_t i = range.begin; i < range.end; ++i) request.add_texts(*texts[i]);
+    Part part;
+    part.num_texts = range.end - range.begin;
+    part.result = connection_->CallUnary([&](grpc::ClientContext* context) {
+      part.response.Clear();
+      return stub_->Translate(context, request, &part.response);
     });
+    return part;
+  }
+
+  void TellSplit(const Part& part) const {
+    if (!connection_->options().is_verbose) return;
+    std::fprintf(stderr, "attend: %s; sending these %zu texts in two calls\n",
+                 FormatErrorLine(part.result->error).c_str(), part.num_texts);
   }
 
   Connection* connection_;
@@ -117,34 +174,6 @@ class Callers {
   bool stopping_ = false;                       // guarded by mutex_
   std::vector<std::thread> threads_;
 };
-
-// A refusal that the next batch would meet as well.
-bool HoldsForEveryLine(const CallFailure& failure) {
-  if (failure.kind != CallFailure::Kind::kRefused) return true;
-  switch (failure.error.code) {
-    case grpc::StatusCode::INVALID_ARGUMENT:
-    case grpc::StatusCode::NOT_FOUND:
-    case grpc::StatusCode::FAILED_PRECONDITION:
-    case grpc::StatusCode::PERMISSION_DENIED:
-    case grpc::StatusCode::UNAUTHENTICATED:
-    case grpc::StatusCode::UNIMPLEMENTED:
-    case grpc::StatusCode::UNAVAILABLE:
-      return true;
-    case grpc::StatusCode::OK:
-    case grpc::StatusCode::CANCELLED:
-    case grpc::StatusCode::UNKNOWN:
-    case grpc::StatusCode::DEADLINE_EXCEEDED:
-    case grpc::StatusCode::ALREADY_EXISTS:
-    case grpc::StatusCode::RESOURCE_EXHAUSTED:
-    case grpc::StatusCode::ABORTED:
-    case grpc::StatusCode::OUT_OF_RANGE:
-    case grpc::StatusCode::INTERNAL:
-    case grpc::StatusCode::DATA_LOSS:
-    case grpc::StatusCode::DO_NOT_USE:
-      return false;
-  }
-  return false;
-}
 
 class Pipeline {
  public:
@@ -190,13 +219,16 @@ class Pipeline {
   // Moves lines into batches; sends full ones, and a part-filled one when the input has ended.
   void SubmitBatches() {
     while (has_room() && reader_.has_line()) {
+      if (gathering_ != nullptr &&
+          gathering_->num_bytes + reader_.next_line_size() > kMaxBatchBytes) {
+        SubmitGathered();
+        continue;
+      }
       if (gathering_ == nullptr) gathering_ = std::make_shared<Batch>();
       InputLine line = reader_.TakeLine();
       gathering_->num_bytes += line.text.size();
       gathering_->lines.push_back(std::move(line));
-      if (gathering_->lines.size() >= options_.batch_lines ||
-          gathering_->num_bytes >= kMaxBatchBytes)
-        SubmitGathered();
+      if (gathering_->lines.size() >= options_.batch_lines) SubmitGathered();
     }
     if (reader_.at_end() && !reader_.has_line() && has_room()) SubmitGathered();
   }
@@ -252,46 +284,54 @@ class Pipeline {
   }
 
   void PrintBatch(const Batch& batch) {
-    if (batch.result.has_value() && HoldsForEveryLine(*batch.result)) {
-      bar_->Clear();
-      output_->Flush();
-      if (batch.result->kind != CallFailure::Kind::kInterrupted && progress_.lines_done > 0) {
-        session_->Tell("stopped at line " + std::to_string(batch.lines.front().number));
-      }
-      return Stop(session_->Fail(*batch.result));
-    }
-    int next_outcome = 0;
+    auto part = batch.parts.begin();
+    std::size_t next_text = 0;  // of the part
     for (const InputLine& line : batch.lines) {
       const PrintedItem item{line.number, line.text};
-      ++progress_.lines_done;
-      progress_.bytes_done = line.end_offset;
       if (!line.problem.empty()) {
         CallError error;
         error.code = grpc::StatusCode::INVALID_ARGUMENT;
         error.message = line.problem;
         PrintFailure(item, error, line.problem);
-      } else if (batch.result.has_value()) {
-        PrintFailure(item, batch.result->error, FormatErrorLine(batch.result->error));
-      } else if (next_outcome < batch.response.outcomes_size()) {
-        PrintOutcome(item, batch.response.outcomes(next_outcome++), batch.response.usage());
       } else {
-        CallError error;
-        error.code = grpc::StatusCode::INTERNAL;
-        error.message = "the server answered fewer items than it was sent";
-        PrintFailure(item, error, FormatErrorLine(error));
+        if (next_text == part->num_texts) {
+          ++part;
+          next_text = 0;
+        }
+        if (part->result.has_value() && HoldsForEveryText(*part->result))
+          return StopAt(line, *part->result);
+        PrintText(item, *part, next_text++);
       }
+      ++progress_.lines_done;
+      progress_.bytes_done = line.end_offset;
     }
   }
 
-  void PrintOutcome(const PrintedItem& item, const attend::v1::TranslateOutcome& outcome,
-                    const attend::v1::Usage& usage) {
-    if (outcome.has_translation()) {
-      output_->Write(FormatTranslation(item, outcome.translation(), usage, options_.format,
-                                       session_->terminal()));
-      return;
+  void StopAt(const InputLine& line, const CallFailure& failure) {
+    bar_->Clear();
+    output_->Flush();
+    if (failure.kind != CallFailure::Kind::kInterrupted && progress_.lines_done > 0)
+      session_->Tell("stopped at line " + std::to_string(line.number));
+    Stop(session_->Fail(failure));
+  }
+
+  void PrintText(const PrintedItem& item, const Part& part, std::size_t index) {
+    if (part.result.has_value())
+      return PrintFailure(item, part.result->error, FormatErrorLine(part.result->error));
+    if (index >= static_cast<std::size_t>(part.response.outcomes_size())) {
+      CallError error;
+      error.code = grpc::StatusCode::INTERNAL;
+      error.message = "the server answered fewer items than it was sent";
+      return PrintFailure(item, error, FormatErrorLine(error));
     }
-    const CallError error = DecodeError(outcome.error());
-    PrintFailure(item, error, FormatErrorLine(error));
+    const auto& outcome = part.response.outcomes(static_cast<int>(index));
+    if (!outcome.has_translation()) {
+      const CallError error = DecodeError(outcome.error());
+      return PrintFailure(item, error, FormatErrorLine(error));
+    }
+    output_->Write(FormatTranslation(item, outcome.translation(),
+                                     {part.response.usage(), part.num_texts}, options_.format,
+                                     session_->terminal()));
   }
 
   void PrintFailure(const PrintedItem& item, const CallError& error, const std::string& message) {

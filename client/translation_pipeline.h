@@ -16,7 +16,7 @@ namespace attend::client {
 struct PipelineOptions {
   attend::v1::TranslationConfig config;
   TranslationFormat format = TranslationFormat::kPlain;
-  std::size_t batch_lines = 16;  // per call
+  std::size_t batch_lines = 16;  // per call, at most; long lines make it fewer
   std::size_t calls_in_flight = 4;
   int64_t input_bytes = 0;  // for the progress bar; 0 when unknown
 };

@@ -58,7 +58,7 @@ Alignment AlignmentOf(const std::string& source, const attend::v1::Translation& 
 }
 
 std::string FormatTranslation(const PrintedItem& item, const attend::v1::Translation& translation,
-                              const attend::v1::Usage& usage, TranslationFormat format,
+                              const CallCost& cost, TranslationFormat format,
                               const Terminal& terminal) {
   switch (format) {
     case TranslationFormat::kPlain:
@@ -68,7 +68,8 @@ std::string FormatTranslation(const PrintedItem& item, const attend::v1::Transla
     case TranslationFormat::kJson: {
       Json json = ItemJson(item);
       json.update(ToJson(translation));
-      json["timing"] = ToJson(usage);
+      json["timing"] = ToJson(cost.usage);
+      json["timing"]["texts"] = cost.num_texts;
       return JsonLine(json);
     }
     case TranslationFormat::kAligned:

@@ -18,10 +18,16 @@ struct PrintedItem {
   const std::string& source;
 };
 
+// What the server reported for the call that an item came with; it reports no item alone.
+struct CallCost {
+  const attend::v1::Usage& usage;
+  std::size_t num_texts = 1;  // in that call
+};
+
 // Text for the output, line end included. Plain items are one line each, whatever the translation
 // holds.
 std::string FormatTranslation(const PrintedItem& item, const attend::v1::Translation& translation,
-                              const attend::v1::Usage& usage, TranslationFormat format,
+                              const CallCost& cost, TranslationFormat format,
                               const Terminal& terminal);
 
 // What stands in the place of an item that failed: an empty line, or an object with the error.

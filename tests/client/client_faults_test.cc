@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <fstream>
 #include <sstream>
@@ -53,7 +55,21 @@ TEST(ClientArguments, WrongUsageIsExitCode2AndSaysWhat) {
   expect_usage_error({"translate", "--beam-size", "-1", "x"}, "--beam-size");
   expect_usage_error({"translate", "--beam-size", "many", "x"}, "--beam-size");
   expect_usage_error({"translate", "--early-stopping", "soon", "x"}, "--early-stopping");
-  expect_usage_error({"translate", "--timeout", "0", "x"}, "--timeout");
+  for (const char* seconds : {"0", "-1", "nan", "inf", "1e999"}) {
+    expect_usage_error({"translate", "--timeout", seconds, "x"}, "--timeout");
+    if (seconds[0] != '0') {
+      expect_usage_error({"models", "--connect-timeout", seconds}, "--connect-timeout");
+      expect_usage_error({"probe", "--wait", seconds}, "--wait");
+    }
+  }
+  expect_usage_error({"translate", "--seed", "-1", "x"}, "--seed");
+  expect_usage_error({"translate", "--seed", "18446744073709551616", "x"}, "--seed");
+  expect_usage_error({"translate", "--temperature", "nan", "x"}, "--temperature");
+  expect_usage_error({"translate", "--n-best", "2", "--stream", "x"}, "--n-best");
+  expect_usage_error({"translate", "--n-best", "2", "--align", "x"}, "--n-best");
+  expect_usage_error({"attention", "x", "--min-weight", "nan"}, "--min-weight");
+  expect_usage_error({"attention", "x", "--top-k", "-1"}, "--top-k");
+  expect_usage_error({"align", "x", "y", "--min-score", "inf"}, "--min-score");
   expect_usage_error({"translate", "--color", "blue", "x"}, "--color");
   expect_usage_error({"translate", "--json", "--align", "x"}, "--align");
   expect_usage_error({"translate", "--input", "/no/such/file"}, "cannot open /no/such/file");
@@ -84,6 +100,25 @@ TEST(ClientArguments, HelpAndVersionNeedNoServer) {
   const ProgramRun version = RunAttend({"--version"});
   EXPECT_EQ(version.exit_code, 0);
   EXPECT_EQ(version.out.rfind("attend ", 0), 0u);
+}
+
+TEST(ClientArguments, HelpFitsEightyColumns) {
+  for (const char* command :
+       {"", "translate", "attention", "align", "models", "tokenize", "probe"}) {
+    std::vector<std::string> arguments = {"help"};
+    if (*command != '\0') arguments.push_back(command);
+    std::istringstream help(RunAttend(arguments).out);
+    std::string line, before = "x";
+    while (std::getline(help, line)) {
+      EXPECT_LE(line.size(), 80u) << command << ": " << line;
+      EXPECT_FALSE(line.empty() && before.empty()) << command << ": two empty lines";
+      before = line;
+    }
+  }
+  const std::string help = RunAttend({"help", "translate"}).out;
+  EXPECT_TRUE(Contains(help, "unix:PATH")) << help;
+  EXPECT_TRUE(Contains(help, "ATTEND_DEFAULT_MODEL")) << help;
+  EXPECT_TRUE(Contains(help, "(not with --align, --stream)")) << help;
 }
 
 TEST(ClientReach, NobodyListeningIsExitCode3AndNamesTheAddress) {
@@ -139,22 +174,61 @@ TEST_F(ClientFaults, RetriesWhatTheServerSaysIsWorthIt) {
   EXPECT_EQ(run.out, "HELLO\n");
   EXPECT_EQ(server_.num_calls, 3);
   EXPECT_GE(std::chrono::steady_clock::now() - start, milliseconds(300));
-  EXPECT_TRUE(Contains(run.err, "UNAVAILABLE (MODEL_LOADING): still loading; retry 1 of 3"))
+  EXPECT_TRUE(Contains(run.err, "UNAVAILABLE (MODEL_LOADING): still loading; retry 1 in "))
       << run.err;
-  EXPECT_TRUE(Contains(run.err, "retry 2 of 3")) << run.err;
+  EXPECT_TRUE(Contains(run.err, "QUEUE_FULL): full; retry 2 in 0.1 s")) << run.err;
 }
 
-TEST_F(ClientFaults, GivesUpAfterThreeRetriesAndShowsTheDelay) {
+TEST_F(ClientFaults, AFullQueueIsRetriedUntilTheTimeoutAndTheDelayIsShown) {
   server_.translate = [](grpc::ServerContext*, const auto&, auto*) {
     return Refusal(grpc::StatusCode::RESOURCE_EXHAUSTED, "QUEUE_FULL", "the queue is full", 50);
   };
   server_.Start();
-  const ProgramRun run = Run({"translate", "hello"});
+  const auto start = std::chrono::steady_clock::now();
+  const ProgramRun run = Run({"translate", "hello", "--timeout", "1"});
   EXPECT_EQ(run.exit_code, 1);
-  EXPECT_EQ(server_.num_calls, 4);
+  EXPECT_GT(server_.num_calls, 4);
+  EXPECT_LT(server_.num_calls, 30);
+  EXPECT_GE(std::chrono::steady_clock::now() - start, milliseconds(500));
   EXPECT_TRUE(Contains(run.err, "RESOURCE_EXHAUSTED (QUEUE_FULL): the queue is full\n")) << run.err;
   EXPECT_TRUE(Contains(run.err, "retry:     in 50 ms\n")) << run.err;
-  EXPECT_FALSE(Contains(run.err, "retry 1 of 3")) << "only with -v: " << run.err;
+  EXPECT_FALSE(Contains(run.err, "retry 1 in")) << "only with -v: " << run.err;
+}
+
+TEST_F(ClientFaults, AnUnavailableServerIsTriedFourTimes) {
+  server_.translate = [](grpc::ServerContext*, const auto&, auto*) {
+    return Refusal(grpc::StatusCode::UNAVAILABLE, "MODEL_LOADING", "still loading", 10);
+  };
+  server_.Start();
+  EXPECT_EQ(Run({"translate", "hello"}).exit_code, 1);
+  EXPECT_EQ(server_.num_calls, 4);
+}
+
+TEST_F(ClientFaults, AStreamThatHasNotBegunIsRetried) {
+  server_.stream_translate = [this](grpc::ServerContext*, const auto&, auto* writer) {
+    if (server_.num_calls < 3)
+      return Refusal(grpc::StatusCode::RESOURCE_EXHAUSTED, "QUEUE_FULL", "full", 20);
+    attend::v1::StreamTranslateResponse response;
+    response.mutable_delta()->set_text("Le");
+    writer->Write(response);
+    // Retried now, the text would be shown twice.
+    return Refusal(grpc::StatusCode::RESOURCE_EXHAUSTED, "QUEUE_FULL", "full", 20);
+  };
+  server_.Start();
+  const ProgramRun run = Run({"translate", "--stream", "x"});
+  EXPECT_EQ(run.exit_code, 1);
+  EXPECT_EQ(run.out, "Le\n");
+  EXPECT_EQ(server_.num_calls, 3);
+}
+
+TEST_F(ClientFaults, AStreamWithoutAResultHasFailed) {
+  server_.stream_translate = [](grpc::ServerContext*, const auto&, auto*) {
+    return grpc::Status::OK;
+  };
+  server_.Start();
+  const ProgramRun run = Run({"translate", "--stream", "x"});
+  EXPECT_EQ(run.exit_code, 1);
+  EXPECT_TRUE(Contains(run.err, "ended the stream without a result")) << run.err;
 }
 
 TEST_F(ClientFaults, DoesNotRetryWithoutADelayOrBeyondTheTimeout) {
@@ -253,6 +327,126 @@ TEST_F(ClientFaults, ARefusalOfEveryLineIsToldOnce) {
   EXPECT_EQ(run.out, "");
   EXPECT_EQ(run.err, "attend: NOT_FOUND (MODEL_NOT_FOUND): model \"xx\" is not served\n");
   EXPECT_LT(server_.num_calls, 50);
+}
+
+// What the streamed lines of translate and the pairs of align share: each is a call of its own.
+TEST_F(ClientFaults, ARefusalOfEveryLineIsToldOnceWhereLinesAreCalls) {
+  server_.stream_translate = [](grpc::ServerContext*, const auto&, auto*) {
+    return Refusal(grpc::StatusCode::NOT_FOUND, "MODEL_NOT_FOUND", "not served");
+  };
+  server_.align_words = [](const auto&, auto*) {
+    return Refusal(grpc::StatusCode::NOT_FOUND, "MODEL_NOT_FOUND", "not served");
+  };
+  server_.Start();
+  const ProgramRun streamed = Run({"translate", "--stream"}, "a\nb\nc\n");
+  EXPECT_EQ(streamed.exit_code, 1);
+  EXPECT_EQ(streamed.out, "");
+  EXPECT_EQ(streamed.err, "attend: NOT_FOUND (MODEL_NOT_FOUND): not served\n");
+  EXPECT_EQ(server_.num_calls, 1);
+  const TemporaryFolder folder;
+  const std::string lines = folder.Write("lines", "a\nb\nc\n");
+  const ProgramRun aligned = Run({"align", "--source-file", lines, "--target-file", lines});
+  EXPECT_EQ(aligned.exit_code, 1);
+  EXPECT_EQ(aligned.out, "");
+  EXPECT_EQ(aligned.err, "attend: NOT_FOUND (MODEL_NOT_FOUND): not served\n");
+}
+
+TEST_F(ClientFaults, ARefusalOfOneTextCostsOneLineWhereLinesAreCalls) {
+  server_.stream_translate = [](grpc::ServerContext*, const auto& request, auto* writer) {
+    if (request.text() == "b")
+      return Refusal(grpc::StatusCode::INVALID_ARGUMENT, "INPUT_TOO_LONG", "too long");
+    attend::v1::StreamTranslateResponse response;
+    response.mutable_result()->mutable_translation()->set_text(request.text());
+    writer->Write(response);
+    return grpc::Status::OK;
+  };
+  server_.align_words = [](const auto& request, auto* response) {
+    if (request.source() == "b")
+      return Refusal(grpc::StatusCode::INVALID_ARGUMENT, "INPUT_TOO_LONG", "too long");
+    response->add_links();
+    return grpc::Status::OK;
+  };
+  server_.Start();
+  const ProgramRun streamed = Run({"translate", "--stream"}, "a\nb\nc\n");
+  EXPECT_EQ(streamed.exit_code, 1);
+  EXPECT_EQ(streamed.out, "a\n\nc\n");
+  EXPECT_TRUE(Contains(streamed.err, "line 2: INVALID_ARGUMENT (INPUT_TOO_LONG)")) << streamed.err;
+  const ProgramRun json = Run({"translate", "--stream", "--json"}, "b\n");
+  EXPECT_EQ(json.out,
+            "{\"line\":1,\"source\":\"b\",\"error\":{\"code\":\"INVALID_ARGUMENT\","
+            "\"reason\":\"INPUT_TOO_LONG\",\"message\":\"too long\"}}\n");
+  const TemporaryFolder folder;
+  const std::string lines = folder.Write("lines", "a\nb\nc\n");
+  const ProgramRun aligned = Run({"align", "--source-file", lines, "--target-file", lines});
+  EXPECT_EQ(aligned.exit_code, 1);
+  EXPECT_EQ(aligned.out, "0-0\n\n0-0\n");
+  EXPECT_TRUE(Contains(aligned.err, "line 2: INVALID_ARGUMENT (INPUT_TOO_LONG)")) << aligned.err;
+}
+
+TEST_F(ClientFaults, ABatchWhoseDeadlinePassedIsSentInHalves) {
+  server_.translate = [this](grpc::ServerContext* context, const auto& request, auto* response) {
+    for (const std::string& text : request.texts()) {
+      if (text == "slow" || request.texts_size() > 2) return server_.WaitForCancel(context);
+    }
+    return FaultyServer::Capitals(request, response);
+  };
+  server_.Start();
+  const ProgramRun run =
+      Run({"translate", "--batch-size", "8", "--timeout", "0.4"}, "a\nb\nc\n\nd\nslow\ne\nf\n");
+  EXPECT_EQ(run.exit_code, 1);
+  EXPECT_EQ(run.out, "A\nB\nC\n\nD\n\nE\nF\n");
+  EXPECT_TRUE(Contains(run.err, "line 6: DEADLINE_EXCEEDED")) << run.err;
+  EXPECT_TRUE(Contains(run.err, "1 of 8 lines failed")) << run.err;
+}
+
+TEST_F(ClientFaults, ABatchThatTheServerFindsTooBigIsSentInHalves) {
+  server_.translate = [](grpc::ServerContext*, const auto& request, auto* response) {
+    if (request.texts_size() > 2)
+      return RefusalOfField(grpc::StatusCode::INVALID_ARGUMENT, "TOO_MANY_ITEMS", "texts");
+    return FaultyServer::Capitals(request, response);
+  };
+  server_.Start();
+  const ProgramRun run = Run({"translate"}, "a\nb\nc\nd\ne\n");
+  EXPECT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_EQ(run.out, "A\nB\nC\nD\nE\n");
+}
+
+TEST_F(ClientFaults, ARefusedFlagEndsTheRunEvenInTheMiddleOfABatch) {
+  server_.translate = [this](grpc::ServerContext* context, const auto& request, auto* response) {
+    if (request.texts_size() > 2) return server_.WaitForCancel(context);
+    if (request.texts(0) == "c")
+      return RefusalOfField(grpc::StatusCode::INVALID_ARGUMENT, "BEAM_TOO_LARGE",
+                            "config.decoding.beam_size");
+    return FaultyServer::Capitals(request, response);
+  };
+  server_.Start();
+  const ProgramRun run = Run({"translate", "--timeout", "0.4"}, "a\nb\nc\nd\n");
+  EXPECT_EQ(run.exit_code, 1);
+  EXPECT_EQ(run.out, "A\nB\n");
+  EXPECT_TRUE(Contains(run.err, "stopped at line 3")) << run.err;
+  EXPECT_TRUE(Contains(run.err, "BEAM_TOO_LARGE")) << run.err;
+}
+
+TEST_F(ClientFaults, BatchesOfLongLinesAreSmaller) {
+  std::atomic<std::size_t> most_bytes{0}, most_texts{0};
+  server_.translate = [&](grpc::ServerContext*, const auto& request, auto* response) {
+    std::size_t num_bytes = 0;
+    for (const std::string& text : request.texts()) num_bytes += text.size();
+    most_bytes = std::max<std::size_t>(most_bytes, num_bytes);
+    most_texts = std::max<std::size_t>(most_texts, request.texts_size());
+    return FaultyServer::Capitals(request, response);
+  };
+  server_.Start();
+  std::string input, expected;
+  for (int i = 0; i < 8; ++i) {
+    input += std::string(6000, static_cast<char>('a' + i)) + "\n";
+    expected += std::string(6000, static_cast<char>('A' + i)) + "\n";
+  }
+  const ProgramRun run = Run({"translate", "--in-flight", "1"}, input);
+  EXPECT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_EQ(run.out, expected);
+  EXPECT_LE(most_bytes, std::size_t{16 << 10});
+  EXPECT_EQ(most_texts, 2u);
 }
 
 TEST_F(ClientFaults, FewerAnswersThanTextsIsNoticed) {
@@ -447,6 +641,55 @@ TEST_F(ClientFaults, TheInputFileIsNeverOverwritten) {
   std::stringstream kept;
   kept << std::ifstream(path).rdbuf();
   EXPECT_EQ(kept.str(), "precious\n");
+}
+
+TEST_F(ClientFaults, ADashIsStandardOutput) {
+  StartCapitals();
+  const ProgramRun run = Run({"translate", "-i", "-", "-o", "-"}, "one\n");
+  EXPECT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_EQ(run.out, "ONE\n");
+}
+
+TEST_F(ClientFaults, ClosedStandardDescriptorsAreNotMistakenForSockets) {
+  StartCapitals();
+  const auto run_without = [this](const std::vector<int>& descriptors,
+                                  std::vector<std::string> arguments) {
+    arguments.insert(arguments.end(), {"--address", server_.address()});
+    return RunAttend(arguments, {"", {}, descriptors});
+  };
+  const ProgramRun no_input = run_without({0}, {"translate"});
+  EXPECT_EQ(no_input.exit_code, 2);
+  EXPECT_TRUE(Contains(no_input.err, "cannot read the input: it is closed")) << no_input.err;
+  const ProgramRun no_output = run_without({1}, {"translate", "hello"});
+  EXPECT_EQ(no_output.exit_code, 1);
+  EXPECT_TRUE(Contains(no_output.err, "cannot write the output: Bad file descriptor"))
+      << no_output.err;
+  const ProgramRun no_errors = run_without({2}, {"translate", "hello"});
+  EXPECT_EQ(no_errors.exit_code, 0);
+  EXPECT_EQ(no_errors.out, "HELLO\n");
+  EXPECT_EQ(run_without({0, 1, 2}, {"translate", "hello"}).exit_code, 1);
+}
+
+TEST_F(ClientFaults, ProbeLooksOnceMoreAtTheEndOfItsWait) {
+  server_.Start();  // answers, but has no health service
+  const auto start = std::chrono::steady_clock::now();
+  EXPECT_EQ(Run({"probe", "--wait", "0.3"}).exit_code, 1);
+  EXPECT_GE(std::chrono::steady_clock::now() - start, milliseconds(300));
+}
+
+TEST_F(ClientFaults, TheModelOfTheEnvironmentIsUsedUnlessAFlagNamesOne) {
+  std::string model;
+  server_.translate = [&](grpc::ServerContext*, const auto& request, auto* response) {
+    model = request.config().model();
+    return FaultyServer::Capitals(request, response);
+  };
+  server_.Start();
+  const RunSettings settings{"", {{"ATTEND_DEFAULT_MODEL", "en-de"}}};
+  EXPECT_EQ(RunAttend({"translate", "x", "-a", server_.address()}, settings).exit_code, 0);
+  EXPECT_EQ(model, "models/en-de");
+  EXPECT_EQ(
+      RunAttend({"translate", "x", "-m", "en-fr", "-a", server_.address()}, settings).exit_code, 0);
+  EXPECT_EQ(model, "models/en-fr");
 }
 
 TEST_F(ClientFaults, AFullDiskIsTold) {

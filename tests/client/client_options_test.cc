@@ -22,6 +22,18 @@ TEST(IsLocalAddress, KnowsThisMachine) {
   EXPECT_FALSE(IsLocalAddress("example.org:50051"));
 }
 
+TEST(InRange, TakesNumbersOnly) {
+  for (std::string text : {"nan", "inf", "-inf", "-1", "5.1", "1e999", "", " ", "1s", "x"}) {
+    EXPECT_NE(InRange(0.5, 5)(text), "") << text;
+  }
+  for (std::string text : {"0.5", "5", "1e0"}) EXPECT_EQ(InRange(0.5, 5)(text), "") << text;
+}
+
+TEST(Finite, RefusesWhatComparesWithNothing) {
+  for (std::string text : {"nan", "inf", "-inf", "x"}) EXPECT_NE(Finite()(text), "") << text;
+  for (std::string text : {"-1", "0.25"}) EXPECT_EQ(Finite()(text), "") << text;
+}
+
 TEST(ModelResourceName, TakesBothSpellings) {
   EXPECT_EQ(ModelResourceName("en-fr"), "models/en-fr");
   EXPECT_EQ(ModelResourceName("models/en-fr"), "models/en-fr");

@@ -45,6 +45,16 @@ grpc::Status Refusal(grpc::StatusCode code, const std::string& reason, const std
                       WithDetails(code, reason, message, retry_ms).SerializeAsString());
 }
 
+grpc::Status RefusalOfField(grpc::StatusCode code, const std::string& reason,
+                            const std::string& field) {
+  const std::string message = field + " is refused";
+  google::rpc::Status status = WithDetails(code, reason, message, -1);
+  google::rpc::BadRequest bad_request;
+  bad_request.add_field_violations()->set_field(field);
+  status.add_details()->PackFrom(bad_request);
+  return grpc::Status(code, message, status.SerializeAsString());
+}
+
 class FaultyServer::TranslationFaults final : public attend::v1::TranslationService::Service {
  public:
   explicit TranslationFaults(FaultyServer* owner) : owner_(owner) {}
@@ -75,6 +85,10 @@ class FaultyServer::AttentionFaults final : public attend::v1::AttentionService:
       grpc::ServerContext*, const attend::v1::StreamAttentionRequest*,
       grpc::ServerWriter<attend::v1::StreamAttentionResponse>* writer) override {
     return owner_->stream_attention ? owner_->stream_attention(writer) : Unset();
+  }
+  grpc::Status AlignWords(grpc::ServerContext*, const attend::v1::AlignWordsRequest* request,
+                          attend::v1::AlignWordsResponse* response) override {
+    return owner_->align_words ? owner_->align_words(*request, response) : Unset();
   }
 
  private:

@@ -21,6 +21,10 @@ namespace attend::client {
 grpc::Status Refusal(grpc::StatusCode code, const std::string& reason, const std::string& message,
                      int retry_ms = -1);
 
+// The same for a field that the server does not take.
+grpc::Status RefusalOfField(grpc::StatusCode code, const std::string& reason,
+                            const std::string& field);
+
 // Each test sets the answers it needs; the rest is UNIMPLEMENTED.
 class FaultyServer final {
  public:
@@ -31,6 +35,8 @@ class FaultyServer final {
                                  grpc::ServerWriter<attend::v1::StreamTranslateResponse>*)>;
   using GetAttention = std::function<grpc::Status(const attend::v1::GetAttentionRequest&,
                                                   attend::v1::GetAttentionResponse*)>;
+  using AlignWords = std::function<grpc::Status(const attend::v1::AlignWordsRequest&,
+                                                attend::v1::AlignWordsResponse*)>;
   using StreamAttention =
       std::function<grpc::Status(grpc::ServerWriter<attend::v1::StreamAttentionResponse>*)>;
 
@@ -38,6 +44,7 @@ class FaultyServer final {
   StreamTranslate stream_translate;
   GetAttention get_attention;
   StreamAttention stream_attention;
+  AlignWords align_words;
   std::vector<std::string> models = {"models/en-fr"};
   std::atomic<int> num_calls{0};
   std::atomic<int> num_cancelled{0};

@@ -21,7 +21,7 @@ constexpr int kPatienceMs = 60000;
 [[noreturn]] void ExecAttend(const std::vector<std::string>& arguments,
                              const RunSettings& settings) {
   for (const char* name :
-       {"NO_COLOR", "COLUMNS", "ATTEND_ADDRESS", "ATTEND_MODEL", "LC_ALL", "COLORTERM"})
+       {"NO_COLOR", "COLUMNS", "ATTEND_ADDRESS", "ATTEND_DEFAULT_MODEL", "LC_ALL", "COLORTERM"})
     unsetenv(name);
   setenv("LANG", "C.UTF-8", 1);
   for (const auto& [name, value] : settings.environment) setenv(name.c_str(), value.c_str(), 1);
@@ -30,6 +30,7 @@ constexpr int kPatienceMs = 60000;
   argv.push_back(program.data());
   for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
+  for (const int fd : settings.closed_descriptors) close(fd);
   execv(program.c_str(), argv.data());
   _exit(127);
 }

@@ -15,8 +15,9 @@ struct ProgramRun {
 };
 
 struct RunSettings {
-  std::string input;                               // standard input; closed after it
-  std::map<std::string, std::string> environment;  // on top of the test's own
+  std::string input;                                    // standard input; closed after it
+  std::map<std::string, std::string> environment = {};  // on top of the test's own
+  std::vector<int> closed_descriptors = {};  // standard ones that the program does not get
 };
 
 // `attend` with these arguments, run to its end. NO_COLOR and COLUMNS of the test's own environment
