@@ -49,6 +49,11 @@ bool IsWorthRetrying(const CallError& error) {
                                            error.code == grpc::StatusCode::RESOURCE_EXHAUSTED);
 }
 
+// Reasons that name no field but depend on the texts.
+bool IsTextReason(const std::string& reason) {
+  return reason == "INPUT_TOO_LONG" || reason == "EMPTY_INPUT" || reason == "RESPONSE_TOO_LARGE";
+}
+
 // True for the fields that hold what a call is about: "text", "texts[3]", "source", "target".
 bool IsTextField(const std::string& field) {
   const std::string name = field.substr(0, field.find('['));
@@ -56,7 +61,7 @@ bool IsTextField(const std::string& field) {
 }
 
 bool IsAboutText(const CallError& error) {
-  if (error.reason == "INPUT_TOO_LONG" || error.reason == "EMPTY_INPUT") return true;
+  if (IsTextReason(error.reason)) return true;
   return std::any_of(error.fields.begin(), error.fields.end(),
                      [](const auto& field) { return IsTextField(field.first); });
 }

@@ -33,7 +33,7 @@ constexpr const char* kExamples =
     "  attend probe --service attend.v1.TranslationService\n"
     "  attend probe --service models/en-fr\n"
     "\n"
-    "Exit status: 0 serving, 1 not serving, 2 not reached.";
+    "Exit status: 0 serving, 1 not serving, 2 not reached or wrong usage,\n130 interrupted.";
 
 struct ProbeResult {
   ProbeCode code = kNobodyThere;

@@ -53,15 +53,13 @@ struct Range {
   std::size_t begin = 0, end = 0;
 };
 
-// A failure that fewer texts may not meet: they take less time and smaller messages, and a text
-// that is at fault is found.
+// A failure that fewer texts may not meet: they take less time, smaller messages and less of the
+// queue, and a text that is at fault is found.
 bool IsTooMuchAtOnce(const CallFailure& failure) {
   if (HoldsForEveryText(failure)) return false;
   const grpc::StatusCode code = failure.error.code;
   return code == grpc::StatusCode::DEADLINE_EXCEEDED ||
-         code == grpc::StatusCode::INVALID_ARGUMENT ||
-         // Without a delay to wait for, it is a message over a limit.
-         (code == grpc::StatusCode::RESOURCE_EXHAUSTED && !failure.error.retry_delay.has_value());
+         code == grpc::StatusCode::RESOURCE_EXHAUSTED || code == grpc::StatusCode::INVALID_ARGUMENT;
 }
 
 // Threads that make calls. Finished batches are announced through a descriptor that poll can wait

@@ -401,12 +401,19 @@ TEST_F(ClientFaults, ABatchWhoseDeadlinePassedIsSentInHalves) {
 
 TEST_F(ClientFaults, ABatchThatTheServerFindsTooBigIsSentInHalves) {
   server_.translate = [](grpc::ServerContext*, const auto& request, auto* response) {
-    if (request.texts_size() > 2)
-      return RefusalOfField(grpc::StatusCode::INVALID_ARGUMENT, "TOO_MANY_ITEMS", "texts");
-    return FaultyServer::Capitals(request, response);
+    switch (request.texts_size()) {
+      case 5:
+        return RefusalOfField(grpc::StatusCode::INVALID_ARGUMENT, "TOO_MANY_ITEMS", "texts");
+      case 3:
+        return Refusal(grpc::StatusCode::INVALID_ARGUMENT, "RESPONSE_TOO_LARGE", "too large");
+      case 2:  // never fits the queue, however often it comes back
+        return Refusal(grpc::StatusCode::RESOURCE_EXHAUSTED, "QUEUE_FULL", "full", 50);
+      default:
+        return FaultyServer::Capitals(request, response);
+    }
   };
   server_.Start();
-  const ProgramRun run = Run({"translate"}, "a\nb\nc\nd\ne\n");
+  const ProgramRun run = Run({"translate", "--timeout", "0.3"}, "a\nb\nc\nd\ne\n");
   EXPECT_EQ(run.exit_code, 0) << run.err;
   EXPECT_EQ(run.out, "A\nB\nC\nD\nE\n");
 }

@@ -117,6 +117,56 @@ TEST_F(ClientServer, JsonHoldsEverything) {
   EXPECT_GT(json["timing"]["input_tokens"].get<int>(), 0);
 }
 
+// Names of fields and kinds of values: {"rows": 3, "weights": [[0.5]]} → {rows: number, weights:
+// [[number]]}. Lists are told by their first element.
+std::string ShapeOf(const Json& json) {
+  if (json.is_object()) {
+    std::string shape = "{";
+    for (const auto& [name, value] : json.items()) shape += name + ": " + ShapeOf(value) + ", ";
+    return shape + "}";
+  }
+  if (json.is_array()) return "[" + (json.empty() ? "" : ShapeOf(json.front())) + "]";
+  return json.is_number() ? "number" : json.type_name();
+}
+
+// Splits like a shell that knows double quotes only.
+std::vector<std::string> WordsOfCommand(const std::string& command) {
+  std::vector<std::string> words;
+  bool is_quoted = false, in_word = false;
+  for (const char c : command) {
+    if (c == '"') is_quoted = !is_quoted;
+    if (c == ' ' && !is_quoted) {
+      in_word = false;
+    } else {
+      if (!in_word) words.emplace_back();
+      in_word = true;
+      if (c != '"') words.back() += c;
+    }
+  }
+  return words;
+}
+
+TEST_F(ClientServer, JsonLooksAsTheDocumentSays) {
+  std::stringstream text;
+  text << std::ifstream(ATTEND_SOURCE_DIR "/docs/cli.md").rdbuf();
+  const std::string document = text.str(), between = "\n```\n```json\n";
+  int num_compared = 0;
+  for (std::size_t at = document.find(between); at != std::string::npos;
+       at = document.find(between, at + 1)) {
+    const std::size_t line = document.rfind('\n', at - 1) + 1;
+    std::vector<std::string> command = WordsOfCommand(document.substr(line, at - line));
+    ASSERT_EQ(command.front(), "attend");
+    command.erase(command.begin());
+    const std::size_t begin = at + between.size();
+    const Json written =
+        Json::parse(document.substr(begin, document.find("\n```", begin) - begin), nullptr, false);
+    ASSERT_FALSE(written.is_discarded()) << document.substr(line, at - line);
+    EXPECT_EQ(ShapeOf(RunForJson(command)), ShapeOf(written)) << document.substr(line, at - line);
+    ++num_compared;
+  }
+  EXPECT_EQ(num_compared, 7);
+}
+
 TEST_F(ClientServer, LinesKeepTheirPlacesInABigInput) {
   std::string input;
   for (int i = 0; i < 70; ++i)
