@@ -1,9 +1,8 @@
 """Translate and read attention from Python, with stubs generated from the contract.
 
-    pip install grpcio==1.76.0 grpcio-tools==1.76.0 googleapis-common-protos
-    python -m grpc_tools.protoc -I proto -I third_party/googleapis --python_out=OUT --grpc_python_out=OUT \
-        proto/attend/v1/*.proto
-    PYTHONPATH=OUT python client/examples/translate.py [address] [sentence]
+docs/clients.md says how to make the stubs; then:
+
+    PYTHONPATH=build/stubs build/python/bin/python client/examples/translate.py [address] [sentence]
 """
 import json
 import sys
