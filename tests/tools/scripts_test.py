@@ -189,5 +189,27 @@ class Test(Scripts):
         self.assertEqual(self.calls_made(), [])
 
 
+class Readme(Scripts):
+    def test_the_run_block_can_be_pasted(self):
+        with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as f:
+            block = f.read().split("## Run it\n\n```sh\n")[1].split("```")[0]
+        for script in ("tools/setup", "tools/build", "build/release/bin/attend"):
+            self.stub(script, "")
+        self.stub("build/release/bin/attend-server", 'trap "echo stopped >> ' + self.calls + '; exit 0" TERM\n'
+                  "echo ready >&2; while :; do sleep 0.05; done")
+        # The client waits for the server in earnest; here for its first word.
+        self.stub("build/release/bin/attend", "until grep -q ready build/server.log; do sleep 0.05; done")
+        script = os.path.join(self.root, "pasted")
+        with open(script, "w") as f:
+            f.write(f"#!/bin/bash\nset -e\ncd {self.root}\n{block}wait\n")
+        os.chmod(script, 0o755)
+        code, out = self.run_script("pasted")
+        self.assertEqual(code, 0, out)
+        calls = self.calls_made()
+        self.assertEqual(calls[-1], "stopped")
+        self.assertIn("attend translate Where is the train station?", calls)
+        self.assertTrue(any("--listen 127.0.0.1:" in c and "--metrics-address 127.0.0.1:" in c for c in calls), calls)
+
+
 if __name__ == "__main__":
     unittest.main()
