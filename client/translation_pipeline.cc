@@ -27,7 +27,7 @@ namespace {
 using attend::v1::TranslateRequest;
 using attend::v1::TranslateResponse;
 
-// Some hundred sentences: a batch of long lines then ends within its deadline on a slow machine,
+// A few hundred sentences: a batch of long lines then ends within its deadline on a slow machine,
 // and other callers get their turn.
 constexpr std::size_t kMaxBatchBytes = 16 << 10;
 constexpr int kInputPauseMs = 5;
