@@ -1,6 +1,6 @@
-// Which file holds the weights is decided once, by name; then every file is mapped, parsed by its
-// format, and its tensors are entered into one map, where a second tensor of the same name is an
-// error.
+// Which file holds the weights is decided once, by name; then every file is opened, its
+// table of tensors is parsed by its format and entered into one map, where a second tensor of the
+// same name is an error.
 #include "engine/checkpoint/checkpoint.h"
 
 #include <set>
@@ -12,7 +12,7 @@
 #include "engine/base/status_macros.h"
 #include "engine/checkpoint/checkpoint_error.h"
 #include "engine/checkpoint/json.h"
-#include "engine/checkpoint/pytorch_archive.h"
+#include "engine/checkpoint/pytorch_file.h"
 #include "engine/checkpoint/safetensors.h"
 
 namespace attend {
@@ -21,6 +21,7 @@ namespace {
 // Best first, as transformers chooses.
 constexpr const char* kWeightsFiles[] = {"model.safetensors", "model.safetensors.index.json",
                                          "pytorch_model.bin", "pytorch_model.bin.index.json"};
+constexpr uint64_t kMaxIndexBytes = uint64_t{16} << 20;
 
 }  // namespace
 
@@ -28,6 +29,7 @@ absl::StatusOr<std::unique_ptr<Checkpoint>> Checkpoint::Open(const ModelDirector
   for (const char* name : kWeightsFiles) {
     if (!directory.Has(name)) continue;
     std::unique_ptr<Checkpoint> checkpoint(new Checkpoint);
+    checkpoint->name_ = name;
     if (absl::EndsWith(name, ".index.json")) {
       ATTEND_RETURN_IF_ERROR(checkpoint->AddShards(directory, name));
     } else {
@@ -49,64 +51,60 @@ absl::StatusOr<std::unique_ptr<Checkpoint>> Checkpoint::Open(const ModelDirector
 }
 
 absl::Status Checkpoint::AddFile(const ModelDirectory& directory, const std::string& name) {
-  ATTEND_ASSIGN_OR_RETURN(std::unique_ptr<MappedFile> map,
-                          MappedFile::Open(directory.PathOf(name)));
-  std::vector<NamedTensor> tensors;
-  if (absl::EndsWith(name, ".safetensors")) {
-    ATTEND_ASSIGN_OR_RETURN(tensors, ParseSafetensors(map->bytes(), name));
-  } else {
-    ATTEND_ASSIGN_OR_RETURN(PytorchTensors parsed, ParsePytorchArchive(map->bytes(), name));
-    tensors = std::move(parsed.tensors);
-    // Moving a vector moves no bytes, so the views stay good.
-    for (std::vector<uint8_t>& copy : parsed.copies) copies_.push_back(std::move(copy));
-  }
-  maps_.push_back(std::move(map));
+  ATTEND_ASSIGN_OR_RETURN(std::unique_ptr<StoredFile> file,
+                          StoredFile::Open(directory.PathOf(name)));
+  ATTEND_RETURN_IF_ERROR(file->RefuseLfsPointer());
+  ATTEND_ASSIGN_OR_RETURN(std::vector<NamedTensor> tensors, absl::EndsWith(name, ".safetensors")
+                                                                ? ParseSafetensors(*file)
+                                                                : ParsePytorchFile(*file));
   for (NamedTensor& tensor : tensors) {
-    const auto [position, is_new] =
-        tensors_.emplace(std::move(tensor.name), StoredTensor{std::move(tensor.view), name});
+    const auto [position, is_new] = tensors_.emplace(
+        std::move(tensor.name), StoredTensor{std::move(tensor.layout), file.get()});
     if (!is_new) {
-      return CorruptCheckpoint(
-          {name, position->first},
-          absl::StrCat("is stored twice, also in ", Printable(position->second.file)));
+      return CorruptTensor({name, position->first}, "one tensor of this name",
+                           absl::StrCat("another one in ", Printable(position->second.file())));
     }
   }
+  files_.push_back(std::move(file));
   return absl::OkStatus();
 }
 
 absl::Status Checkpoint::AddShards(const ModelDirectory& directory, const std::string& index_name) {
-  const absl::StatusOr<Json> index = directory.ReadJson(index_name);
-  if (!index.ok() && index.status().code() == absl::StatusCode::kInvalidArgument) {
-    return CorruptCheckpoint({index_name, ""}, std::string(index.status().message()));
-  }
-  ATTEND_RETURN_IF_ERROR(index.status());
+  const absl::StatusOr<Json> index = directory.ReadJson(index_name, kMaxIndexBytes);
+  if (!index.ok()) return CorruptJson(index_name, index.status());
   const absl::StatusOr<Json> weight_map = index->Get("weight_map");
-  if (!weight_map.ok() || !weight_map->IsObject()) {
-    return CorruptCheckpoint({index_name, ""}, "expected an object 'weight_map'");
-  }
+  if (!weight_map.ok()) return CorruptJson(index_name, weight_map.status());
+  if (!weight_map->IsObject()) return CorruptJson(index_name, weight_map->RequireObject());
   std::vector<std::pair<std::string, std::string>> tensor_shards;
   std::set<std::string> shards;
   for (const std::string& tensor : weight_map->Keys()) {
     const absl::StatusOr<std::string> shard = weight_map->GetString(tensor);
-    if (!shard.ok()) return CorruptCheckpoint({index_name, tensor}, "expected the name of a shard");
+    if (!shard.ok()) {
+      const absl::StatusOr<Json> value = weight_map->Get(tensor);
+      return CorruptTensor({index_name, tensor}, "a string, the name of a shard",
+                           value.ok() ? value->TypeName() : "null");
+    }
     if (!IsPlainFileName(*shard)) {
-      return CorruptCheckpoint(
-          {index_name, tensor},
-          absl::StrCat("expected a plain file name as shard, found '", Printable(*shard), "'"));
+      return CorruptTensor({index_name, tensor}, "a plain file name as shard",
+                           absl::StrCat("'", Printable(*shard), "'"));
     }
     if (!directory.Has(*shard)) {
-      return CorruptCheckpoint({index_name, tensor},
-                               absl::StrCat("shard '", Printable(*shard), "' is missing"));
+      return CorruptTensor({index_name, tensor}, absl::StrCat("shard '", Printable(*shard), "'"),
+                           "no such file");
     }
     shards.insert(*shard);
     tensor_shards.emplace_back(tensor, *shard);
   }
-  if (shards.empty()) return CorruptCheckpoint({index_name, ""}, "'weight_map' names no shard");
+  if (shards.empty()) {
+    return CorruptTensor({index_name, ""}, "the names of shards in 'weight_map'", "none");
+  }
   for (const std::string& shard : shards) ATTEND_RETURN_IF_ERROR(AddFile(directory, shard));
   for (const auto& [tensor, shard] : tensor_shards) {
     const StoredTensor* stored = Find(tensor);
-    if (stored == nullptr || stored->file != shard) {
-      return CorruptCheckpoint({shard, tensor},
-                               absl::StrCat("is not in the shard that ", index_name, " names"));
+    if (stored == nullptr || stored->file() != shard) {
+      return CorruptTensor(
+          {shard, tensor}, absl::StrCat("it in this shard, as ", index_name, " says"),
+          stored == nullptr ? "no such tensor" : absl::StrCat("it in ", Printable(stored->file())));
     }
   }
   return absl::OkStatus();

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <exception>
+#include <new>
 #include <nlohmann/json.hpp>
 #include <utility>
 #include <variant>
@@ -14,13 +15,14 @@
 #include "engine/base/error.h"
 #include "engine/base/status_macros.h"
 #include "engine/checkpoint/checkpoint_error.h"
-#include "engine/checkpoint/mapped_file.h"
+#include "engine/checkpoint/stored_file.h"
 
 namespace attend {
 namespace {
 
-constexpr size_t kMaxTextBytes = size_t{256} << 20;
-constexpr size_t kMaxValues = size_t{8} << 20;
+// The largest vocabularies have a million entries. A value takes up to a hundred bytes in memory.
+constexpr size_t kMaxTextBytes = size_t{64} << 20;
+constexpr size_t kMaxValues = size_t{2} << 20;
 constexpr size_t kMaxDepth = 100;
 
 struct Value;
@@ -60,7 +62,7 @@ const Value* Object::Find(std::string_view key) const {
   return &members[*found].second;
 }
 
-const char* TypeName(const Value& value) {
+const char* TypeNameOf(const Value& value) {
   switch (value.content.index()) {
     case 0:
       return "null";
@@ -79,12 +81,24 @@ const char* TypeName(const Value& value) {
   }
 }
 
+// `origin` is "FILE" or "FILE: key 'KEY'".
 absl::Status JsonError(std::string_view origin, std::string_view what) {
+  constexpr std::string_view kKey = ": key '";
   ErrorDetail detail;
   detail.reason = "JSON_INVALID";
-  detail.metadata.emplace_back("file", origin.substr(0, origin.find(": key '")));
+  const size_t key = origin.find(kKey);
+  detail.metadata.emplace_back("file", origin.substr(0, key));
+  if (key != std::string_view::npos) {
+    const std::string_view name = origin.substr(key + kKey.size());
+    detail.metadata.emplace_back("key", name.substr(0, name.size() - 1));
+  }
   return MakeError(absl::StatusCode::kInvalidArgument,
                    absl::StrCat(std::string(origin), ": ", std::string(what)), std::move(detail));
+}
+
+absl::Status WrongType(const Value& value, std::string_view origin, std::string_view expected) {
+  return JsonError(origin,
+                   absl::StrCat("expected ", std::string(expected), ", found ", TypeNameOf(value)));
 }
 
 // Receives nlohmann's parse events. A method that returns false ends the parse; error() then says
@@ -214,8 +228,7 @@ struct Json::Node {
     return found;
   }
   absl::Status Missing(std::string_view key) const {
-    if (value->object() == nullptr)
-      return JsonError(origin, absl::StrCat("expected an object, found ", TypeName(*value)));
+    if (value->object() == nullptr) return WrongType(*value, origin, "an object");
     return JsonError(MemberOrigin(key), "missing");
   }
   absl::StatusOr<const Value*> Require(std::string_view key) const {
@@ -228,24 +241,24 @@ namespace {
 
 absl::StatusOr<int64_t> ToInt(const Value& value, std::string_view origin) {
   if (const auto* number = std::get_if<int64_t>(&value.content)) return *number;
-  return JsonError(origin, absl::StrCat("expected an integer, found ", TypeName(value)));
+  return WrongType(value, origin, "an integer");
 }
 
 absl::StatusOr<double> ToNumber(const Value& value, std::string_view origin) {
   if (const auto* number = std::get_if<int64_t>(&value.content))
     return static_cast<double>(*number);
   if (const auto* number = std::get_if<double>(&value.content)) return *number;
-  return JsonError(origin, absl::StrCat("expected a number, found ", TypeName(value)));
+  return WrongType(value, origin, "a number");
 }
 
 absl::StatusOr<bool> ToBool(const Value& value, std::string_view origin) {
   if (const auto* held = std::get_if<bool>(&value.content)) return *held;
-  return JsonError(origin, absl::StrCat("expected a boolean, found ", TypeName(value)));
+  return WrongType(value, origin, "a boolean");
 }
 
 absl::StatusOr<std::string> ToText(const Value& value, std::string_view origin) {
   if (const auto* text = std::get_if<std::string>(&value.content)) return *text;
-  return JsonError(origin, absl::StrCat("expected a string, found ", TypeName(value)));
+  return WrongType(value, origin, "a string");
 }
 
 }  // namespace
@@ -267,16 +280,22 @@ absl::StatusOr<Json> Json::Parse(std::string_view text, std::string_view origin)
     Json json;
     json.node_ = std::move(node);
     return json;
+  } catch (const std::bad_alloc&) {
+    return NoMemoryFor({origin, ""}, text.size());
   } catch (const std::exception& error) {
     return JsonError(origin, absl::StrCat("cannot be parsed: ", error.what()));
   }
 }
 
-absl::StatusOr<Json> Json::ReadFile(const std::string& path) {
-  ATTEND_ASSIGN_OR_RETURN(const std::unique_ptr<MappedFile> file, MappedFile::Open(path));
-  const std::string_view text(reinterpret_cast<const char*>(file->bytes().data()),
-                              file->bytes().size());
-  return Parse(text, std::string_view(path).substr(path.rfind('/') + 1));
+absl::StatusOr<Json> Json::ReadFile(const std::string& path, uint64_t max_bytes) {
+  ATTEND_ASSIGN_OR_RETURN(const std::unique_ptr<StoredFile> file, StoredFile::Open(path));
+  if (file->size() > max_bytes) {
+    return JsonError(file->name(),
+                     absl::StrCat("expected at most ", max_bytes, " bytes, found ", file->size()));
+  }
+  ATTEND_RETURN_IF_ERROR(file->RefuseLfsPointer());
+  ATTEND_ASSIGN_OR_RETURN(const std::string text, file->ReadString(0, file->size()));
+  return Parse(text, file->name());
 }
 
 Json::Json() {
@@ -299,6 +318,14 @@ bool Json::IsArray() const { return node_->value->array() != nullptr; }
 bool Json::IsString() const { return std::holds_alternative<std::string>(node_->value->content); }
 bool Json::IsInt() const { return std::holds_alternative<int64_t>(node_->value->content); }
 bool Json::IsNull() const { return std::holds_alternative<std::monostate>(node_->value->content); }
+
+const char* Json::TypeName() const { return TypeNameOf(*node_->value); }
+absl::Status Json::RequireObject() const {
+  return IsObject() ? absl::OkStatus() : WrongType(*node_->value, node_->origin, "an object");
+}
+absl::Status Json::RequireArray() const {
+  return IsArray() ? absl::OkStatus() : WrongType(*node_->value, node_->origin, "an array");
+}
 
 bool Json::Has(std::string_view key) const { return node_->Find(key) != nullptr; }
 
@@ -376,11 +403,8 @@ absl::StatusOr<double> Json::AsNumber() const { return ToNumber(*node_->value, n
 absl::StatusOr<std::string> Json::AsString() const { return ToText(*node_->value, node_->origin); }
 
 absl::StatusOr<std::vector<int64_t>> Json::AsInts() const {
+  ATTEND_RETURN_IF_ERROR(RequireArray());
   const Array* array = node_->value->array();
-  if (array == nullptr) {
-    return JsonError(node_->origin,
-                     absl::StrCat("expected an array, found ", TypeName(*node_->value)));
-  }
   std::vector<int64_t> numbers;
   numbers.reserve(array->elements.size());
   for (size_t i = 0; i < array->elements.size(); ++i) {
@@ -392,11 +416,8 @@ absl::StatusOr<std::vector<int64_t>> Json::AsInts() const {
 }
 
 absl::StatusOr<std::vector<std::pair<std::string, int64_t>>> Json::AsIntMap() const {
+  ATTEND_RETURN_IF_ERROR(RequireObject());
   const Object* object = node_->value->object();
-  if (object == nullptr) {
-    return JsonError(node_->origin,
-                     absl::StrCat("expected an object, found ", TypeName(*node_->value)));
-  }
   std::vector<std::pair<std::string, int64_t>> map;
   map.reserve(object->members.size());
   for (const auto& [key, value] : object->members) {

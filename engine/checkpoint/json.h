@@ -23,8 +23,15 @@ class Json {
   // and size are limited, so that hostile input cannot exhaust the stack. INVALID_ARGUMENT on bad
   // text.
   static absl::StatusOr<Json> Parse(std::string_view text, std::string_view origin);
-  // Reads and parses a file. NOT_FOUND when there is none.
-  static absl::StatusOr<Json> ReadFile(const std::string& path);
+  // Reads and parses a file. NOT_FOUND when there is none, INVALID_ARGUMENT when it is larger than
+  // `max_bytes`, DATA_LOSS when it is a Git LFS pointer or gets shorter while it is read,
+  // RESOURCE_EXHAUSTED when memory is short.
+  static absl::StatusOr<Json> ReadFile(const std::string& path, uint64_t max_bytes);
+  // The same for a configuration: what people write, or programs for people.
+  static constexpr uint64_t kMaxConfigBytes = uint64_t{4} << 20;
+  static absl::StatusOr<Json> ReadFile(const std::string& path) {
+    return ReadFile(path, kMaxConfigBytes);
+  }
 
   Json();  // an empty object with no origin
   ~Json();
@@ -36,6 +43,11 @@ class Json {
   bool IsString() const;
   bool IsInt() const;
   bool IsNull() const;
+  // "an object", "an array", "a string", "an integer", "a number", "a boolean" or "null".
+  const char* TypeName() const;
+  // INVALID_ARGUMENT, "FILE: key 'KEY': expected an object, found an array", for another type.
+  absl::Status RequireObject() const;
+  absl::Status RequireArray() const;
 
   // Members of an object. A key whose value is null counts as absent, as transformers treats it.
   bool Has(std::string_view key) const;

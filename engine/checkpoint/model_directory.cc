@@ -15,7 +15,7 @@
 #include "engine/base/error.h"
 #include "engine/base/status_macros.h"
 #include "engine/checkpoint/checkpoint_error.h"
-#include "engine/checkpoint/mapped_file.h"
+#include "engine/checkpoint/stored_file.h"
 
 namespace attend {
 namespace {
@@ -96,6 +96,7 @@ absl::StatusOr<ModelDirectory> ModelDirectory::Open(const std::string& path) {
   }
   std::sort(directory.files_.begin(), directory.files_.end());
   ATTEND_ASSIGN_OR_RETURN(directory.config_, directory.ReadJson("config.json"));
+  ATTEND_RETURN_IF_ERROR(directory.config_.RequireObject());
   return directory;
 }
 
@@ -108,27 +109,33 @@ std::string ModelDirectory::PathOf(std::string_view name) const {
   return absl::StrCat(path_, absl::EndsWith(path_, "/") ? "" : "/", std::string(name));
 }
 
-absl::StatusOr<Json> ModelDirectory::ReadJson(std::string_view name) const {
+absl::StatusOr<Json> ModelDirectory::ReadJson(std::string_view name, uint64_t max_bytes) const {
   if (!IsPlainFileName(name) || !Has(name)) {
     return FolderError(absl::StatusCode::kNotFound, path_,
                        absl::StrCat("has no file '", Printable(name), "'"));
   }
-  return Json::ReadFile(PathOf(name));
+  return Json::ReadFile(PathOf(name), max_bytes);
 }
 
 absl::StatusOr<std::string> ModelDirectory::ComputeRevision() const {
   Sha256 digest;
+  std::vector<uint8_t> chunk(size_t{1} << 20);
   for (const std::string& name : files_) {
     if (!DecidesWhatTheModelComputes(name)) continue;
-    ATTEND_ASSIGN_OR_RETURN(const std::unique_ptr<MappedFile> file, MappedFile::Open(PathOf(name)));
+    ATTEND_ASSIGN_OR_RETURN(const std::unique_ptr<StoredFile> file, StoredFile::Open(PathOf(name)));
     // Name with its closing NUL, size as eight little-endian bytes, content: no two folders give
     // the same stream.
     digest.Update(name.c_str(), name.size() + 1);
-    const uint64_t size = file->bytes().size();
+    const uint64_t size = file->size();
     uint8_t size_bytes[8];
     for (int i = 0; i < 8; ++i) size_bytes[i] = static_cast<uint8_t>(size >> (8 * i));
     digest.Update(size_bytes, sizeof(size_bytes));
-    digest.Update(file->bytes().data(), file->bytes().size());
+    for (uint64_t done = 0; done < size;) {
+      const absl::Span<uint8_t> part(chunk.data(), std::min<uint64_t>(chunk.size(), size - done));
+      ATTEND_RETURN_IF_ERROR(file->Read(done, part));
+      digest.Update(part.data(), part.size());
+      done += part.size();
+    }
   }
   const std::string hex = digest.Finish();
   if (hex.empty()) return absl::InternalError("SHA-256 failed");

@@ -3,6 +3,7 @@
 // layout).
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,7 +15,8 @@ namespace attend {
 
 class ModelDirectory {
  public:
-  // NOT_FOUND when the folder or its config.json is missing.
+  // NOT_FOUND when the folder or its config.json is missing, INVALID_ARGUMENT when config.json is
+  // no JSON object.
   static absl::StatusOr<ModelDirectory> Open(const std::string& path);
 
   const std::string& path() const { return path_; }
@@ -22,7 +24,9 @@ class ModelDirectory {
   std::string PathOf(std::string_view name) const;                  // whether or not it exists
   const std::vector<std::string>& files() const { return files_; }  // sorted plain file names
   const Json& config() const { return config_; }                    // config.json
-  absl::StatusOr<Json> ReadJson(std::string_view name) const;
+  // One of its JSON files, of at most `max_bytes`; errors as Json::ReadFile's.
+  absl::StatusOr<Json> ReadJson(std::string_view name,
+                                uint64_t max_bytes = Json::kMaxConfigBytes) const;
 
   // First 16 hex digits of the SHA-256 over names and contents of the files that decide what the
   // model computes (weights, *.json, *.spm, *.model, *.txt), in name order.

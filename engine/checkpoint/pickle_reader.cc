@@ -19,8 +19,7 @@
 namespace attend {
 namespace {
 
-constexpr size_t kMaxValues = size_t{2} << 20;
-constexpr size_t kMaxPickleBytes = size_t{256} << 20;
+constexpr size_t kMaxValues = size_t{256} << 10;  // a tensor takes about fifteen
 constexpr size_t kMaxDimensions = 16;
 constexpr size_t kMaxNameBytes = 4096;
 constexpr size_t kMaxStorageKeyBytes =
@@ -102,20 +101,68 @@ struct Value {
   Index tensor = 0;                // kTensor: which of tensors_
 };
 
+// A storage is named by the tuple ('storage', type, key, location, number of elements), and before
+// torch 1.6 by the same with a sixth element: which part of another storage it is, or None.
+enum class StorageIds { kOfFive, kOfSix };
+
 class PickleMachine {
  public:
-  PickleMachine(absl::Span<const uint8_t> bytes, std::string_view file)
-      : bytes_(bytes), file_(file) {}
+  PickleMachine(absl::Span<const uint8_t> bytes, size_t position, std::string_view file,
+                StorageIds storage_ids)
+      : bytes_(bytes), file_(file), storage_ids_(storage_ids), position_(position) {}
 
-  absl::StatusOr<std::vector<PickledTensor>> Run() {
+  // Runs the pickle from the position given to its end.
+  absl::Status Run() {
     if (bytes_.size() > kMaxPickleBytes) {
       return Corrupt(
           absl::StrCat("expected at most ", kMaxPickleBytes, " bytes, found ", bytes_.size()));
     }
     ATTEND_RETURN_IF_ERROR(ReadProtocol());
     while (!is_stopped_) ATTEND_RETURN_IF_ERROR(Step());
-    if (position_ != bytes_.size()) return Corrupt("bytes follow its end");
     if (stack_.size() != 1 || !marks_.empty()) return Corrupt("its end leaves values on the stack");
+    return absl::OkStatus();
+  }
+  absl::Status ExpectEnd() const {
+    return position_ == bytes_.size() ? absl::OkStatus() : Corrupt("bytes follow its end");
+  }
+  size_t position() const { return position_; }
+
+  // What the pickle holds. REQUIRES: Run() went well.
+  absl::StatusOr<int64_t> ResultAsInt() const {
+    const Value& result = arena_[stack_.back()];
+    if (result.kind == Kind::kInt) return result.number;
+    return Corrupt(absl::StrCat("expected an int, found ", KindName(result.kind)));
+  }
+  absl::StatusOr<bool> ResultAsFlag(std::string_view key) const {
+    const std::string expected =
+        absl::StrCat("expected a dict with a bool '", std::string(key), "'");
+    const Value& result = arena_[stack_.back()];
+    if (result.kind != Kind::kDict) {
+      return Corrupt(absl::StrCat(expected, ", found ", KindName(result.kind)));
+    }
+    for (size_t i = 0; i < result.items.size(); i += 2) {
+      const Value& value = arena_[result.items[i + 1]];
+      if (IsString(result.items[i], key) && value.kind == Kind::kBool) return value.number != 0;
+    }
+    return Corrupt(absl::StrCat(expected, ", found none"));
+  }
+  absl::StatusOr<std::vector<std::string>> ResultAsStrings() const {
+    const Value& result = arena_[stack_.back()];
+    if (result.kind != Kind::kList) {
+      return Corrupt(absl::StrCat("expected a list of strings, found ", KindName(result.kind)));
+    }
+    std::vector<std::string> strings;
+    for (const Index item : result.items) {
+      const Value& value = arena_[item];
+      if (value.kind != Kind::kString || value.text.size() > kMaxStorageKeyBytes) {
+        return Corrupt(absl::StrCat("expected a list of strings of at most ", kMaxStorageKeyBytes,
+                                    " bytes, found ", KindName(value.kind), " in it"));
+      }
+      strings.emplace_back(value.text);
+    }
+    return strings;
+  }
+  absl::StatusOr<std::vector<PickledTensor>> ResultAsTensors() const {
     return TakeTensors(stack_.back());
   }
 
@@ -371,15 +418,21 @@ class PickleMachine {
         "', which is refused: only tensors of plain types and (ordered) dicts are read"));
   }
 
-  // A persistent id is ('storage', type, key, location, number of elements).
+  // A persistent id.
   absl::Status ReadStorage() {
     ATTEND_ASSIGN_OR_RETURN(const Index top, Pop());
     const std::vector<Index>& id = arena_[top].items;
-    if (arena_[top].kind != Kind::kTuple || id.size() != 5 || !IsString(id[0], "storage") ||
+    const size_t size = storage_ids_ == StorageIds::kOfFive ? 5 : 6;
+    if (arena_[top].kind != Kind::kTuple || id.size() != size || !IsString(id[0], "storage") ||
         !IsGlobal(id[1]) || kGlobals[arena_[id[1]].number].global != Global::kStorageType ||
         arena_[id[2]].kind != Kind::kString || arena_[id[3]].kind != Kind::kString ||
         arena_[id[4]].kind != Kind::kInt) {
-      return Corrupt("expected a persistent id ('storage', type, key, location, count)");
+      return Corrupt(absl::StrCat("expected a persistent id ('storage', type, key, location, count",
+                                  size == 6 ? ", view)" : ")"));
+    }
+    if (size == 6 && arena_[id[5]].kind != Kind::kNone) {
+      return Unsupported(
+          "expected a storage of its own, found a view of another one (torch before 0.4)");
     }
     Value storage;
     storage.kind = Kind::kStorage;
@@ -501,7 +554,8 @@ class PickleMachine {
 
   absl::Span<const uint8_t> bytes_;
   std::string_view file_;
-  size_t position_ = 0;
+  StorageIds storage_ids_;
+  size_t position_;
   size_t op_position_ = 0;  // of the opcode being run, for messages
   bool is_stopped_ = false;
   std::vector<Value> arena_;
@@ -511,11 +565,41 @@ class PickleMachine {
   std::vector<PickledTensor> tensors_;
 };
 
+// Runs the pickle at *position, moves the position behind it, and asks `result` what it holds.
+template <typename Result>
+auto RunNext(absl::Span<const uint8_t> bytes, std::string_view file, size_t* position,
+             Result result) -> decltype(result(std::declval<const PickleMachine&>())) {
+  PickleMachine machine(bytes, *position, file, StorageIds::kOfSix);
+  ATTEND_RETURN_IF_ERROR(machine.Run());
+  *position = machine.position();
+  return result(machine);
+}
+
 }  // namespace
 
 absl::StatusOr<std::vector<PickledTensor>> ParseStateDict(absl::Span<const uint8_t> bytes,
                                                           std::string_view file) {
-  return PickleMachine(bytes, file).Run();
+  PickleMachine machine(bytes, 0, file, StorageIds::kOfFive);
+  ATTEND_RETURN_IF_ERROR(machine.Run());
+  ATTEND_RETURN_IF_ERROR(machine.ExpectEnd());
+  return machine.ResultAsTensors();
+}
+
+absl::StatusOr<int64_t> PickleStream::TakeInt() {
+  return RunNext(bytes_, file_, &position_, [](const auto& run) { return run.ResultAsInt(); });
+}
+
+absl::StatusOr<bool> PickleStream::TakeFlag(std::string_view key) {
+  return RunNext(bytes_, file_, &position_,
+                 [key](const auto& run) { return run.ResultAsFlag(key); });
+}
+
+absl::StatusOr<std::vector<std::string>> PickleStream::TakeStrings() {
+  return RunNext(bytes_, file_, &position_, [](const auto& run) { return run.ResultAsStrings(); });
+}
+
+absl::StatusOr<std::vector<PickledTensor>> PickleStream::TakeStateDict() {
+  return RunNext(bytes_, file_, &position_, [](const auto& run) { return run.ResultAsTensors(); });
 }
 
 }  // namespace attend

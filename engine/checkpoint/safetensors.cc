@@ -1,5 +1,5 @@
-// The header is read first and every number in it is checked against the file's size before
-// anything points anywhere: a view that leaves this file is good for its whole length.
+// Every number of the header is checked against the file's size before anything is made of it: a
+// layout that leaves here lies within the file for its whole length.
 #include "engine/checkpoint/safetensors.h"
 
 #include <algorithm>
@@ -10,11 +10,14 @@
 #include "engine/base/status_macros.h"
 #include "engine/checkpoint/checkpoint_error.h"
 #include "engine/checkpoint/json.h"
+#include "engine/checkpoint/little_endian.h"
 
 namespace attend {
 namespace {
 
-constexpr uint64_t kMaxHeaderBytes = 100000000;  // the reference implementation's limit
+// The reference implementation allows 100 MB; the largest models need less than one, and what a
+// header becomes in memory is many times its size.
+constexpr uint64_t kMaxHeaderBytes = uint64_t{16} << 20;
 constexpr size_t kMaxDimensions = 16;
 
 std::optional<DataType> ParseType(std::string_view name) {
@@ -37,59 +40,75 @@ bool IsOtherType(std::string_view name) {
 
 struct Entry {
   NamedTensor tensor;
-  uint64_t begin = 0, end = 0;  // within the tensors' bytes
+  uint64_t begin = 0, end = 0;  // behind the header
 };
+
+std::string Print(const std::vector<int64_t>& numbers) {
+  constexpr size_t kMostPrinted = 8;
+  const size_t count = std::min(numbers.size(), kMostPrinted);
+  return ToString(Shape(numbers.begin(), numbers.begin() + static_cast<int64_t>(count)));
+}
+
+std::string TypeOf(const Json& json, const char* key) {
+  const absl::StatusOr<Json> value = json.Get(key);
+  if (!value.ok()) return "none";
+  return value->IsArray() ? "an array of something else" : value->TypeName();
+}
 
 class HeaderReader {
  public:
-  HeaderReader(std::string_view file, absl::Span<const uint8_t> content)
-      : file_(file), content_(content) {}
+  // `content_bytes` follow the header, from byte `content_begin` on.
+  HeaderReader(std::string_view file, uint64_t content_begin, uint64_t content_bytes)
+      : file_(file), content_begin_(content_begin), content_bytes_(content_bytes) {}
 
   absl::StatusOr<Entry> ReadEntry(const std::string& name, const Json& json) const {
     const CheckpointPlace place{file_, name};
-    if (!json.IsObject()) return CorruptCheckpoint(place, "its header entry is not an object");
+    if (!json.IsObject()) {
+      return CorruptTensor(place, "an object as its header entry", json.TypeName());
+    }
     Entry entry;
     entry.tensor.name = name;
-    ATTEND_ASSIGN_OR_RETURN(entry.tensor.view.type, ReadType(place, json));
+    TensorLayout& layout = entry.tensor.layout;
+    ATTEND_ASSIGN_OR_RETURN(layout.type, ReadType(place, json));
     ATTEND_ASSIGN_OR_RETURN(const std::vector<int64_t> dimensions, ReadInts(place, json, "shape"));
     ATTEND_ASSIGN_OR_RETURN(const std::vector<int64_t> offsets,
                             ReadInts(place, json, "data_offsets"));
     if (dimensions.size() > kMaxDimensions) {
-      return CorruptCheckpoint(place, absl::StrCat("expected at most ", kMaxDimensions,
-                                                   " dimensions, found ", dimensions.size()));
+      return CorruptTensor(place, absl::StrCat("at most ", kMaxDimensions, " dimensions"),
+                           absl::StrCat(dimensions.size()));
     }
-    entry.tensor.view.shape.assign(dimensions.begin(), dimensions.end());
+    layout.shape.assign(dimensions.begin(), dimensions.end());
     if (offsets.size() != 2 || offsets[0] < 0 || offsets[1] < offsets[0] ||
-        static_cast<uint64_t>(offsets[1]) > content_.size()) {
-      return CorruptCheckpoint(
-          place, absl::StrCat("expected data_offsets [begin, end] within ", content_.size(),
-                              " bytes, found ", Print(offsets)));
+        static_cast<uint64_t>(offsets[1]) > content_bytes_) {
+      return CorruptTensor(
+          place, absl::StrCat("data_offsets [begin, end] within ", content_bytes_, " bytes"),
+          Print(offsets));
     }
     entry.begin = static_cast<uint64_t>(offsets[0]);
     entry.end = static_cast<uint64_t>(offsets[1]);
     uint64_t num_bytes = 0;
-    if (!ComputeTensorBytes(entry.tensor.view.type, entry.tensor.view.shape, content_.size(),
-                            &num_bytes) ||
+    if (!ComputeTensorBytes(layout.type, layout.shape, content_bytes_, &num_bytes) ||
         num_bytes != entry.end - entry.begin) {
-      return CorruptCheckpoint(
-          place, absl::StrCat("shape ", ToString(entry.tensor.view.shape), " of ",
-                              Name(entry.tensor.view.type), " does not take the ",
-                              entry.end - entry.begin, " bytes of data_offsets ", Print(offsets)));
+      return CorruptTensor(
+          place,
+          absl::StrCat("the bytes of shape ", ToString(layout.shape), " of ", Name(layout.type)),
+          absl::StrCat("the ", entry.end - entry.begin, " bytes of data_offsets ", Print(offsets)));
     }
-    entry.tensor.view.data = content_.data() + entry.begin;
-    entry.tensor.view.num_bytes = num_bytes;
+    layout.begin = content_begin_ + entry.begin;
+    layout.num_bytes = num_bytes;
     return entry;
   }
 
  private:
   absl::StatusOr<DataType> ReadType(const CheckpointPlace& place, const Json& json) const {
     const absl::StatusOr<std::string> name = json.GetString("dtype");
-    if (!name.ok())
-      return CorruptCheckpoint(place, "expected a string 'dtype' in its header entry");
+    if (!name.ok()) {
+      return CorruptTensor(place, "a string 'dtype' in its header entry", TypeOf(json, "dtype"));
+    }
     if (const std::optional<DataType> type = ParseType(*name); type.has_value()) return *type;
     if (IsOtherType(*name))
       return UnsupportedCheckpoint(place, absl::StrCat("type ", *name, " is not supported"));
-    return CorruptCheckpoint(place, absl::StrCat("unknown dtype '", Printable(*name), "'"));
+    return CorruptTensor(place, "a known dtype", absl::StrCat("'", Printable(*name), "'"));
   }
 
   absl::StatusOr<std::vector<int64_t>> ReadInts(const CheckpointPlace& place, const Json& json,
@@ -98,17 +117,13 @@ class HeaderReader {
       if (absl::StatusOr<std::vector<int64_t>> ints = list->AsInts(); ints.ok())
         return *std::move(ints);
     }
-    return CorruptCheckpoint(
-        place, absl::StrCat("expected an array of integers '", key, "' in its header entry"));
-  }
-
-  static std::string Print(const std::vector<int64_t>& numbers) {
-    return ToString(Shape(numbers.begin(), numbers.begin() + static_cast<int64_t>(std::min<size_t>(
-                                                                 numbers.size(), 8))));
+    return CorruptTensor(place,
+                         absl::StrCat("an array of integers '", key, "' in its header entry"),
+                         TypeOf(json, key));
   }
 
   std::string_view file_;
-  absl::Span<const uint8_t> content_;
+  uint64_t content_begin_, content_bytes_;
 };
 
 absl::Status CheckCoverage(std::string_view file, const std::vector<Entry>& entries,
@@ -116,71 +131,57 @@ absl::Status CheckCoverage(std::string_view file, const std::vector<Entry>& entr
   uint64_t position = 0;
   for (const Entry& entry : entries) {
     if (entry.begin != position) {
-      return CorruptCheckpoint(
+      return CorruptTensor(
           {file, entry.tensor.name},
-          absl::StrCat(entry.begin < position ? "overlaps the tensor before it" : "leaves a gap",
-                       ": expected to begin at byte ", position, ", found ", entry.begin));
+          absl::StrCat("its beginning at byte ", position, " of the tensors"),
+          absl::StrCat(entry.begin, entry.begin < position ? ": it overlaps the tensor before it"
+                                                           : ": it leaves a gap"));
     }
     position = entry.end;
   }
   if (position != content_size) {
-    return CorruptCheckpoint(
-        {file, ""}, absl::StrCat("the header describes ", position, " bytes of tensors, found ",
-                                 content_size, " (truncated or overlong)"));
+    return CorruptTensor({file, ""},
+                         absl::StrCat("the ", position, " bytes of its header's tensors"),
+                         absl::StrCat(content_size, " (truncated or overlong)"));
   }
   return absl::OkStatus();
 }
 
 }  // namespace
 
-bool ComputeTensorBytes(DataType type, const Shape& shape, uint64_t limit, uint64_t* num_bytes) {
-  uint64_t total = ByteSize(type);
-  bool is_empty = false;
-  for (int64_t dimension : shape) {
-    if (dimension < 0) return false;
-    if (dimension == 0) is_empty = true;
+absl::StatusOr<std::vector<NamedTensor>> ParseSafetensors(const ByteSource& source) {
+  const std::string& file = source.name();
+  if (source.size() < 8) {
+    return CorruptTensor({file, ""}, "at least 8 bytes", absl::StrCat(source.size()));
   }
-  // NumElements() of a view must not overflow either, not even on its way to a zero dimension.
-  for (int64_t dimension : shape) {
-    if (dimension != 0 &&
-        total > static_cast<uint64_t>(INT64_MAX) / static_cast<uint64_t>(dimension))
-      return false;
-    if (dimension != 0) total *= static_cast<uint64_t>(dimension);
+  uint8_t size_bytes[8];
+  ATTEND_RETURN_IF_ERROR(source.Read(0, size_bytes));
+  const uint64_t header_size = LoadU64(size_bytes);
+  const uint64_t most = std::min(kMaxHeaderBytes, source.size() - 8);
+  if (header_size > most) {
+    return CorruptTensor({file, ""}, absl::StrCat("a header of at most ", most, " bytes"),
+                         absl::StrCat("a size of ", header_size, " (truncated?)"));
   }
-  *num_bytes = is_empty ? 0 : total;
-  return *num_bytes <= limit;
-}
-
-absl::StatusOr<std::vector<NamedTensor>> ParseSafetensors(absl::Span<const uint8_t> bytes,
-                                                          std::string_view file) {
-  if (bytes.size() < 8) {
-    return CorruptCheckpoint({file, ""},
-                             absl::StrCat("expected at least 8 bytes, found ", bytes.size()));
+  ATTEND_ASSIGN_OR_RETURN(const std::string text, source.ReadString(8, header_size));
+  if (text.empty() || text[0] != '{') {
+    return CorruptTensor({file, ""}, "a JSON object as header", "something else");
   }
-  uint64_t header_size = 0;
-  for (int i = 0; i < 8; ++i)
-    header_size |= static_cast<uint64_t>(bytes[static_cast<size_t>(i)]) << (8 * i);
-  if (header_size > kMaxHeaderBytes || header_size > bytes.size() - 8) {
-    return CorruptCheckpoint(
-        {file, ""}, absl::StrCat("expected a header of at most ",
-                                 std::min<uint64_t>(kMaxHeaderBytes, bytes.size() - 8),
-                                 " bytes, found a size of ", header_size, " (truncated?)"));
-  }
-  const std::string_view text(reinterpret_cast<const char*>(bytes.data()) + 8, header_size);
-  if (text.empty() || text[0] != '{')
-    return CorruptCheckpoint({file, ""}, "the header is not a JSON object");
-  const absl::StatusOr<Json> header = Json::Parse(text, file);
+  const absl::StatusOr<Json> header = Json::Parse(text, "header");
   if (!header.ok()) {
-    return CorruptCheckpoint({file, ""},
-                             absl::StrCat("header: ", std::string(header.status().message())));
+    if (header.status().code() != absl::StatusCode::kInvalidArgument) return header.status();
+    return CorruptCheckpoint({file, ""}, std::string(header.status().message()));
   }
-  const HeaderReader reader(file, bytes.subspan(8 + header_size));
+  const uint64_t content_begin = 8 + header_size, content_bytes = source.size() - content_begin;
+  const HeaderReader reader(file, content_begin, content_bytes);
   std::vector<Entry> entries;
   for (const std::string& name : header->Keys()) {
     const absl::StatusOr<Json> json = header->Get(name);
-    if (!json.ok()) return CorruptCheckpoint({file, name}, "its header entry is null");
+    if (!json.ok()) return CorruptTensor({file, name}, "an object as its header entry", "null");
     if (name == "__metadata__") {
-      if (!json->IsObject()) return CorruptCheckpoint({file, ""}, "__metadata__ is not an object");
+      if (!json->IsObject()) {
+        return CorruptTensor({file, ""}, "an object '__metadata__' in the header",
+                             json->TypeName());
+      }
       continue;
     }
     if (name.empty()) return CorruptCheckpoint({file, ""}, "a tensor has an empty name");
@@ -191,7 +192,7 @@ absl::StatusOr<std::vector<NamedTensor>> ParseSafetensors(absl::Span<const uint8
   std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
     return std::make_pair(a.begin, a.end) < std::make_pair(b.begin, b.end);
   });
-  ATTEND_RETURN_IF_ERROR(CheckCoverage(file, entries, bytes.size() - 8 - header_size));
+  ATTEND_RETURN_IF_ERROR(CheckCoverage(file, entries, content_bytes));
   std::vector<NamedTensor> tensors;
   tensors.reserve(entries.size());
   for (Entry& entry : entries) tensors.push_back(std::move(entry.tensor));

@@ -3,8 +3,11 @@
 // end.
 #include "engine/checkpoint/weight_reader.h"
 
+#include <algorithm>
+#include <array>
 #include <cstring>
 #include <limits>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -12,7 +15,6 @@
 #include "engine/base/check.h"
 #include "engine/base/error.h"
 #include "engine/base/status_macros.h"
-#include "engine/checkpoint/checkpoint_error.h"
 
 namespace attend {
 namespace {
@@ -50,11 +52,11 @@ float FloatFromDouble(double value) {
   return static_cast<float>(value);
 }
 
-// REQUIRES: tensor.type is a floating-point type and out has room for all elements.
-void ConvertToFloat(const TensorView& tensor, float* out) {
-  const size_t n = tensor.num_bytes / ByteSize(tensor.type);
-  const uint8_t* in = tensor.data;
-  switch (tensor.type) {
+// REQUIRES: a floating-point type, and `out` has room for all elements.
+void ConvertToFloat(DataType type, absl::Span<const uint8_t> bytes, float* out) {
+  const size_t n = bytes.size() / ByteSize(type);
+  const uint8_t* in = bytes.data();
+  switch (type) {
     case DataType::kF32:
       if (n > 0) std::memcpy(out, in, n * sizeof(float));
       return;
@@ -85,16 +87,22 @@ bool IsFloatingPoint(DataType type) {
          type == DataType::kF64;
 }
 
-absl::Status MismatchError(std::string_view name, const StoredTensor& stored,
-                           const std::string& expected, const std::string& found) {
-  ErrorDetail detail;
-  detail.reason = "MODEL_FAILED";
-  detail.metadata = {
-      {"file", stored.file}, {"tensor", Printable(name)}, {"expected", expected}, {"found", found}};
-  return MakeError(absl::StatusCode::kFailedPrecondition,
-                   absl::StrCat(stored.file, ": tensor '", Printable(name), "': expected ",
-                                expected, ", found ", found),
-                   std::move(detail));
+absl::Status CheckShapeAndType(const StoredTensor& stored, std::string_view name,
+                               const Shape& expected) {
+  const CheckpointPlace place{stored.file(), name};
+  if (stored.layout.shape != expected) {
+    return MismatchedTensor(place, absl::StrCat("shape ", ToString(expected)),
+                            ToString(stored.layout.shape));
+  }
+  if (!IsFloatingPoint(stored.layout.type)) {
+    return MismatchedTensor(place, "a floating-point type", Name(stored.layout.type));
+  }
+  return absl::OkStatus();
+}
+
+bool LieInOnePlace(const StoredTensor& a, const StoredTensor& b) {
+  return a.source == b.source && a.layout.begin == b.layout.begin &&
+         a.layout.type == b.layout.type && a.layout.strides == b.layout.strides;
 }
 
 }  // namespace
@@ -103,50 +111,89 @@ absl::StatusOr<Matrix> WeightReader::Read(std::string_view name, const Shape& ex
   return ReadAny({std::string(name)}, expected);
 }
 
+CheckpointPlace WeightReader::PlaceOf(const std::vector<std::string>& names) const {
+  for (const std::string& name : names) {
+    if (const StoredTensor* stored = checkpoint_.Find(name)) return {stored->file(), name};
+  }
+  return {checkpoint_.name(), names.front()};
+}
+
 absl::StatusOr<Matrix> WeightReader::ReadAny(const std::vector<std::string>& names,
                                              const Shape& expected) {
-  const StoredTensor* stored = nullptr;
-  std::string_view stored_name;
+  std::vector<std::string> present;
   for (const std::string& name : names) {
-    const StoredTensor* found = checkpoint_.Find(name);
-    if (found == nullptr) continue;
-    used_.insert(name);
-    if (stored == nullptr) {
-      stored = found;
-      stored_name = name;
+    if (checkpoint_.Find(name) != nullptr) present.push_back(name);
+  }
+  if (present.empty()) {
+    std::string what = absl::StrCat("shape ", ToString(expected));
+    if (names.size() > 1) {
+      absl::StrAppend(&what, " under this name or '",
+                      absl::StrJoin(names.begin() + 1, names.end(), "', '"), "'");
     }
+    return MissingTensor(PlaceOf(names), what);
   }
-  if (stored == nullptr) {
-    ErrorDetail detail;
-    detail.reason = "TENSOR_MISSING";
-    detail.resource_type = "tensor";
-    detail.resource_name = absl::StrJoin(names, ", ");
-    detail.metadata.emplace_back("tensor", detail.resource_name);
-    return MakeError(absl::StatusCode::kNotFound,
-                     absl::StrCat("the checkpoint has no tensor ",
-                                  names.size() > 1 ? "of any of the names " : "", "'",
-                                  absl::StrJoin(names, "', '"), "'"),
-                     std::move(detail));
-  }
-  const TensorView& view = stored->view;
-  if (view.shape != expected) {
-    return MismatchError(stored_name, *stored, absl::StrCat("shape ", ToString(expected)),
-                         ToString(view.shape));
-  }
-  if (!IsFloatingPoint(view.type)) {
-    return MismatchError(stored_name, *stored, "a floating-point type", Name(view.type));
-  }
+  used_.insert(present.begin(), present.end());
+  const std::string& name = present.front();
+  const StoredTensor& stored = *checkpoint_.Find(name);
+  ATTEND_RETURN_IF_ERROR(CheckShapeAndType(stored, name, expected));
   // The shape is the stored one, so its element count is bounded by the file's size.
-  const int64_t count = static_cast<int64_t>(view.num_bytes / ByteSize(view.type));
-  const int64_t rows = view.shape.size() >= 2 ? view.shape[0] : 1;
-  Matrix matrix(rows, rows > 0 ? count / rows : 0);
-  ConvertToFloat(view, matrix.data());
+  const TensorLayout& layout = stored.layout;
+  const int64_t count = static_cast<int64_t>(layout.num_bytes / ByteSize(layout.type));
+  const int64_t rows = layout.shape.size() >= 2 ? layout.shape[0] : 1;
+  std::optional<Matrix> matrix = Matrix::TryCreate(rows, rows > 0 ? count / rows : 0);
+  if (!matrix) {
+    return NoMemoryFor({stored.file(), name}, static_cast<uint64_t>(count) * sizeof(float));
+  }
+  float* out = matrix->data();
+  ATTEND_RETURN_IF_ERROR(
+      ReadElements(*stored.source, layout, name, [&out, &layout](absl::Span<const uint8_t> bytes) {
+        ConvertToFloat(layout.type, bytes, out);
+        out += bytes.size() / ByteSize(layout.type);
+      }));
+  for (size_t i = 1; i < present.size(); ++i) {
+    ATTEND_RETURN_IF_ERROR(CheckAlias(present[i], name, *matrix));
+  }
   ++report_.num_tensors;
   report_.num_parameters += count;
-  report_.weight_bytes += static_cast<int64_t>(matrix.allocated_bytes());
-  types_.insert(Name(view.type));
-  files_.insert(stored->file);
-  return matrix;
+  report_.stored_bytes += static_cast<int64_t>(layout.num_bytes);
+  report_.used.push_back(
+      {Printable(name), stored.file(), Name(layout.type), static_cast<int64_t>(layout.num_bytes)});
+  report_.weight_bytes += static_cast<int64_t>(matrix->allocated_bytes());
+  types_.insert(Name(layout.type));
+  files_.insert(stored.file());
+  return *std::move(matrix);
+}
+
+absl::Status WeightReader::CheckAlias(const std::string& alias, std::string_view used_name,
+                                      const Matrix& used) {
+  const StoredTensor &stored = *checkpoint_.Find(alias),
+                     &used_stored = *checkpoint_.Find(used_name);
+  ATTEND_RETURN_IF_ERROR(CheckShapeAndType(stored, alias, used_stored.layout.shape));
+  const auto tied = [&] {
+    report_.tied.push_back(absl::StrCat(Printable(alias), " = ", Printable(used_name)));
+    return absl::OkStatus();
+  };
+  if (LieInOnePlace(stored, used_stored)) return tied();
+  const DataType type = stored.layout.type;
+  const float* expected = used.data();
+  bool differs = false;
+  ATTEND_RETURN_IF_ERROR(
+      ReadElements(*stored.source, stored.layout, alias, [&](absl::Span<const uint8_t> bytes) {
+        std::array<float, 1024> numbers;
+        const size_t n = bytes.size() / ByteSize(type);
+        for (size_t done = 0; done < n && !differs;) {
+          const size_t part = std::min(numbers.size(), n - done);
+          ConvertToFloat(type, bytes.subspan(done * ByteSize(type), part * ByteSize(type)),
+                         numbers.data());
+          differs = std::memcmp(numbers.data(), expected + done, part * sizeof(float)) != 0;
+          done += part;
+        }
+        expected += n;
+      }));
+  if (!differs) return tied();
+  report_.ignored.push_back(
+      absl::StrCat(Printable(alias), ": differs from ", Printable(used_name), ", which is used"));
+  return absl::OkStatus();
 }
 
 void WeightReader::Ignore(std::string_view name, std::string_view why) {
@@ -158,10 +205,13 @@ void WeightReader::Ignore(std::string_view name, std::string_view why) {
 absl::Status WeightReader::Finish(LoadReport* report) {
   std::vector<std::string> unused;
   size_t num_unused = 0;
-  std::string first_file;
+  std::string first_file, first_name;
   for (const auto& [name, stored] : checkpoint_.tensors()) {
     if (used_.find(name) != used_.end()) continue;
-    if (num_unused++ == 0) first_file = stored.file;
+    if (num_unused++ == 0) {
+      first_file = stored.file();
+      first_name = name;
+    }
     if (unused.size() < kMaxNamesInMessage) unused.push_back(Printable(name));
   }
   report_.stored_type = absl::StrJoin(types_, "+");
@@ -169,14 +219,9 @@ absl::Status WeightReader::Finish(LoadReport* report) {
   report_.seconds = absl::ToDoubleSeconds(absl::Now() - start_);
   *report = report_;
   if (num_unused == 0) return absl::OkStatus();
-  ErrorDetail detail;
-  detail.reason = "MODEL_FAILED";
-  detail.metadata = {{"file", first_file}, {"tensor", unused.front()}};
-  return MakeError(
-      absl::StatusCode::kFailedPrecondition,
-      absl::StrCat(num_unused, " stored tensors do not belong to this model: ",
-                   absl::StrJoin(unused, ", "), num_unused > unused.size() ? ", ..." : ""),
-      std::move(detail));
+  return MismatchedTensor({first_file, first_name}, "only tensors that belong to this model",
+                          absl::StrCat(num_unused, " that do not: ", absl::StrJoin(unused, ", "),
+                                       num_unused > unused.size() ? ", ..." : ""));
 }
 
 }  // namespace attend

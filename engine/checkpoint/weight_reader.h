@@ -15,19 +15,11 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "engine/checkpoint/checkpoint.h"
+#include "engine/checkpoint/checkpoint_error.h"  // CheckpointPlace
+#include "engine/checkpoint/load_report.h"
 #include "engine/tensor/matrix.h"
 
 namespace attend {
-
-struct LoadReport {
-  int64_t num_tensors = 0;           // read
-  int64_t num_parameters = 0;        // elements read
-  int64_t weight_bytes = 0;          // bytes held in memory for them after loading
-  std::string stored_type;           // "F16", or "F16+F32" when mixed
-  std::vector<std::string> files;    // files that tensors came from
-  std::vector<std::string> ignored;  // stored tensors that were not needed, and why that is fine
-  double seconds = 0;                // wall time of the load
-};
 
 class WeightReader {
  public:
@@ -39,21 +31,30 @@ class WeightReader {
 
   // The tensor as float32, converted from F32, F16, BF16 or F64. A vector [n] comes as a 1 x n
   // matrix, a tensor of more than two dimensions as its first dimension x the product of the
-  // others. NOT_FOUND / TENSOR_MISSING (naming every alias tried), FAILED_PRECONDITION /
-  // MODEL_FAILED (file, tensor, expected and found shape or type).
+  // others. Errors name file, tensor, expected and found: NOT_FOUND / TENSOR_MISSING (naming every
+  // alias tried), FAILED_PRECONDITION / MODEL_FAILED for another shape or type,
+  // RESOURCE_EXHAUSTED / MODEL_FAILED when memory is short, DATA_LOSS / CHECKPOINT_CORRUPT when the
+  // file has become shorter.
   absl::StatusOr<Matrix> Read(std::string_view name, const Shape& expected);
-  // The first of several names that exists: tied weights are stored once, under any of their names.
-  // Marks every alias that exists as read.
+  // The first of several names that exists: tied weights are stored once, under any of their names,
+  // or several times. Every other one that exists counts as read, must have the same shape and a
+  // floating-point type, and is reported where its numbers differ.
   absl::StatusOr<Matrix> ReadAny(const std::vector<std::string>& names, const Shape& expected);
+  // For errors: the first of the names that exists and its file, or the first of all and the file
+  // that should hold it. Points into the names and the checkpoint.
+  CheckpointPlace PlaceOf(const std::vector<std::string>& names) const;
 
   // Marks a tensor as not needed, with the reason for the report.
   void Ignore(std::string_view name, std::string_view why);
 
-  // FAILED_PRECONDITION when stored tensors were neither read nor ignored (names up to ten); fills
-  // the report.
+  // FAILED_PRECONDITION when stored tensors were neither read nor ignored (names file and up to ten
+  // of them); fills the report.
   absl::Status Finish(LoadReport* report);
 
  private:
+  // What is the case with another name of a tensor that has been read.
+  absl::Status CheckAlias(const std::string& alias, std::string_view used_name, const Matrix& used);
+
   const Checkpoint& checkpoint_;
   const absl::Time start_;  // LoadReport::seconds counts from here
   std::set<std::string, std::less<>> used_;

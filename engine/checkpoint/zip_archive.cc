@@ -4,6 +4,9 @@
 #include "engine/checkpoint/zip_archive.h"
 
 #include <algorithm>
+#include <initializer_list>
+#include <optional>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -23,6 +26,7 @@ constexpr uint32_t kEnd64LocatorSignature = 0x07064b50;
 constexpr uint64_t kLocalBytes = 30, kCentralBytes = 46, kEndBytes = 22, kEnd64Bytes = 56,
                    kEnd64LocatorBytes = 20;
 constexpr uint64_t kMaxCommentBytes = 0xffff;
+constexpr uint64_t kMaxDirectoryBytes = uint64_t{4} << 20;  // torch writes about 80 a tensor
 constexpr uint16_t kIsEncrypted = 1 << 0, kSizesFollow = 1 << 3, kHidesHeaders = 1 << 13;
 constexpr uint16_t kMaxU16 = 0xffff;
 constexpr uint32_t kMaxU32 = 0xffffffff;
@@ -42,21 +46,22 @@ struct Member {
 
 class ZipReader {
  public:
-  ZipReader(absl::Span<const uint8_t> bytes, std::string_view file) : bytes_(bytes), file_(file) {}
+  explicit ZipReader(const ByteSource& source) : source_(source) {}
 
-  absl::StatusOr<ZipMembers> Read() const {
+  absl::StatusOr<ZipMembers> Read() {
     ATTEND_ASSIGN_OR_RETURN(const Directory directory, FindDirectory());
+    ATTEND_ASSIGN_OR_RETURN(const std::string text,
+                            source_.ReadString(directory.offset, directory.size));
     std::vector<Member> members;
-    uint64_t position = directory.offset;
-    const uint64_t directory_end = directory.offset + directory.size;
+    uint64_t position = 0;
     for (uint64_t i = 0; i < directory.num_members; ++i) {
-      ATTEND_ASSIGN_OR_RETURN(Member member, ReadCentralHeader(directory_end, &position));
+      ATTEND_ASSIGN_OR_RETURN(Member member, ReadCentralHeader(directory, text, &position));
       ATTEND_RETURN_IF_ERROR(ReadLocalHeader(directory, &member));
       members.push_back(std::move(member));
     }
-    if (position != directory_end) {
+    if (position != directory.size) {
       return Corrupt(absl::StrCat("expected the directory of members to take ", directory.size,
-                                  " bytes, found ", position - directory.offset));
+                                  " bytes, found ", position));
     }
     std::sort(members.begin(), members.end(),
               [](const Member& a, const Member& b) { return a.header < b.header; });
@@ -68,8 +73,8 @@ class ZipReader {
     }
     ZipMembers by_name;
     for (Member& member : members) {
-      const auto span = bytes_.subspan(member.begin, member.end - member.begin);
-      if (const auto [position_of, is_new] = by_name.emplace(std::move(member.name), span);
+      const ByteRange range = {member.begin, member.end - member.begin};
+      if (const auto [position_of, is_new] = by_name.emplace(std::move(member.name), range);
           !is_new) {
         return Corrupt(absl::StrCat("member '", Printable(position_of->first), "' occurs twice"));
       }
@@ -78,31 +83,58 @@ class ZipReader {
   }
 
  private:
-  absl::Status Corrupt(std::string_view what) const { return CorruptCheckpoint({file_, ""}, what); }
-  absl::Status Unsupported(std::string_view what) const {
-    return UnsupportedCheckpoint({file_, ""}, what);
+  absl::Status Corrupt(std::string_view what) const {
+    return CorruptCheckpoint({source_.name(), ""}, what);
   }
-  const uint8_t* At(uint64_t offset) const { return bytes_.data() + offset; }
+  absl::Status Unsupported(std::string_view what) const {
+    return UnsupportedCheckpoint({source_.name(), ""}, what);
+  }
+  static const uint8_t* At(const std::string& text, uint64_t offset) {
+    return reinterpret_cast<const uint8_t*>(text.data()) + offset;
+  }
   // True when `count` bytes from `offset` lie before `end`. REQUIRES: end <= size of the file.
   static bool Fits(uint64_t offset, uint64_t count, uint64_t end) {
     return offset <= end && count <= end - offset;
   }
 
+  struct EndRecord {
+    uint64_t offset = 0;
+    std::string bytes;  // without its comment
+  };
+
   // The end record is the last thing in the file but for its own comment.
-  absl::StatusOr<uint64_t> FindEndRecord() const {
-    if (bytes_.size() >= kEndBytes) {
-      const uint64_t last = bytes_.size() - kEndBytes;
-      const uint64_t first = last > kMaxCommentBytes ? last - kMaxCommentBytes : 0;
-      for (uint64_t at = last + 1; at-- > first;) {
-        if (LoadU32(At(at)) == kEndSignature && LoadU16(At(at + 20)) == last - at) return at;
+  absl::StatusOr<EndRecord> FindEndRecord() const {
+    const uint64_t tail_size = std::min(source_.size(), kEndBytes + kMaxCommentBytes);
+    const uint64_t tail_begin = source_.size() - tail_size;
+    ATTEND_ASSIGN_OR_RETURN(const std::string tail, source_.ReadString(tail_begin, tail_size));
+    if (tail_size >= kEndBytes) {
+      const uint64_t last = tail_size - kEndBytes;
+      for (uint64_t at = last + 1; at-- > 0;) {
+        if (LoadU32(At(tail, at)) == kEndSignature && LoadU16(At(tail, at + 20)) == last - at)
+          return EndRecord{tail_begin + at, tail.substr(at, kEndBytes)};
       }
     }
     return Corrupt("not a zip archive, or truncated: it has no end record");
   }
 
+  // The zip64 end record's place, when a locator stands before the end record.
+  absl::StatusOr<std::optional<uint64_t>> FindEnd64Record(uint64_t end, bool* is_one_volume) const {
+    if (end < kEnd64LocatorBytes) return std::optional<uint64_t>();
+    const uint64_t at = end - kEnd64LocatorBytes;
+    ATTEND_ASSIGN_OR_RETURN(const std::string locator, source_.ReadString(at, kEnd64LocatorBytes));
+    if (LoadU32(At(locator, 0)) != kEnd64LocatorSignature) return std::optional<uint64_t>();
+    *is_one_volume =
+        *is_one_volume && LoadU32(At(locator, 4)) == 0 && LoadU32(At(locator, 16)) <= 1;
+    const uint64_t record = LoadU64(At(locator, 8));
+    if (!Fits(record, kEnd64Bytes, at)) {
+      return Corrupt(absl::StrCat("expected a zip64 end record at byte ", record, ", found none"));
+    }
+    return std::optional<uint64_t>(record);
+  }
+
   absl::StatusOr<Directory> FindDirectory() const {
-    ATTEND_ASSIGN_OR_RETURN(const uint64_t end, FindEndRecord());
-    const uint8_t* record = At(end);
+    ATTEND_ASSIGN_OR_RETURN(const EndRecord end, FindEndRecord());
+    const uint8_t* record = At(end.bytes, 0);
     Directory directory;
     directory.num_members = LoadU16(record + 10);
     directory.size = LoadU32(record + 12);
@@ -110,34 +142,40 @@ class ZipReader {
     bool is_one_volume = (LoadU16(record + 4) == 0 || LoadU16(record + 4) == kMaxU16) &&
                          (LoadU16(record + 6) == 0 || LoadU16(record + 6) == kMaxU16) &&
                          LoadU16(record + 8) == LoadU16(record + 10);
-    uint64_t limit = end;
-    if (end >= kEnd64LocatorBytes &&
-        LoadU32(At(end - kEnd64LocatorBytes)) == kEnd64LocatorSignature) {
-      const uint64_t locator = end - kEnd64LocatorBytes;
-      const uint64_t at = LoadU64(At(locator + 8));
-      if (!Fits(at, kEnd64Bytes, locator) || LoadU32(At(at)) != kEnd64Signature) {
-        return Corrupt(absl::StrCat("expected a zip64 end record at byte ", at, ", found none"));
+    uint64_t limit = end.offset;
+    ATTEND_ASSIGN_OR_RETURN(const std::optional<uint64_t> end64,
+                            FindEnd64Record(end.offset, &is_one_volume));
+    if (end64.has_value()) {
+      ATTEND_ASSIGN_OR_RETURN(const std::string wide_record,
+                              source_.ReadString(*end64, kEnd64Bytes));
+      if (LoadU32(At(wide_record, 0)) != kEnd64Signature) {
+        return Corrupt(
+            absl::StrCat("expected a zip64 end record at byte ", *end64, ", found none"));
       }
       Directory wide;
-      wide.num_members = LoadU64(At(at + 32));
-      wide.size = LoadU64(At(at + 40));
-      wide.offset = LoadU64(At(at + 48));
+      wide.num_members = LoadU64(At(wide_record, 32));
+      wide.size = LoadU64(At(wide_record, 40));
+      wide.offset = LoadU64(At(wide_record, 48));
       // The narrow record must say the same wherever it says anything.
       if ((directory.num_members != kMaxU16 && directory.num_members != wide.num_members) ||
           (directory.size != kMaxU32 && directory.size != wide.size) ||
           (directory.offset != kMaxU32 && directory.offset != wide.offset)) {
         return Corrupt("the end record and the zip64 end record differ");
       }
-      is_one_volume = is_one_volume && LoadU32(At(locator + 4)) == 0 &&
-                      LoadU32(At(locator + 16)) <= 1 && LoadU32(At(at + 16)) == 0 &&
-                      LoadU32(At(at + 20)) == 0 && LoadU64(At(at + 24)) == wide.num_members;
+      is_one_volume = is_one_volume && LoadU32(At(wide_record, 16)) == 0 &&
+                      LoadU32(At(wide_record, 20)) == 0 &&
+                      LoadU64(At(wide_record, 24)) == wide.num_members;
       directory = wide;
-      limit = at;
+      limit = *end64;
     }
     if (!is_one_volume) return Unsupported("archives of several volumes are not supported");
     if (!Fits(directory.offset, directory.size, limit)) {
       return Corrupt(absl::StrCat("the directory of members (", directory.size, " bytes at ",
                                   directory.offset, ") does not fit before byte ", limit));
+    }
+    if (directory.size > kMaxDirectoryBytes) {
+      return Corrupt(absl::StrCat("expected a directory of at most ", kMaxDirectoryBytes,
+                                  " bytes, found ", directory.size));
     }
     if (directory.num_members > directory.size / kCentralBytes) {
       return Corrupt(absl::StrCat(directory.num_members, " members do not fit into a directory of ",
@@ -146,18 +184,20 @@ class ZipReader {
     return directory;
   }
 
-  // Reads the entry at *position and moves it on.
-  absl::StatusOr<Member> ReadCentralHeader(uint64_t end, uint64_t* position) const {
-    if (!Fits(*position, kCentralBytes, end) || LoadU32(At(*position)) != kCentralSignature) {
+  // Reads the entry at *position of the directory's `text` and moves it on.
+  absl::StatusOr<Member> ReadCentralHeader(const Directory& directory, const std::string& text,
+                                           uint64_t* position) const {
+    const uint64_t place = directory.offset + *position;  // for messages
+    if (!Fits(*position, kCentralBytes, text.size()) ||
+        LoadU32(At(text, *position)) != kCentralSignature) {
       return Corrupt(
-          absl::StrCat("expected an entry of the directory at byte ", *position, ", found none"));
+          absl::StrCat("expected an entry of the directory at byte ", place, ", found none"));
     }
-    const uint8_t* header = At(*position);
+    const uint8_t* header = At(text, *position);
     const uint64_t name_size = LoadU16(header + 28), extra_size = LoadU16(header + 30);
     const uint64_t comment_size = LoadU16(header + 32);
-    if (!Fits(*position + kCentralBytes, name_size + extra_size + comment_size, end)) {
-      return Corrupt(
-          absl::StrCat("the entry at byte ", *position, " does not fit into the directory"));
+    if (!Fits(*position + kCentralBytes, name_size + extra_size + comment_size, text.size())) {
+      return Corrupt(absl::StrCat("the entry at byte ", place, " does not fit into the directory"));
     }
     Member member;
     member.name.assign(reinterpret_cast<const char*>(header + kCentralBytes), name_size);
@@ -172,7 +212,7 @@ class ZipReader {
       return Unsupported(
           absl::StrCat(printed, "is compressed (method ", LoadU16(header + 10), ")"));
     }
-    ATTEND_RETURN_IF_ERROR(ReadZip64Extra(At(*position + kCentralBytes + name_size), extra_size,
+    ATTEND_RETURN_IF_ERROR(ReadZip64Extra(header + kCentralBytes + name_size, extra_size,
                                           {&member.size, &stored_size, &member.header}, printed));
     if (stored_size != member.size) {
       return Corrupt(
@@ -211,11 +251,13 @@ class ZipReader {
 
   absl::Status ReadLocalHeader(const Directory& directory, Member* member) const {
     const std::string printed = absl::StrCat("member '", Printable(member->name), "' ");
-    if (!Fits(member->header, kLocalBytes, directory.offset) ||
-        LoadU32(At(member->header)) != kLocalSignature) {
+    const auto no_header = [&] {
       return Corrupt(absl::StrCat(printed, "has no header at byte ", member->header));
-    }
-    const uint8_t* header = At(member->header);
+    };
+    if (!Fits(member->header, kLocalBytes, directory.offset)) return no_header();
+    uint8_t header[kLocalBytes];
+    ATTEND_RETURN_IF_ERROR(source_.Read(member->header, header));
+    if (LoadU32(header) != kLocalSignature) return no_header();
     const uint64_t name_size = LoadU16(header + 26), extra_size = LoadU16(header + 28);
     member->begin = member->header + kLocalBytes + name_size + extra_size;
     if (!Fits(member->begin, member->size, directory.offset)) {
@@ -223,7 +265,8 @@ class ZipReader {
                                   " does not fit before the directory at byte ", directory.offset));
     }
     member->end = member->begin + member->size;
-    const std::string_view name(reinterpret_cast<const char*>(header + kLocalBytes), name_size);
+    ATTEND_ASSIGN_OR_RETURN(const std::string name,
+                            source_.ReadString(member->header + kLocalBytes, name_size));
     if (name != member->name)
       return Corrupt(
           absl::StrCat(printed, "has another name, '", Printable(name), "', in its header"));
@@ -242,14 +285,13 @@ class ZipReader {
     return absl::OkStatus();
   }
 
-  absl::Span<const uint8_t> bytes_;
-  std::string_view file_;
+  const ByteSource& source_;
 };
 
 }  // namespace
 
-absl::StatusOr<ZipMembers> ReadZipArchive(absl::Span<const uint8_t> bytes, std::string_view file) {
-  return ZipReader(bytes, file).Read();
+absl::StatusOr<ZipMembers> ReadZipArchive(const ByteSource& source) {
+  return ZipReader(source).Read();
 }
 
 }  // namespace attend

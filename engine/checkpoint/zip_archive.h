@@ -7,17 +7,21 @@
 #include <cstdint>
 #include <map>
 #include <string>
-#include <string_view>
 
 #include "absl/status/statusor.h"
-#include "absl/types/span.h"
+#include "engine/checkpoint/byte_source.h"
 
 namespace attend {
 
-using ZipMembers = std::map<std::string, absl::Span<const uint8_t>, std::less<>>;
+// Bytes of a file, all of them within it.
+struct ByteRange {
+  uint64_t begin = 0, size = 0;
+};
 
-// Members by name; the spans point into `bytes`. DATA_LOSS for a malformed archive, UNIMPLEMENTED
-// for compressed, encrypted or multi-volume ones. `file` stands in every error.
-absl::StatusOr<ZipMembers> ReadZipArchive(absl::Span<const uint8_t> bytes, std::string_view file);
+using ZipMembers = std::map<std::string, ByteRange, std::less<>>;
+
+// Members by name. Reads headers only. DATA_LOSS for a malformed archive, UNIMPLEMENTED for
+// compressed, encrypted or multi-volume ones.
+absl::StatusOr<ZipMembers> ReadZipArchive(const ByteSource& source);
 
 }  // namespace attend

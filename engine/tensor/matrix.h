@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <optional>
 
 #include "engine/base/check.h"
 
@@ -40,6 +41,10 @@ class Matrix {
  public:
   Matrix() = default;
   Matrix(int64_t rows, int64_t cols) { Resize(rows, cols); }
+  // For sizes that come from a file: nothing when memory is short, which is never an error of the
+  // program's. What exceeds the machine's memory is refused even where the system would promise it
+  // (it would end the process when the pages are touched). Contents are undefined.
+  static std::optional<Matrix> TryCreate(int64_t rows, int64_t cols);
   Matrix(Matrix&& other) noexcept { *this = std::move(other); }
   Matrix& operator=(Matrix&& other) noexcept {
     data_ = std::move(other.data_);
@@ -50,16 +55,11 @@ class Matrix {
     return *this;
   }
 
-  // Sets the shape; contents become undefined.
+  // Sets the shape; contents become undefined. Memory must suffice: sizes of passes were checked
+  // when the model was loaded, and lengths when the request was admitted.
   void Resize(int64_t rows, int64_t cols) {
     ATTEND_DCHECK(rows >= 0 && cols >= 0, "negative matrix size");
-    const int64_t needed = rows * cols;
-    if (needed > capacity_) {
-      const size_t bytes = (static_cast<size_t>(needed) * sizeof(float) + 63) / 64 * 64;
-      data_.reset(static_cast<float*>(std::aligned_alloc(64, bytes)));
-      ATTEND_CHECK(data_ != nullptr, "out of memory");
-      capacity_ = needed;
-    }
+    ATTEND_CHECK(Allocate(rows * cols), "out of memory");
     rows_ = rows;
     cols_ = cols;
   }
@@ -81,6 +81,14 @@ class Matrix {
   struct Free {
     void operator()(float* p) const { std::free(p); }
   };
+  // Room for `count` elements; false, and nothing is held any more, when memory is short.
+  bool Allocate(int64_t count) {
+    if (count <= capacity_) return true;
+    const size_t bytes = (static_cast<size_t>(count) * sizeof(float) + 63) / 64 * 64;
+    data_.reset(static_cast<float*>(std::aligned_alloc(64, bytes)));
+    capacity_ = data_ != nullptr ? count : 0;
+    return data_ != nullptr;
+  }
   std::unique_ptr<float, Free> data_;
   int64_t capacity_ = 0, rows_ = 0, cols_ = 0;
 };

@@ -14,14 +14,16 @@
 #include "absl/strings/str_cat.h"
 #include "engine/base/status_macros.h"
 #include "engine/checkpoint/checkpoint_error.h"
-#include "engine/checkpoint/mapped_file.h"
+#include "engine/checkpoint/stored_file.h"
 #include "engine/text/offset_map.h"  // IsValidUtf8
 #include "engine/tokenizers/wire_reader.h"
 
 namespace attend {
 namespace {
 
-constexpr size_t kMaxPieces = 4'000'000;
+// The largest models in use have 256,000 pieces in 5 MB.
+constexpr uint64_t kMaxFileBytes = uint64_t{32} << 20;
+constexpr size_t kMaxPieces = 1'000'000;
 constexpr size_t kMaxPieceBytes = 1024;  // also bounds the work for each byte of a text
 constexpr float kUnknownPenalty = 10.0f;
 
@@ -70,10 +72,14 @@ void ReplaceSpaceSymbols(std::string_view piece, std::string* out) {
 
 absl::StatusOr<std::unique_ptr<SentencePieceModel>> SentencePieceModel::Load(
     const std::string& path) {
-  ATTEND_ASSIGN_OR_RETURN(const std::unique_ptr<MappedFile> file, MappedFile::Open(path));
-  const auto bytes = file->bytes();
-  const std::string name = path.substr(path.rfind('/') + 1);
-  return Parse({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, name);
+  ATTEND_ASSIGN_OR_RETURN(const std::unique_ptr<StoredFile> file, StoredFile::Open(path));
+  ATTEND_RETURN_IF_ERROR(file->RefuseLfsPointer());
+  if (file->size() > kMaxFileBytes) {
+    return CorruptCheckpoint({file->name(), {}}, absl::StrCat("expected at most ", kMaxFileBytes,
+                                                              " bytes, found ", file->size()));
+  }
+  ATTEND_ASSIGN_OR_RETURN(const std::string bytes, file->ReadString(0, file->size()));
+  return Parse(bytes, file->name());
 }
 
 absl::StatusOr<std::unique_ptr<SentencePieceModel>> SentencePieceModel::Parse(

@@ -6,27 +6,28 @@
 
 namespace {
 
-volatile uint8_t sink;
-
-void ReadAll(const attend::TensorView& view) {
+// How many bytes of a tensor were read: all of them.
+uint64_t ReadAll(const attend::ByteSource& source, const attend::NamedTensor& tensor) {
+  const attend::TensorLayout& layout = tensor.layout;
+  uint64_t count = 0;
+  const absl::Status read =
+      attend::ReadElements(source, layout, tensor.name,
+                           [&count](absl::Span<const uint8_t> bytes) { count += bytes.size(); });
+  ATTEND_CHECK(read.ok(), "what a layout names lies within the file");
   ATTEND_CHECK(
-      view.num_bytes == static_cast<size_t>(attend::NumElements(view.shape)) * ByteSize(view.type),
+      count == static_cast<uint64_t>(attend::NumElements(layout.shape)) * ByteSize(layout.type),
       "the size fits");
-  uint8_t sum = 0;
-  for (size_t i = 0; i < view.num_bytes; ++i) sum = static_cast<uint8_t>(sum + view.data[i]);
-  sink = sum;
+  return count;
 }
 
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
-  const auto tensors = attend::ParseSafetensors({bytes, size}, "fuzz.safetensors");
+  const attend::MemorySource source({bytes, size}, "fuzz.safetensors");
+  const auto tensors = attend::ParseSafetensors(source);
   if (tensors.ok()) {
-    size_t total = 0;
-    for (const attend::NamedTensor& tensor : *tensors) {
-      ReadAll(tensor.view);
-      total += tensor.view.num_bytes;
-    }
+    uint64_t total = 0;
+    for (const attend::NamedTensor& tensor : *tensors) total += ReadAll(source, tensor);
     ATTEND_CHECK(total <= size, "tensors do not overlap");
   } else {
     ATTEND_CHECK(tensors.status().code() == absl::StatusCode::kDataLoss ||

@@ -133,7 +133,8 @@ PickleWriter& PickleWriter::Rebuild(const Tensor& tensor) {
       .Raw("((")
       .String("storage")
       .Global("torch", tensor.storage_type);
-  String(tensor.key).String("cpu").Int(tensor.elements).Raw("tQ").Int(tensor.offset);
+  String(tensor.key).String("cpu").Int(tensor.elements);
+  Raw(tensor.is_legacy ? "NtQ" : "tQ").Int(tensor.offset);
   Ints(tensor.shape)
       .Ints(tensor.strides)
       .Raw("\x89")
@@ -156,6 +157,40 @@ ZipToWrite TorchArchive(const std::string& pickle, const std::vector<std::string
   }
   zip.members.push_back({"archive/version", "3\n", 0, 0});
   return zip;
+}
+
+std::string LegacyTorchFile(const std::string& state_dict,
+                            const std::vector<LegacyStorage>& storages) {
+  const std::string magic("\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.", 15);
+  PickleWriter version, system, keys;
+  version.Int(1001);
+  system.Raw("}q\x01(").String("protocol_version").Int(1001);
+  system.String("little_endian").Raw("\x88").String("type_sizes").Raw("}(").String("int").Int(4);
+  system.Raw("uu");
+  keys.Raw("](");
+  for (const LegacyStorage& storage : storages) keys.String(storage.key);
+  keys.Raw("e");
+  std::string file = magic + version.Stop() + system.Stop() + state_dict + keys.Stop();
+  for (const LegacyStorage& storage : storages) {
+    file += LittleEndian(static_cast<uint64_t>(storage.count), 8) + storage.content;
+  }
+  return file;
+}
+
+absl::StatusOr<std::string> BytesOf(const ByteSource& source, const TensorLayout& layout) {
+  std::string out;
+  const absl::Status read =
+      ReadElements(source, layout, "", [&out](absl::Span<const uint8_t> bytes) {
+        out.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+      });
+  if (!read.ok()) return read;
+  return out;
+}
+
+std::string BytesOf(const StoredTensor& stored) {
+  auto bytes = BytesOf(*stored.source, stored.layout);
+  ATTEND_CHECK(bytes.ok(), "a stored tensor can be read");
+  return *std::move(bytes);
 }
 
 std::string ReadWholeFile(const std::string& path) {

@@ -1,5 +1,5 @@
 // Writers of checkpoint files for tests: byte by byte, so that a test can make each byte wrong.
-// Nothing here is shared with the readers under test.
+// Nothing of them is shared with the readers under test.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,9 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "engine/checkpoint/checkpoint.h"  // StoredTensor
 
 namespace attend {
 
@@ -70,6 +72,7 @@ class PickleWriter {
     int64_t elements = 0, offset = 0;
     std::vector<int64_t> shape, strides;
     std::string storage_type = "FloatStorage";
+    bool is_legacy = false;  // a sixth element in the storage's id
   };
   PickleWriter& Rebuild(const Tensor& tensor);
   // A whole state dict of one tensor.
@@ -83,7 +86,21 @@ class PickleWriter {
 // torch's archive around a pickle: NAME/data.pkl, NAME/byteorder, NAME/data/0, ...
 ZipToWrite TorchArchive(const std::string& pickle, const std::vector<std::string>& storages);
 
+// torch's older form around a pickled state dict: a row of pickles, then the storages of these
+// keys.
+struct LegacyStorage {
+  std::string key;
+  int64_t count;  // of its elements, as the file says
+  std::string content;
+};
+std::string LegacyTorchFile(const std::string& state_dict,
+                            const std::vector<LegacyStorage>& storages);
+
 std::string ReadWholeFile(const std::string& path);
+
+// The elements of a tensor as they are stored, in row-major order.
+absl::StatusOr<std::string> BytesOf(const ByteSource& source, const TensorLayout& layout);
+std::string BytesOf(const StoredTensor& stored);
 
 // "CODE reason file tensor" of an error, or "OK": one line to compare.
 std::string Describe(const absl::Status& status);

@@ -47,12 +47,13 @@ class CheckpointTest : public ::testing::Test {
   TemporaryFolder folder_;
 };
 
-double ElementAt(const TensorView& view, size_t i) {
-  const auto load = [&view, i](auto value) {
-    std::memcpy(&value, view.data + i * sizeof(value), sizeof(value));
+double ElementAt(const StoredTensor& stored, size_t i) {
+  const std::string bytes = BytesOf(stored);
+  const auto load = [&bytes, i](auto value) {
+    std::memcpy(&value, bytes.data() + i * sizeof(value), sizeof(value));
     return static_cast<double>(value);
   };
-  switch (view.type) {
+  switch (stored.layout.type) {
     case DataType::kF32:
       return load(float{});
     case DataType::kF64:
@@ -114,25 +115,24 @@ TEST(CheckpointGoldenTest, TorchFileHoldsWhatTorchSaved) {
     const StoredTensor* stored = (*checkpoint)->Find(name);
     ASSERT_NE(stored, nullptr);
     const std::vector<int64_t> shape = *entry.Get("shape")->AsInts();
-    EXPECT_EQ(stored->view.shape, Shape(shape.begin(), shape.end()));
-    EXPECT_EQ(TorchName(stored->view.type), *entry.GetString("dtype"));
-    EXPECT_EQ(stored->file, "pytorch_model.bin");
+    EXPECT_EQ(stored->layout.shape, Shape(shape.begin(), shape.end()));
+    EXPECT_EQ(TorchName(stored->layout.type), *entry.GetString("dtype"));
+    EXPECT_EQ(stored->file(), "pytorch_model.bin");
     const std::vector<Json> values = entry.Get("values")->Elements();
-    ASSERT_EQ(stored->view.num_bytes, values.size() * ByteSize(stored->view.type));
+    ASSERT_EQ(stored->layout.num_bytes, values.size() * ByteSize(stored->layout.type));
     const bool is_half =
-        stored->view.type == DataType::kF16 || stored->view.type == DataType::kBF16;
+        stored->layout.type == DataType::kF16 || stored->layout.type == DataType::kBF16;
     Matrix matrix;
-    if (is_half) matrix = *reader.Read(name, stored->view.shape);
+    if (is_half) matrix = *reader.Read(name, stored->layout.shape);
     for (size_t i = 0; i < values.size(); ++i) {
       const double want =
           values[i].IsString() ? std::stod(*values[i].AsString()) : *values[i].AsNumber();
-      EXPECT_EQ(is_half ? static_cast<double>(matrix.data()[i]) : ElementAt(stored->view, i), want)
-          << i;
+      EXPECT_EQ(is_half ? static_cast<double>(matrix.data()[i]) : ElementAt(*stored, i), want) << i;
     }
   }
   // Tied tensors share their bytes.
-  EXPECT_EQ((*checkpoint)->Find("shared.weight")->view.data,
-            (*checkpoint)->Find("lm_head.weight")->view.data);
+  EXPECT_EQ((*checkpoint)->Find("shared.weight")->layout.begin,
+            (*checkpoint)->Find("lm_head.weight")->layout.begin);
 }
 
 TEST(CheckpointGoldenTest, TorchAndSafetensorsAgree) {
@@ -146,10 +146,9 @@ TEST(CheckpointGoldenTest, TorchAndSafetensorsAgree) {
     SCOPED_TRACE(name);
     const StoredTensor* other = (*torch)->Find(name);
     ASSERT_NE(other, nullptr);
-    EXPECT_EQ(other->view.type, stored.view.type);
-    EXPECT_EQ(other->view.shape, stored.view.shape);
-    ASSERT_EQ(other->view.num_bytes, stored.view.num_bytes);
-    EXPECT_EQ(std::memcmp(other->view.data, stored.view.data, stored.view.num_bytes), 0);
+    EXPECT_EQ(other->layout.type, stored.layout.type);
+    EXPECT_EQ(other->layout.shape, stored.layout.shape);
+    EXPECT_EQ(BytesOf(*other), BytesOf(stored));
   }
 }
 
@@ -157,16 +156,19 @@ TEST(CheckpointGoldenTest, ShardedTorchFiles) {
   const auto checkpoint = OpenFolder(kTorchFixtures + "sharded");
   ASSERT_TRUE(checkpoint.ok()) << checkpoint.status();
   EXPECT_EQ((*checkpoint)->tensors().size(), 3u);
-  EXPECT_EQ((*checkpoint)->Find("a")->file, "pytorch_model-00001-of-00002.bin");
-  EXPECT_EQ((*checkpoint)->Find("c")->file, "pytorch_model-00002-of-00002.bin");
-  EXPECT_EQ(ElementAt((*checkpoint)->Find("b")->view, 0), 3.0);
+  EXPECT_EQ((*checkpoint)->Find("a")->file(), "pytorch_model-00001-of-00002.bin");
+  EXPECT_EQ((*checkpoint)->Find("c")->file(), "pytorch_model-00002-of-00002.bin");
+  EXPECT_EQ(ElementAt(*(*checkpoint)->Find("b"), 0), 3.0);
 }
 
-TEST(CheckpointGoldenTest, FormatBeforeTorch16SaysHowToConvert) {
+TEST(CheckpointGoldenTest, FormatBeforeTorch16) {
   const auto checkpoint = OpenFolder(kTorchFixtures + "before_1_6");
-  EXPECT_EQ(Describe(checkpoint.status()),
-            "UNIMPLEMENTED CHECKPOINT_UNSUPPORTED pytorch_model.bin");
-  EXPECT_THAT(std::string(checkpoint.status().message()), HasSubstr("torch.save(torch.load("));
+  ASSERT_TRUE(checkpoint.ok()) << checkpoint.status();
+  ASSERT_EQ((*checkpoint)->tensors().size(), 1u);
+  const StoredTensor* stored = (*checkpoint)->Find("a");
+  ASSERT_NE(stored, nullptr);
+  EXPECT_EQ(stored->layout.shape, Shape({1}));
+  EXPECT_EQ(ElementAt(*stored, 0), 1.0);
 }
 
 TEST(CheckpointGoldenTest, TrainingCheckpointIsRefused) {
@@ -182,9 +184,9 @@ TEST_F(CheckpointTest, NoWeightsFile) {
 
 TEST_F(CheckpointTest, SafetensorsWins) {
   folder_.Write("pytorch_model.bin", OneTorchTensor("w", 2));
-  EXPECT_EQ(ElementAt((*OpenFolder(folder_.path()))->Find("w")->view, 0), 2.0);
+  EXPECT_EQ(ElementAt(*(*OpenFolder(folder_.path()))->Find("w"), 0), 2.0);
   folder_.Write("model.safetensors", OneTensor("w", 1));
-  EXPECT_EQ(ElementAt((*OpenFolder(folder_.path()))->Find("w")->view, 0), 1.0);
+  EXPECT_EQ(ElementAt(*(*OpenFolder(folder_.path()))->Find("w"), 0), 1.0);
   EXPECT_EQ((*OpenFolder(folder_.path()))->Find("v"), nullptr);
 }
 
@@ -195,6 +197,19 @@ TEST_F(CheckpointTest, EmptyFilesAreCorrupt) {
   EXPECT_EQ(Outcome(folder_.path()), "DATA_LOSS CHECKPOINT_CORRUPT model.safetensors");
 }
 
+TEST_F(CheckpointTest, GitLfsPointersHaveTheirOwnMessage) {
+  const std::string pointer =
+      "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n";
+  for (const char* name : {"pytorch_model.bin", "model.safetensors"}) {
+    folder_.Write(name, pointer);
+    EXPECT_EQ(Outcome(folder_.path()), std::string("DATA_LOSS CHECKPOINT_CORRUPT ") + name);
+    EXPECT_EQ(std::string(OpenFolder(folder_.path()).status().message()),
+              std::string(name) + ": is a Git LFS pointer, not the file itself: run git lfs pull");
+  }
+  folder_.Write("config.json", pointer);
+  EXPECT_EQ(Outcome(folder_.path()), "DATA_LOSS CHECKPOINT_CORRUPT config.json");
+}
+
 TEST_F(CheckpointTest, Shards) {
   folder_.Write("m-1.safetensors", OneTensor("a", 1));
   folder_.Write("m-2.safetensors", OneTensor("b", 2));
@@ -203,9 +218,9 @@ TEST_F(CheckpointTest, Shards) {
       R"({"metadata": {"total_size": 8}, "weight_map": {"a": "m-1.safetensors", "b": "m-2.safetensors"}})");
   const auto checkpoint = OpenFolder(folder_.path());
   ASSERT_TRUE(checkpoint.ok()) << checkpoint.status();
-  EXPECT_EQ(ElementAt((*checkpoint)->Find("a")->view, 0), 1.0);
-  EXPECT_EQ(ElementAt((*checkpoint)->Find("b")->view, 0), 2.0);
-  EXPECT_EQ((*checkpoint)->Find("b")->file, "m-2.safetensors");
+  EXPECT_EQ(ElementAt(*(*checkpoint)->Find("a"), 0), 1.0);
+  EXPECT_EQ(ElementAt(*(*checkpoint)->Find("b"), 0), 2.0);
+  EXPECT_EQ((*checkpoint)->Find("b")->file(), "m-2.safetensors");
 
   // Both shards are read, and a is not where the index says.
   folder_.Write(
@@ -226,7 +241,7 @@ TEST_F(CheckpointTest, ShardsThatDisagreeWithTheIndex) {
   const auto twice = OpenFolder(folder_.path());
   EXPECT_EQ(Describe(twice.status()), "DATA_LOSS CHECKPOINT_CORRUPT m-2.safetensors a");
   EXPECT_THAT(std::string(twice.status().message()),
-              HasSubstr("is stored twice, also in m-1.safetensors"));
+              HasSubstr("expected one tensor of this name, found another one in m-1.safetensors"));
 }
 
 TEST_F(CheckpointTest, IndexStaysInsideTheFolder) {
@@ -245,7 +260,8 @@ TEST_F(CheckpointTest, IndexStaysInsideTheFolder) {
     EXPECT_EQ(Describe(status), "DATA_LOSS CHECKPOINT_CORRUPT model.safetensors.index.json a")
         << name;
     if (name != "sub") {
-      EXPECT_THAT(std::string(status.message()), HasSubstr("expected a plain file name")) << name;
+      EXPECT_THAT(std::string(status.message()), HasSubstr("expected a plain file name as shard"))
+          << name;
     }
   }
 }
@@ -259,6 +275,10 @@ TEST_F(CheckpointTest, IndexThatIsNone) {
   }
   folder_.Write("model.safetensors.index.json", R"({"weight_map": {"a": 7}})");
   EXPECT_EQ(Outcome(folder_.path()), "DATA_LOSS CHECKPOINT_CORRUPT model.safetensors.index.json a");
+  // The file is named once, and the types are.
+  folder_.Write("model.safetensors.index.json", R"({"weight_map": []})");
+  EXPECT_EQ(std::string(OpenFolder(folder_.path()).status().message()),
+            "model.safetensors.index.json: key 'weight_map': expected an object, found an array");
 }
 
 TEST_F(CheckpointTest, HubCacheLayout) {
@@ -271,12 +291,11 @@ TEST_F(CheckpointTest, HubCacheLayout) {
                                   folder_.path() + "/snapshots/abc/model.safetensors");
   const auto checkpoint = OpenFolder(folder_.path() + "/snapshots/abc");
   ASSERT_TRUE(checkpoint.ok()) << checkpoint.status();
-  EXPECT_EQ(ElementAt((*checkpoint)->Find("a")->view, 0), 3.0);
-  EXPECT_EQ((*checkpoint)->Find("a")->file, "model.safetensors");
+  EXPECT_EQ(ElementAt(*(*checkpoint)->Find("a"), 0), 3.0);
+  EXPECT_EQ((*checkpoint)->Find("a")->file(), "model.safetensors");
 }
 
-// Copies of strided tensors belong to the checkpoint and outlive the parse.
-TEST_F(CheckpointTest, StridedTensorsLiveAsLongAsTheCheckpoint) {
+TEST_F(CheckpointTest, StridedTensors) {
   PickleWriter::Tensor tensor;
   tensor.elements = 6;
   tensor.shape = {3, 2};
@@ -287,8 +306,7 @@ TEST_F(CheckpointTest, StridedTensorsLiveAsLongAsTheCheckpoint) {
   const auto checkpoint = OpenFolder(folder_.path());
   ASSERT_TRUE(checkpoint.ok()) << checkpoint.status();
   const std::vector<double> expected = {0, 3, 1, 4, 2, 5};
-  for (size_t i = 0; i < 6; ++i)
-    EXPECT_EQ(ElementAt((*checkpoint)->Find("t")->view, i), expected[i]);
+  for (size_t i = 0; i < 6; ++i) EXPECT_EQ(ElementAt(*(*checkpoint)->Find("t"), i), expected[i]);
 }
 
 }  // namespace

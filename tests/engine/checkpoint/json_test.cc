@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <optional>
 #include <string>
 
@@ -89,7 +90,13 @@ TEST(JsonTest, ErrorsNameFileKeyAndTypes) {
   const auto detail = GetErrorDetail(json.GetInt("vocab_size").status());
   ASSERT_TRUE(detail.has_value());
   EXPECT_EQ(detail->reason, "JSON_INVALID");
-  EXPECT_THAT(detail->metadata, ElementsAre(Pair("file", "config.json")));
+  EXPECT_THAT(detail->metadata,
+              ElementsAre(Pair("file", "config.json"), Pair("key", "vocab_size")));
+  EXPECT_EQ(Message(json.RequireArray()), "config.json: expected an array, found an object");
+  EXPECT_EQ(Message(json.Get("list")->RequireObject()),
+            "config.json: key 'list': expected an object, found an array");
+  EXPECT_TRUE(json.RequireObject().ok());
+  EXPECT_TRUE(json.Get("list")->RequireArray().ok());
 }
 
 TEST(JsonTest, IntMapKeepsFileOrder) {
@@ -162,7 +169,7 @@ TEST(JsonTest, NumberOfValuesIsLimited) {
   text.reserve(40 << 20);
   while (text.size() < size_t{18} << 20) text += ",0";
   text += "]";
-  EXPECT_THAT(Message(Json::Parse(text, "x").status()), HasSubstr("more than 8388608 values"));
+  EXPECT_THAT(Message(Json::Parse(text, "x").status()), HasSubstr("more than 2097152 values"));
 }
 
 TEST(JsonTest, EveryTruncationIsRefused) {
@@ -193,6 +200,11 @@ TEST(JsonTest, ReadsFiles) {
             absl::StatusCode::kNotFound);
   EXPECT_EQ(Json::ReadFile(folder.Write("empty.json", "")).status().code(),
             absl::StatusCode::kInvalidArgument);
+  // The limit is on the file, before any of it is read.
+  const std::string large = folder.Write("large.json", "");
+  std::filesystem::resize_file(large, Json::kMaxConfigBytes + 1);
+  EXPECT_THAT(Message(Json::ReadFile(large).status()),
+              HasSubstr("large.json: expected at most 4194304 bytes, found 4194305"));
 }
 
 }  // namespace

@@ -1,14 +1,12 @@
-// Folders and files as they lie on disk, the hub's layout of links included.
+// Folders as they lie on disk, the hub's layout of links included.
 #include "engine/checkpoint/model_directory.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/stat.h>
 
 #include <filesystem>
 #include <string>
 
-#include "engine/checkpoint/mapped_file.h"
 #include "tests/engine/checkpoint/checkpoint_files.h"
 #include "tests/testing/temporary_folder.h"
 
@@ -16,53 +14,6 @@ namespace attend {
 namespace {
 
 using ::testing::ElementsAre;
-
-std::string Text(const MappedFile& file) {
-  return std::string(reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size());
-}
-
-TEST(MappedFileTest, MapsContent) {
-  const TemporaryFolder folder;
-  const auto file = MappedFile::Open(folder.Write("a.bin", "hello"));
-  ASSERT_TRUE(file.ok()) << file.status();
-  EXPECT_EQ(Text(**file), "hello");
-  EXPECT_EQ((*file)->path(), folder.path() + "/a.bin");
-}
-
-TEST(MappedFileTest, EmptyFileHasNoBytes) {
-  const TemporaryFolder folder;
-  const auto file = MappedFile::Open(folder.Write("a.bin", ""));
-  ASSERT_TRUE(file.ok()) << file.status();
-  EXPECT_TRUE((*file)->bytes().empty());
-}
-
-TEST(MappedFileTest, SaysWhyItCannot) {
-  const TemporaryFolder folder;
-  const std::string missing = folder.path() + "/none";
-  EXPECT_EQ(Describe(MappedFile::Open(missing).status()),
-            "NOT_FOUND CHECKPOINT_FILE_MISSING " + missing);
-  EXPECT_EQ(Describe(MappedFile::Open(folder.path()).status()),
-            "FAILED_PRECONDITION CHECKPOINT_FILE_UNREADABLE " + folder.path());
-  const std::string file = folder.Write("file", "x");
-  EXPECT_EQ(MappedFile::Open(file + "/below").status().code(), absl::StatusCode::kNotFound);
-  EXPECT_EQ(MappedFile::Open(file + std::string("\0y", 2)).status().code(),
-            absl::StatusCode::kNotFound);
-}
-
-TEST(MappedFileTest, NamedPipeIsRefusedWithoutWaiting) {
-  const TemporaryFolder folder;
-  const std::string pipe = folder.path() + "/pipe";
-  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
-  EXPECT_EQ(MappedFile::Open(pipe).status().code(), absl::StatusCode::kFailedPrecondition);
-}
-
-TEST(MappedFileTest, LinkInACircle) {
-  const TemporaryFolder folder;
-  std::filesystem::create_symlink("b", folder.path() + "/a");
-  std::filesystem::create_symlink("a", folder.path() + "/b");
-  EXPECT_EQ(MappedFile::Open(folder.path() + "/a").status().code(),
-            absl::StatusCode::kFailedPrecondition);
-}
 
 TEST(ModelDirectoryTest, ListsPlainFilesInOrder) {
   const TemporaryFolder folder;
@@ -93,6 +44,9 @@ TEST(ModelDirectoryTest, NeedsFolderAndConfig) {
   EXPECT_EQ(ModelDirectory::Open(folder.path()).status().code(),
             absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(ModelDirectory::Open("").status().code(), absl::StatusCode::kNotFound);
+  folder.Write("config.json", "[]");
+  EXPECT_EQ(std::string(ModelDirectory::Open(folder.path()).status().message()),
+            "config.json: expected an object, found an array");
 }
 
 TEST(ModelDirectoryTest, ReadsNothingOutside) {

@@ -261,7 +261,7 @@ TEST(PickleReaderTest, BombsStaySmall) {
             std::string(kUnsupported) + " w");
   // Values without end.
   EXPECT_THAT(Message(PickleWriter().Raw(std::string(size_t{3} << 20, 'N')).Stop()),
-              HasSubstr("more than 2097152 values"));
+              HasSubstr("more than 262144 values"));
   EXPECT_THAT(Message(PickleWriter().Raw(std::string(size_t{3} << 20, '(')).Stop()),
               HasSubstr("too many marks"));
   std::string gets = "Nq\x01";

@@ -19,7 +19,7 @@ using ::testing::StartsWith;
 absl::StatusOr<std::vector<NamedTensor>> Parse(const std::string& file) {
   // An exact copy on the heap, so that a sanitizer sees every read beyond the end.
   const std::vector<uint8_t> bytes(file.begin(), file.end());
-  return ParseSafetensors(bytes, "m.safetensors");
+  return ParseSafetensors(MemorySource(bytes, "m.safetensors"));
 }
 
 std::string Entry(const std::string& name, const std::string& shape, const std::string& offsets) {
@@ -32,19 +32,19 @@ TEST(SafetensorsTest, ReadsTensorsInFileOrder) {
                                             {"a", "I64", "[]", LittleEndian(7, 8)},
                                             {"none", "F16", "[0, 5]", ""},
                                             {"flags", "BOOL", "[3]", std::string("\1\0\1", 3)}});
-  const auto tensors = ParseSafetensors(AsBytes(file), "m.safetensors");
+  const MemorySource source(AsBytes(file), "m.safetensors");
+  const auto tensors = ParseSafetensors(source);
   ASSERT_TRUE(tensors.ok()) << tensors.status();
   ASSERT_EQ(tensors->size(), 4u);
   EXPECT_EQ((*tensors)[0].name, "b");
-  EXPECT_EQ((*tensors)[0].view.shape, Shape({2, 2}));
-  EXPECT_EQ((*tensors)[0].view.type, DataType::kF32);
-  EXPECT_EQ(std::string(reinterpret_cast<const char*>((*tensors)[0].view.data), 16),
-            Floats({1, 2, 3, 4}));
+  EXPECT_EQ((*tensors)[0].layout.shape, Shape({2, 2}));
+  EXPECT_EQ((*tensors)[0].layout.type, DataType::kF32);
+  EXPECT_EQ(*BytesOf(source, (*tensors)[0].layout), Floats({1, 2, 3, 4}));
   EXPECT_EQ((*tensors)[1].name, "a");
-  EXPECT_TRUE((*tensors)[1].view.shape.empty());
-  EXPECT_EQ((*tensors)[1].view.num_bytes, 8u);
-  EXPECT_EQ((*tensors)[2].view.num_bytes, 0u);
-  EXPECT_EQ((*tensors)[3].view.type, DataType::kBool);
+  EXPECT_TRUE((*tensors)[1].layout.shape.empty());
+  EXPECT_EQ((*tensors)[1].layout.num_bytes, 8u);
+  EXPECT_EQ((*tensors)[2].layout.num_bytes, 0u);
+  EXPECT_EQ((*tensors)[3].layout.type, DataType::kBool);
 }
 
 TEST(SafetensorsTest, AcceptsMetadataPaddingAndNoTensors) {
@@ -67,7 +67,7 @@ TEST(SafetensorsTest, ReadsEveryType) {
     const auto tensors =
         Parse(SafetensorsFile({{"x", name, "[3]", std::string(3 * ByteSize(type), '\0')}}));
     ASSERT_TRUE(tensors.ok()) << name << tensors.status();
-    EXPECT_EQ((*tensors)[0].view.type, type);
+    EXPECT_EQ((*tensors)[0].layout.type, type);
   }
 }
 
@@ -108,9 +108,10 @@ TEST(SafetensorsTest, HeadersThatAreNoHeader) {
 TEST(SafetensorsTest, ErrorsNameFileTensorExpectedAndFound) {
   const auto tensors = Parse(SafetensorsFile(Entry("w", "[3]", "[0, 8]"), std::string(8, '\0')));
   EXPECT_EQ(Describe(tensors.status()), "DATA_LOSS CHECKPOINT_CORRUPT m.safetensors w");
-  EXPECT_EQ(std::string(tensors.status().message()),
-            "m.safetensors: tensor 'w': shape [3] of F32 does not take the 8 bytes of data_offsets "
-            "[0, 8]");
+  EXPECT_EQ(
+      std::string(tensors.status().message()),
+      "m.safetensors: tensor 'w': expected the bytes of shape [3] of F32, found the 8 bytes of "
+      "data_offsets [0, 8]");
 }
 
 TEST(SafetensorsTest, DimensionsThatLie) {

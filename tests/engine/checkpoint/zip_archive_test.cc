@@ -20,11 +20,12 @@ constexpr char kUnsupported[] = "UNIMPLEMENTED CHECKPOINT_UNSUPPORTED m.bin";
 // Every member's content, or the error.
 absl::StatusOr<std::vector<std::pair<std::string, std::string>>> Read(const std::string& archive) {
   const std::vector<uint8_t> bytes(archive.begin(), archive.end());
-  const auto members = ReadZipArchive(bytes, "m.bin");
+  const MemorySource source(bytes, "m.bin");
+  const auto members = ReadZipArchive(source);
   if (!members.ok()) return members.status();
   std::vector<std::pair<std::string, std::string>> out;
-  for (const auto& [name, content] : *members)
-    out.emplace_back(name, std::string(content.begin(), content.end()));
+  for (const auto& [name, range] : *members)
+    out.emplace_back(name, *source.ReadString(range.begin, range.size));
   return out;
 }
 

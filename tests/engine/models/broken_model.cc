@@ -34,8 +34,7 @@ BrokenModel::BrokenModel() : config_(ReadWholeFile(kModel + "/config.json")) {
   const std::unique_ptr<Checkpoint> checkpoint = Checkpoint::Open(directory).value();
   for (const auto& [name, stored] : checkpoint->tensors()) {
     tensors_.push_back(
-        {name, Name(stored.view.type), ToString(stored.view.shape),
-         std::string(reinterpret_cast<const char*>(stored.view.data), stored.view.num_bytes)});
+        {name, Name(stored.layout.type), ToString(stored.layout.shape), BytesOf(stored)});
   }
 }
 

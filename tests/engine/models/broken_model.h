@@ -21,6 +21,7 @@ class BrokenModel {
   void SetKey(const std::string& key, const std::string& json);
   void RemoveKey(const std::string& key);
   std::string& config() { return config_; }
+  const std::string& config() const { return config_; }
 
   // REQUIRES: there is such a tensor.
   TensorToWrite& Tensor(std::string_view name);

@@ -1,12 +1,10 @@
-// A typed, shaped, non-owning window on bytes: a tensor as it lies in a checkpoint file.
+// The dimensions of a tensor.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 #include <string>
 
 #include "absl/container/inlined_vector.h"
-#include "engine/tensor/data_type.h"
 
 namespace attend {
 
@@ -25,12 +23,5 @@ inline std::string ToString(const Shape& shape) {
   for (size_t i = 0; i < shape.size(); ++i) out += (i ? ", " : "") + std::to_string(shape[i]);
   return out + "]";
 }
-
-struct TensorView {
-  DataType type = DataType::kF32;
-  Shape shape;
-  const uint8_t* data = nullptr;  // row-major, contiguous, not necessarily aligned
-  size_t num_bytes = 0;           // == NumElements(shape) * ByteSize(type)
-};
 
 }  // namespace attend

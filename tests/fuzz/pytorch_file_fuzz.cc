@@ -1,0 +1,52 @@
+// Any bytes either are refused or give tensors of which every byte may be read, in torch's older
+// form as well. An archive's checks keep most mutations away from its pickle, so bytes that begin
+// like a pickle go to the pickle reader directly.
+#include <cstdint>
+
+#include "engine/base/check.h"
+#include "engine/checkpoint/pickle_reader.h"
+#include "engine/checkpoint/pytorch_file.h"
+
+namespace {
+
+// How many bytes of a tensor were read: all of them.
+uint64_t ReadAll(const attend::ByteSource& source, const attend::NamedTensor& tensor) {
+  const attend::TensorLayout& layout = tensor.layout;
+  uint64_t count = 0;
+  const absl::Status read =
+      attend::ReadElements(source, layout, tensor.name,
+                           [&count](absl::Span<const uint8_t> bytes) { count += bytes.size(); });
+  ATTEND_CHECK(read.ok(), "what a layout names lies within the file");
+  ATTEND_CHECK(
+      count == static_cast<uint64_t>(attend::NumElements(layout.shape)) * ByteSize(layout.type),
+      "the size fits");
+  return count;
+}
+
+void CheckRefusal(const absl::Status& status) {
+  ATTEND_CHECK(status.code() == absl::StatusCode::kDataLoss ||
+                   status.code() == absl::StatusCode::kUnimplemented,
+               "bad bytes are data loss, unsupported ones unimplemented");
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
+  if (size > 0 && bytes[0] == 0x80) {
+    const auto pickled = attend::ParseStateDict({bytes, size}, "fuzz.pkl");
+    if (!pickled.ok()) CheckRefusal(pickled.status());
+  }
+  const attend::MemorySource source({bytes, size}, "fuzz.bin");
+  const auto tensors = attend::ParsePytorchFile(source);
+  if (!tensors.ok()) {
+    CheckRefusal(tensors.status());
+    return 0;
+  }
+  uint64_t repeated = 0;
+  for (const attend::NamedTensor& tensor : *tensors) {
+    const uint64_t count = ReadAll(source, tensor);
+    if (!tensor.layout.strides.empty()) repeated += count;
+  }
+  ATTEND_CHECK(repeated <= 2 * size, "repeated elements stay bounded");
+  return 0;
+}
