@@ -9,6 +9,15 @@
 namespace attend {
 namespace {
 
+// Packs a layer's weights; errors name the file and the weight NAME.weight.
+absl::StatusOr<PackedDense> Pack(const WeightSource& layer, const Matrix& weight,
+                                 const Matrix& bias, std::optional<Activation> activation) {
+  auto packed = PackedDense::Create(weight.view(), {bias.data(), static_cast<size_t>(bias.cols())},
+                                    activation);
+  if (!packed.ok()) return layer.At("weight", packed.status());
+  return packed;
+}
+
 void CopyScaled(const Matrix& from, float scale, float* to) {
   const int64_t n = from.rows() * from.cols();
   for (int64_t i = 0; i < n; ++i) to[i] = from.data()[i] * scale;
@@ -25,8 +34,7 @@ absl::StatusOr<PackedDense> LoadDense(const WeightSource& source, const std::str
     CopyScaled(weight, spec.scale, weight.data());
     CopyScaled(bias, spec.scale, bias.data());
   }
-  return PackedDense::Create(weight.view(), {bias.data(), static_cast<size_t>(spec.outputs)},
-                             spec.activation);
+  return Pack(own, weight, bias, spec.activation);
 }
 
 absl::StatusOr<PackedDense> LoadFusedDense(const WeightSource& source,
@@ -44,15 +52,16 @@ absl::StatusOr<PackedDense> LoadFusedDense(const WeightSource& source,
     biases.push_back(std::move(bias));
     outputs += part.spec.outputs;
   }
-  Matrix weight(outputs, parts[0].spec.inputs), bias(1, outputs);
+  const WeightSource first = source.Sub(parts[0].name);
+  ATTEND_ASSIGN_OR_RETURN(Matrix weight, first.Allocate("weight", outputs, parts[0].spec.inputs));
+  ATTEND_ASSIGN_OR_RETURN(Matrix bias, first.Allocate("bias", 1, outputs));
   int64_t row = 0;
   for (size_t i = 0; i < parts.size(); ++i) {
     CopyScaled(weights[i], parts[i].spec.scale, weight.row(row));
     CopyScaled(biases[i], parts[i].spec.scale, bias.data() + row);
     row += parts[i].spec.outputs;
   }
-  return PackedDense::Create(weight.view(), {bias.data(), static_cast<size_t>(outputs)},
-                             std::nullopt);
+  return Pack(first, weight, bias, std::nullopt);
 }
 
 }  // namespace attend

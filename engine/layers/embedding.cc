@@ -3,16 +3,34 @@
 
 #include <utility>
 
+#include "engine/base/status_macros.h"
 #include "engine/layers/position_encoding.h"
 #include "engine/ops/gather_rows.h"
 
 namespace attend {
 
-Embedding Embedding::Make(std::shared_ptr<const Matrix> tokens, const EmbeddingSpec& spec) {
+namespace {
+
+constexpr char kPositions[] = "embeddings.position.weight";
+
+absl::StatusOr<Matrix> LoadPositions(const WeightSource& source, const EmbeddingSpec& spec) {
+  if (source.Has(kPositions)) {
+    return source.ReadMatrix(kPositions, spec.max_position_embeddings, spec.hidden_size);
+  }
+  auto table =
+      MakePositionTable(spec.position_encoding, spec.max_position_embeddings, spec.hidden_size);
+  if (!table.ok()) return source.At(kPositions, table.status());
+  return table;
+}
+
+}  // namespace
+
+absl::StatusOr<Embedding> Embedding::Load(const WeightSource& source,
+                                          std::shared_ptr<const Matrix> tokens,
+                                          const EmbeddingSpec& spec) {
   Embedding embedding;
   embedding.tokens_ = std::move(tokens);
-  embedding.positions_ =
-      MakePositionTable(spec.position_encoding, spec.max_position_embeddings, spec.hidden_size);
+  ATTEND_ASSIGN_OR_RETURN(embedding.positions_, LoadPositions(source, spec));
   embedding.scale_ = spec.scale;
   return embedding;
 }

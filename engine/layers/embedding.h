@@ -21,8 +21,12 @@ struct EmbeddingSpec {
 
 class Embedding {
  public:
-  // The token table may be shared by encoder and decoder.
-  static Embedding Make(std::shared_ptr<const Matrix> tokens, const EmbeddingSpec& spec);
+  // The token table may be shared by encoder and decoder. Positions are those of
+  // embeddings.position.weight where the checkpoint has it (shape [max_position_embeddings,
+  // hidden_size]), as transformers does it, and computed where not.
+  static absl::StatusOr<Embedding> Load(const WeightSource& source,
+                                        std::shared_ptr<const Matrix> tokens,
+                                        const EmbeddingSpec& spec);
 
   // out[i] = token vector * scale + position vector; resizes out.
   // REQUIRES: ids in the vocabulary, positions below max_position_embeddings.

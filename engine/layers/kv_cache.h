@@ -5,8 +5,9 @@
 //  kPageTokens. Pages are
 //    reference-counted: Fork shares them, and appending to a shared last page copies that page
 //    first. So beams cost only what differs between them.
-// A KvCachePool owns the pages' memory, counts bytes and refuses above its capacity. Not
-// thread-safe: everything here belongs to one engine-loop thread.
+// A KvCachePool owns the pages' memory and counts bytes. It never refuses: its capacity is what the
+// scheduler admits sequences by, ahead of what they will need. Not thread-safe: everything here
+// belongs to one engine-loop thread.
 #pragma once
 
 #include <cstdint>

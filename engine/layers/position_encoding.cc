@@ -4,6 +4,10 @@
 #include "engine/layers/position_encoding.h"
 
 #include <cmath>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
 
 namespace attend {
 namespace {
@@ -24,14 +28,19 @@ void FillSinusoidalHalves(Matrix* table) {
 
 }  // namespace
 
-Matrix MakePositionTable(PositionEncoding encoding, int64_t max_positions, int64_t hidden_size) {
-  Matrix table(max_positions, hidden_size);
+absl::StatusOr<Matrix> MakePositionTable(PositionEncoding encoding, int64_t max_positions,
+                                         int64_t hidden_size) {
+  std::optional<Matrix> table = Matrix::TryCreate(max_positions, hidden_size);
+  if (!table) {
+    return absl::ResourceExhaustedError(absl::StrCat("no memory for a table of ", max_positions,
+                                                     " positions of ", hidden_size, " numbers"));
+  }
   switch (encoding) {
     case PositionEncoding::kSinusoidalHalves:
-      FillSinusoidalHalves(&table);
+      FillSinusoidalHalves(&*table);
       break;
   }
-  return table;
+  return *std::move(table);
 }
 
 }  // namespace attend

@@ -29,7 +29,8 @@ absl::StatusOr<TransformerDecoder> TransformerDecoder::Load(const WeightSource& 
   if (spec.has_final_norm) {
     ATTEND_ASSIGN_OR_RETURN(decoder.final_norm_, Norm::Load(source, "final_norm", norm));
   }
-  decoder.embedding_ = Embedding::Make(std::move(tokens), EmbeddingSpecOf(spec));
+  ATTEND_ASSIGN_OR_RETURN(decoder.embedding_,
+                          Embedding::Load(source, std::move(tokens), EmbeddingSpecOf(spec)));
   return decoder;
 }
 

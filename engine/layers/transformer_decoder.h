@@ -17,7 +17,8 @@ namespace attend {
 
 class TransformerDecoder {
  public:
-  // layers.{i}, embedding_norm and final_norm where the spec has them. `tokens`: [vocab_size,
+  // layers.{i}, embedding_norm and final_norm where the spec has them, embeddings.position where it
+  // is stored. `tokens`: [vocab_size,
   // hidden_size]; lm_head: the output projection, [hidden_size] → [vocab_size].
   static absl::StatusOr<TransformerDecoder> Load(const WeightSource& source, const StackSpec& spec,
                                                  std::shared_ptr<const Matrix> tokens,

@@ -39,7 +39,8 @@ absl::StatusOr<TransformerEncoder> TransformerEncoder::Load(const WeightSource& 
     ATTEND_ASSIGN_OR_RETURN(encoder.final_norm_, Norm::Load(source, "final_norm", norm));
   }
   // Last: by now the sizes that the configuration claims have proved true.
-  encoder.embedding_ = Embedding::Make(std::move(tokens), EmbeddingSpecOf(spec));
+  ATTEND_ASSIGN_OR_RETURN(encoder.embedding_,
+                          Embedding::Load(source, std::move(tokens), EmbeddingSpecOf(spec)));
   return encoder;
 }
 

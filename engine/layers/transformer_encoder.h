@@ -16,7 +16,8 @@ namespace attend {
 
 class TransformerEncoder {
  public:
-  // layers.{i}, embedding_norm and final_norm where the spec has them. `tokens`: [vocab_size,
+  // layers.{i}, embedding_norm and final_norm where the spec has them, embeddings.position where it
+  // is stored. `tokens`: [vocab_size,
   // hidden_size].
   static absl::StatusOr<TransformerEncoder> Load(const WeightSource& source, const StackSpec& spec,
                                                  std::shared_ptr<const Matrix> tokens);

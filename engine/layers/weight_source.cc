@@ -4,11 +4,11 @@
 
 #include <cmath>
 #include <cstring>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
-#include "engine/base/error.h"
 #include "engine/base/status_macros.h"
+#include "engine/checkpoint/checkpoint_error.h"
 
 namespace attend {
 namespace {
@@ -52,19 +52,26 @@ absl::StatusOr<Matrix> WeightSource::Read(std::string_view name, const Shape& sh
   const std::vector<std::string> names = StoredNames(name);
   ATTEND_ASSIGN_OR_RETURN(Matrix matrix, reader_->ReadAny(names, shape));
   if (const int64_t index = FindNotFinite(matrix); index >= 0) {
-    std::string stored;
-    for (const std::string& candidate : names) {
-      if (stored.empty() && reader_->Has(candidate)) stored = candidate;
-    }
-    ErrorDetail detail;
-    detail.reason = "CHECKPOINT_CORRUPT";
-    detail.metadata = {{"tensor", stored}, {"index", std::to_string(index)}};
-    return MakeError(absl::StatusCode::kDataLoss,
-                     absl::StrCat("tensor '", stored, "': element ", index, " is ",
-                                  std::isnan(matrix.data()[index]) ? "not a number" : "infinite"),
-                     std::move(detail));
+    return CorruptTensor(
+        reader_->PlaceOf(names), "finite numbers",
+        absl::StrCat(std::isnan(matrix.data()[index]) ? "NaN" : "infinity", " at element ", index));
   }
   return matrix;
+}
+
+absl::StatusOr<Matrix> WeightSource::Allocate(std::string_view name, int64_t rows,
+                                              int64_t cols) const {
+  std::optional<Matrix> matrix = Matrix::TryCreate(rows, cols);
+  if (matrix) return *std::move(matrix);
+  const std::vector<std::string> names = StoredNames(name);
+  return NoMemoryFor(reader_->PlaceOf(names),
+                     static_cast<uint64_t>(rows) * static_cast<uint64_t>(cols) * sizeof(float));
+}
+
+absl::Status WeightSource::At(std::string_view name, const absl::Status& error) const {
+  if (error.ok()) return error;
+  const std::vector<std::string> names = StoredNames(name);
+  return FailedAt(reader_->PlaceOf(names), error);
 }
 
 absl::StatusOr<Matrix> WeightSource::ReadMatrix(std::string_view name, int64_t rows,

@@ -5,7 +5,8 @@
 // {self_attention,cross_attention}.{query,key,value,output}.{weight,bias},
 // ….feed_forward.{up,down}.{weight,bias},
 // ….{self_attention_norm,cross_attention_norm,feed_forward_norm}.{weight,bias},
-// {encoder,decoder}.embedding_norm and ….final_norm likewise, lm_head.{weight,bias}.
+// {encoder,decoder}.embedding_norm and ….final_norm likewise, lm_head.{weight,bias}. Where
+// positions are stored: {encoder,decoder}.embeddings.position.weight.
 #pragma once
 
 #include <functional>
@@ -34,10 +35,15 @@ class WeightSource {
 
   bool Has(std::string_view name) const;
   // A [rows, cols] matrix, or a vector of n as 1 x n. Errors are the reader's, and DATA_LOSS /
-  // CHECKPOINT_CORRUPT (metadata tensor) for numbers that are not finite: they would make every
-  // result NaN without a word.
+  // CHECKPOINT_CORRUPT for numbers that are not finite: they would make every result NaN without a
+  // word. All name file, tensor, expected and found.
   absl::StatusOr<Matrix> ReadMatrix(std::string_view name, int64_t rows, int64_t cols) const;
   absl::StatusOr<Matrix> ReadVector(std::string_view name, int64_t n) const;
+
+  // Memory to make a layer in: RESOURCE_EXHAUSTED, naming file and tensor, when it is short.
+  absl::StatusOr<Matrix> Allocate(std::string_view name, int64_t rows, int64_t cols) const;
+  // An error that concerns a weight, with file and tensor put before its message.
+  absl::Status At(std::string_view name, const absl::Status& error) const;
 
  private:
   absl::StatusOr<Matrix> Read(std::string_view name, const Shape& shape) const;

@@ -1,6 +1,8 @@
 // Getters return a harmless value on error and go on, as a compiler does after a syntax error.
 #include "engine/models/config_reader.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "engine/base/error.h"
 
@@ -18,15 +20,6 @@ constexpr NamedActivation kActivations[] = {
     {"relu", Activation::kRelu}, {"gelu", Activation::kGelu},  {"gelu_new", Activation::kGeluTanh},
     {"silu", Activation::kSilu}, {"swish", Activation::kSilu},
 };
-
-std::string TypeOf(const Json& value) {
-  if (value.IsObject()) return "an object";
-  if (value.IsArray()) return "an array";
-  if (value.IsString()) return "a string";
-  if (value.IsNull()) return "null";
-  if (value.AsNumber().ok()) return "a number that is not an integer in range";
-  return "a boolean";
-}
 
 }  // namespace
 
@@ -48,7 +41,7 @@ std::optional<int64_t> ConfigReader::Checked(std::string_view key, int64_t lowes
   }
   const auto number = value->AsInt();
   if (!number.ok()) {
-    Fault(key, expected, TypeOf(*value));
+    Fault(key, expected, value->TypeName());
     return std::nullopt;
   }
   if (*number < lowest || *number > highest) {
@@ -72,7 +65,7 @@ bool ConfigReader::BoolOr(std::string_view key, bool otherwise) {
   const auto value = config_.GetBool(key);
   if (value.ok()) return *value;
   const auto found = config_.Get(key);
-  Fault(key, "true or false", found.ok() ? TypeOf(*found) : kMissing);
+  Fault(key, "true or false", found.ok() ? found->TypeName() : kMissing);
   return otherwise;
 }
 
@@ -84,7 +77,7 @@ std::string ConfigReader::Word(std::string_view key) {
   }
   const auto text = value->AsString();
   if (!text.ok()) {
-    Fault(key, "a string", TypeOf(*value));
+    Fault(key, "a string", value->TypeName());
     return "";
   }
   return *text;
@@ -101,6 +94,13 @@ Activation ConfigReader::ActivationFunction(std::string_view key) {
   }
   Fault(key, "one of " + known, absl::StrCat("'", Excerpt(name), "'"));
   return Activation::kRelu;
+}
+
+bool ConfigReader::IsFaulty(std::initializer_list<std::string_view> keys) const {
+  for (const FaultyKey& fault : faults_) {
+    if (std::find(keys.begin(), keys.end(), fault.key) != keys.end()) return true;
+  }
+  return false;
 }
 
 void ConfigReader::Fault(std::string_view key, std::string_view expected, std::string_view found) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -30,6 +31,10 @@ class ConfigReader {
   std::string Word(std::string_view key);
   // A required name of a known activation function: relu, gelu, gelu_new, silu, swish.
   Activation ActivationFunction(std::string_view key);
+
+  // Whether something is wrong with one of these keys. What is expected of other keys may depend on
+  // it, and then nobody knows.
+  bool IsFaulty(std::initializer_list<std::string_view> keys) const;
 
   // Adds a fault of the file's own: what was expected of a key, and what is there.
   void Fault(std::string_view key, std::string_view expected, std::string_view found);

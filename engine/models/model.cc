@@ -2,8 +2,10 @@
 // anything was left over.
 #include "engine/models/model.h"
 
+#include <algorithm>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/time/clock.h"
 #include "engine/base/check.h"
 #include "engine/base/status_macros.h"
@@ -58,12 +60,35 @@ absl::StatusOr<PackedDense> LoadOutputProjection(const WeightSource& weights, co
     ATTEND_ASSIGN_OR_RETURN(bias, weights.ReadMatrix("lm_head.bias", 1, spec.target_vocab_size));
     bias_span = {bias.data(), static_cast<size_t>(spec.target_vocab_size)};
   }
-  if (spec.tie_word_embeddings)
-    return PackedDense::Create(target_tokens.view(), bias_span, std::nullopt);
-  ATTEND_ASSIGN_OR_RETURN(
-      Matrix weight,
-      weights.ReadMatrix("lm_head.weight", spec.target_vocab_size, spec.decoder.hidden_size));
-  return PackedDense::Create(weight.view(), bias_span, std::nullopt);
+  Matrix own;
+  const char* const name =
+      spec.tie_word_embeddings ? "decoder.embeddings.token.weight" : "lm_head.weight";
+  if (!spec.tie_word_embeddings) {
+    ATTEND_ASSIGN_OR_RETURN(
+        own, weights.ReadMatrix(name, spec.target_vocab_size, spec.decoder.hidden_size));
+  }
+  const Matrix& weight = spec.tie_word_embeddings ? target_tokens : own;
+  auto packed = PackedDense::Create(weight.view(), bias_span, std::nullopt);
+  if (!packed.ok()) return weights.At(name, packed.status());
+  return packed;
+}
+
+// Whether a checkpoint holds the body of a model alone (model_family.h).
+bool IsBodyAlone(const Checkpoint& checkpoint, const std::string& body_prefix) {
+  const auto& tensors = checkpoint.tensors();
+  const auto first = tensors.lower_bound(body_prefix);
+  return first == tensors.end() || !absl::StartsWith(first->first, body_prefix);
+}
+
+// The names under which this checkpoint may hold a weight.
+std::vector<std::string> NamesIn(const Checkpoint& checkpoint, const ModelFamily& family,
+                                 std::vector<std::string> names) {
+  const std::string body_prefix = family.body_prefix;
+  if (!IsBodyAlone(checkpoint, body_prefix)) return names;
+  for (std::string& name : names) {
+    if (absl::StartsWith(name, body_prefix)) name.erase(0, body_prefix.size());
+  }
+  return names;
 }
 
 void CheckLengths(const RaggedBatch& batch, int64_t limit) {
@@ -90,8 +115,9 @@ absl::StatusOr<std::unique_ptr<Model>> Model::Load(const ModelDirectory& directo
   ATTEND_ASSIGN_OR_RETURN(const std::unique_ptr<Checkpoint> checkpoint,
                           Checkpoint::Open(directory));
   WeightReader reader(*checkpoint);
-  const WeightSource weights(
-      &reader, [&](const std::string& name) { return family->StoredNames(spec, name); });
+  const WeightSource weights(&reader, [&](const std::string& name) {
+    return NamesIn(*checkpoint, *family, family->StoredNames(spec, name));
+  });
 
   ATTEND_ASSIGN_OR_RETURN(const TokenTables tokens, LoadTokenTables(weights, spec));
   ATTEND_ASSIGN_OR_RETURN(

@@ -19,6 +19,9 @@ struct IgnorableWeight {
 
 struct ModelFamily {
   const char* model_type;  // as in config.json
+  // What stands in front of the names of the body's tensors ("model."). A checkpoint in which no
+  // name begins with it holds the body alone, saved without its head: its names lack it.
+  const char* body_prefix;
 
   // Checks everything it reads. Errors name file, key, expected and found.
   absl::StatusOr<ModelSpec> (*ParseConfig)(const Json& config);

@@ -1,7 +1,8 @@
-// MarianMT (the OPUS-MT models). Encoder-decoder, post-norm, sinusoidal positions that start at 0,
-// embeddings scaled by sqrt(hidden size) where scale_embedding says so, biases everywhere, a bias
-// on the logits. Usually one embedding table serves encoder, decoder and output projection; then
-// the checkpoint stores it once, under any of four names.
+// MarianMT (the OPUS-MT models). Encoder-decoder, post-norm, sinusoidal positions that start at 0
+// (older checkpoints store their tables), embeddings scaled by sqrt(hidden size) where
+// scale_embedding says so, biases everywhere, a bias on the logits. Usually one embedding table
+// serves encoder, decoder and output projection; then the checkpoint stores it once, under any of
+// four names.
 #include <cmath>
 #include <map>
 
@@ -30,7 +31,7 @@ StackSpec ParseStack(ConfigReader* config, const std::string& stack, int64_t hid
   spec.intermediate_size = config->Int(stack + "_ffn_dim", 1, kMaxIntermediateSize);
   const std::string heads_key = stack + "_attention_heads";
   const int64_t heads = config->Int(heads_key, 1, kMaxHeads);
-  if (hidden_size % heads != 0) {
+  if (!config->IsFaulty({"d_model", heads_key}) && hidden_size % heads != 0) {
     config->Fault(heads_key, absl::StrCat("a divisor of d_model (", hidden_size, ")"),
                   std::to_string(heads));
   }
@@ -47,15 +48,16 @@ void ParseVocabulary(ConfigReader* config, ModelSpec* spec) {
   spec->share_embeddings = config->BoolOr("share_encoder_decoder_embeddings", true);
   spec->tie_word_embeddings = config->BoolOr("tie_word_embeddings", true);
   spec->source_vocab_size = config->Int("vocab_size", 1, kMaxVocabSize);
+  // transformers looks at decoder_vocab_size only where the embeddings are not shared; some
+  // checkpoints say something else there that was never true.
   spec->target_vocab_size =
-      config->IntOr("decoder_vocab_size", spec->source_vocab_size, 1, kMaxVocabSize);
-  if (spec->share_embeddings && spec->target_vocab_size != spec->source_vocab_size) {
-    config->Fault(
-        "decoder_vocab_size",
-        absl::StrCat("vocab_size (", spec->source_vocab_size, "), since the embeddings are shared"),
-        std::to_string(spec->target_vocab_size));
-  }
-  const int64_t last = spec->target_vocab_size - 1;
+      spec->share_embeddings
+          ? spec->source_vocab_size
+          : config->IntOr("decoder_vocab_size", spec->source_vocab_size, 1, kMaxVocabSize);
+  // Ids lie in the vocabulary whose size is known; what its right size is, nobody can tell.
+  const int64_t last = config->IsFaulty({"vocab_size", "decoder_vocab_size"})
+                           ? kMaxVocabSize - 1
+                           : spec->target_vocab_size - 1;
   spec->pad_token_id = static_cast<int32_t>(config->Int("pad_token_id", 0, last));
   spec->eos_token_id = static_cast<int32_t>(config->Int("eos_token_id", 0, last));
   spec->decoder_start_token_id =
@@ -77,7 +79,8 @@ absl::StatusOr<ModelSpec> ParseConfig(const Json& json) {
   spec.encoder = ParseStack(&config, "encoder", hidden_size, scale);
   spec.decoder = ParseStack(&config, "decoder", hidden_size, scale);
   const int64_t positions = config.Int("max_position_embeddings", 1, kMaxPositions);
-  if (positions * hidden_size > kMaxPositionTable) {
+  if (!config.IsFaulty({"d_model", "max_position_embeddings"}) &&
+      positions * hidden_size > kMaxPositionTable) {
     config.Fault("max_position_embeddings",
                  absl::StrCat("at most ", kMaxPositionTable / hidden_size, " for this d_model"),
                  std::to_string(positions));
@@ -90,6 +93,7 @@ absl::StatusOr<ModelSpec> ParseConfig(const Json& json) {
   return spec;
 }
 
+constexpr char kBody[] = "model.";
 constexpr char kShared[] = "model.shared.weight";
 constexpr char kEncoderTokens[] = "model.encoder.embed_tokens.weight";
 constexpr char kDecoderTokens[] = "model.decoder.embed_tokens.weight";
@@ -100,6 +104,7 @@ std::string StoredPart(const std::string& part) {
   static const auto* const parts = new std::map<std::string, std::string>{
       {"self_attention", "self_attn"},
       {"cross_attention", "encoder_attn"},
+      {"position", "embed_positions"},
       {"query", "q_proj"},
       {"key", "k_proj"},
       {"value", "v_proj"},
@@ -119,7 +124,8 @@ std::vector<std::string> StoredNames(const ModelSpec& spec, const std::string& c
   const bool tied = spec.tie_word_embeddings;
   if (spec.share_embeddings && (canonical == "encoder.embeddings.token.weight" ||
                                 canonical == "decoder.embeddings.token.weight")) {
-    std::vector<std::string> names = {kShared, kEncoderTokens, kDecoderTokens};
+    // Where several are stored and differ, transformers uses the first of these.
+    std::vector<std::string> names = {kDecoderTokens, kEncoderTokens, kShared};
     if (tied) names.push_back(kOutput);
     return names;
   }
@@ -131,18 +137,18 @@ std::vector<std::string> StoredNames(const ModelSpec& spec, const std::string& c
   if (canonical == "lm_head.weight") return {kOutput};
 
   // "encoder.layers.0.feed_forward.up.weight" → "model.encoder.layers.0.fc1.weight": feed-forward
-  // has no level of its own.
+  // has no level of its own, and embeddings have none.
   std::vector<std::string> parts = {"model"};
   for (const std::string& part : std::vector<std::string>(absl::StrSplit(canonical, '.'))) {
-    if (part != "feed_forward") parts.push_back(StoredPart(part));
+    if (part != "feed_forward" && part != "embeddings") parts.push_back(StoredPart(part));
   }
   return {absl::StrJoin(parts, ".")};
 }
 
 std::vector<IgnorableWeight> IgnorableWeights(const ModelSpec& spec) {
-  const std::string positions = "sinusoidal positions are computed, not learned";
-  std::vector<IgnorableWeight> weights = {{"model.encoder.embed_positions.weight", positions},
-                                          {"model.decoder.embed_positions.weight", positions}};
+  const std::string outside = "stands outside 'model.', where transformers does not look for it";
+  std::vector<IgnorableWeight> weights = {{"encoder.embed_positions.weight", outside},
+                                          {"decoder.embed_positions.weight", outside}};
   if (!spec.share_embeddings)
     weights.push_back({kShared, "encoder and decoder have tables of their own"});
   return weights;
@@ -151,7 +157,7 @@ std::vector<IgnorableWeight> IgnorableWeights(const ModelSpec& spec) {
 }  // namespace
 
 const ModelFamily& MarianFamily() {
-  static const ModelFamily family = {"marian", ParseConfig, StoredNames, IgnorableWeights};
+  static const ModelFamily family = {"marian", kBody, ParseConfig, StoredNames, IgnorableWeights};
   return family;
 }
 

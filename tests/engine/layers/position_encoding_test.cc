@@ -10,7 +10,7 @@ namespace attend {
 namespace {
 
 TEST(SinusoidalHalves, HasSinesThenCosines) {
-  const Matrix table = MakePositionTable(PositionEncoding::kSinusoidalHalves, 512, 6);
+  const Matrix table = MakePositionTable(PositionEncoding::kSinusoidalHalves, 512, 6).value();
   ASSERT_EQ(table.rows(), 512);
   ASSERT_EQ(table.cols(), 6);
   const float first[] = {0, 0, 0, 1, 1, 1};
@@ -27,7 +27,7 @@ TEST(SinusoidalHalves, HasSinesThenCosines) {
 }
 
 TEST(SinusoidalHalves, AnOddWidthHasOneMoreSine) {
-  const Matrix table = MakePositionTable(PositionEncoding::kSinusoidalHalves, 3, 5);
+  const Matrix table = MakePositionTable(PositionEncoding::kSinusoidalHalves, 3, 5).value();
   EXPECT_EQ(table.row(1)[0], static_cast<float>(std::sin(1.0)));
   EXPECT_EQ(table.row(1)[3], static_cast<float>(std::cos(1.0)));
   EXPECT_EQ(table.row(2)[2], static_cast<float>(std::sin(2.0 / std::pow(10000.0, 0.8))));

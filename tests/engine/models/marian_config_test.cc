@@ -112,7 +112,6 @@ TEST(MarianConfig, WrongValuesAreNamed) {
       {"max_position_embeddings", "100000000"},
       {"vocab_size", "0"},
       {"vocab_size", "18446744073709551615"},
-      {"decoder_vocab_size", "319"},  // the embeddings are shared
       {"pad_token_id", "320"},
       {"pad_token_id", "-1"},
       {"eos_token_id", "320"},
@@ -130,6 +129,34 @@ TEST(MarianConfig, WrongValuesAreNamed) {
         << key << " = " << value << ": " << status;
     EXPECT_THAT(std::string(status.message()), HasSubstr("expected ")) << key << " = " << value;
     EXPECT_EQ(GetErrorDetail(status)->reason, "MODEL_FAILED") << key;
+  }
+}
+
+TEST(MarianConfig, TheDecodersVocabularyCountsOnlyWhereItHasItsOwn) {
+  BrokenModel model;
+  model.SetKey("decoder_vocab_size", "7");
+  const auto shared = ParseText(model.config());
+  ASSERT_TRUE(shared.ok()) << shared.status();
+  EXPECT_EQ(shared->target_vocab_size, 320);
+  EXPECT_TRUE(model.Load().ok());
+  model.SetKey("decoder_vocab_size", "\"many\"");
+  EXPECT_TRUE(ParseText(model.config()).ok());
+  model.SetKey("share_encoder_decoder_embeddings", "false");
+  EXPECT_THAT(std::string(ParseText(model.config()).status().message()),
+              HasSubstr("key 'decoder_vocab_size': expected an integer from 1 to"));
+}
+
+// A key that is wrong makes no expectations of others.
+TEST(MarianConfig, OneFaultIsNamedOnce) {
+  for (const char* key :
+       {"vocab_size", "d_model", "encoder_attention_heads", "max_position_embeddings"}) {
+    for (const char* value : {"0", "\"many\"", "-1"}) {
+      BrokenModel model;
+      model.SetKey(key, value);
+      const std::string message(ParseText(model.config()).status().message());
+      EXPECT_THAT(message, HasSubstr(std::string("key '") + key + "'"));
+      EXPECT_EQ(message.find("; "), std::string::npos) << message;
+    }
   }
 }
 
