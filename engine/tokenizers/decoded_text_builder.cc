@@ -21,6 +21,13 @@ void DecodedTextBuilder::Append(std::string_view bytes, uint32_t token) {
   tokens_.resize(text_.size(), token);
 }
 
+void DecodedTextBuilder::Append(const DecodedTextBuilder& other) {
+  ATTEND_CHECK(tokens_.empty() || other.empty() || tokens_.back() <= other.tokens_.front(),
+               "tokens must be appended in order");
+  text_.append(other.text_);
+  tokens_.insert(tokens_.end(), other.tokens_.begin(), other.tokens_.end());
+}
+
 void DecodedTextBuilder::ReplaceAll(std::string_view from, std::string_view to) {
   size_t found = text_.find(from);
   if (found == std::string::npos) return;

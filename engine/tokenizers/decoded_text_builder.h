@@ -16,6 +16,11 @@ class DecodedTextBuilder {
  public:
   // REQUIRES: tokens do not go back.
   void Append(std::string_view bytes, uint32_t token);
+  // REQUIRES: its tokens do not go back behind this one's.
+  void Append(const DecodedTextBuilder& other);
+  bool empty() const { return text_.empty(); }
+  // The token that wrote the first byte. REQUIRES: not empty.
+  uint32_t first_token() const { return tokens_.front(); }
   // Replaces every `from`, left to right. `to` is either a part of `from`, whose bytes keep their
   // tokens, or belongs to the token of the first byte replaced.
   void ReplaceAll(std::string_view from, std::string_view to);

@@ -11,59 +11,102 @@ namespace attend {
 namespace {
 
 using Pair = std::pair<std::string_view, std::string_view>;
-constexpr std::array<Pair, 96> kTwoLetterCodes = {{
-    {"afr", "af"}, {"amh", "am"}, {"ara", "ar"}, {"aze", "az"}, {"bel", "be"}, {"ben", "bn"},
-    {"bos", "bs"}, {"bre", "br"}, {"bul", "bg"}, {"cat", "ca"}, {"ces", "cs"}, {"chi", "zh"},
-    {"cmn", "zh"}, {"cym", "cy"}, {"cze", "cs"}, {"dan", "da"}, {"deu", "de"}, {"dut", "nl"},
-    {"ell", "el"}, {"eng", "en"}, {"epo", "eo"}, {"est", "et"}, {"eus", "eu"}, {"fao", "fo"},
-    {"fas", "fa"}, {"fin", "fi"}, {"fra", "fr"}, {"fre", "fr"}, {"ger", "de"}, {"gla", "gd"},
-    {"gle", "ga"}, {"glg", "gl"}, {"gre", "el"}, {"guj", "gu"}, {"hau", "ha"}, {"heb", "he"},
-    {"hin", "hi"}, {"hrv", "hr"}, {"hun", "hu"}, {"hye", "hy"}, {"ibo", "ig"}, {"ind", "id"},
-    {"isl", "is"}, {"ita", "it"}, {"jav", "jv"}, {"jpn", "ja"}, {"kan", "kn"}, {"kat", "ka"},
-    {"kaz", "kk"}, {"khm", "km"}, {"kir", "ky"}, {"kor", "ko"}, {"lao", "lo"}, {"lat", "la"},
-    {"lav", "lv"}, {"lit", "lt"}, {"ltz", "lb"}, {"mal", "ml"}, {"mar", "mr"}, {"mkd", "mk"},
-    {"mlt", "mt"}, {"mon", "mn"}, {"msa", "ms"}, {"mya", "my"}, {"nep", "ne"}, {"nld", "nl"},
-    {"nno", "nn"}, {"nob", "nb"}, {"nor", "no"}, {"oci", "oc"}, {"pan", "pa"}, {"per", "fa"},
-    {"pol", "pl"}, {"por", "pt"}, {"pus", "ps"}, {"ron", "ro"}, {"rum", "ro"}, {"rus", "ru"},
-    {"sin", "si"}, {"slk", "sk"}, {"slv", "sl"}, {"som", "so"}, {"spa", "es"}, {"sqi", "sq"},
-    {"srp", "sr"}, {"swa", "sw"}, {"swe", "sv"}, {"tam", "ta"}, {"tel", "te"}, {"tgl", "tl"},
-    {"tha", "th"}, {"tur", "tr"}, {"ukr", "uk"}, {"urd", "ur"}, {"vie", "vi"}, {"zho", "zh"},
+// Every ISO 639-3 and 639-2 code with a two-letter form, the bibliographic ones ("fre") and the
+// commonest members of macrolanguages ("cmn") included; sorted. From Debian's iso-codes.
+constexpr std::array<Pair, 207> kTwoLetterCodes = {{
+    {"aar", "aa"}, {"abk", "ab"}, {"afr", "af"}, {"aka", "ak"}, {"alb", "sq"}, {"amh", "am"},
+    {"ara", "ar"}, {"arb", "ar"}, {"arg", "an"}, {"arm", "hy"}, {"asm", "as"}, {"ava", "av"},
+    {"ave", "ae"}, {"aym", "ay"}, {"aze", "az"}, {"bak", "ba"}, {"bam", "bm"}, {"baq", "eu"},
+    {"bel", "be"}, {"ben", "bn"}, {"bis", "bi"}, {"bod", "bo"}, {"bos", "bs"}, {"bre", "br"},
+    {"bul", "bg"}, {"bur", "my"}, {"cat", "ca"}, {"ces", "cs"}, {"cha", "ch"}, {"che", "ce"},
+    {"chi", "zh"}, {"chu", "cu"}, {"chv", "cv"}, {"cmn", "zh"}, {"cor", "kw"}, {"cos", "co"},
+    {"cre", "cr"}, {"cym", "cy"}, {"cze", "cs"}, {"dan", "da"}, {"deu", "de"}, {"div", "dv"},
+    {"dut", "nl"}, {"dzo", "dz"}, {"ell", "el"}, {"eng", "en"}, {"epo", "eo"}, {"est", "et"},
+    {"eus", "eu"}, {"ewe", "ee"}, {"fao", "fo"}, {"fas", "fa"}, {"fij", "fj"}, {"fin", "fi"},
+    {"fra", "fr"}, {"fre", "fr"}, {"fry", "fy"}, {"ful", "ff"}, {"geo", "ka"}, {"ger", "de"},
+    {"gla", "gd"}, {"gle", "ga"}, {"glg", "gl"}, {"glv", "gv"}, {"gre", "el"}, {"grn", "gn"},
+    {"guj", "gu"}, {"hat", "ht"}, {"hau", "ha"}, {"hbs", "sh"}, {"heb", "he"}, {"her", "hz"},
+    {"hin", "hi"}, {"hmo", "ho"}, {"hrv", "hr"}, {"hun", "hu"}, {"hye", "hy"}, {"ibo", "ig"},
+    {"ice", "is"}, {"ido", "io"}, {"iii", "ii"}, {"iku", "iu"}, {"ile", "ie"}, {"ina", "ia"},
+    {"ind", "id"}, {"ipk", "ik"}, {"isl", "is"}, {"ita", "it"}, {"jav", "jv"}, {"jpn", "ja"},
+    {"kal", "kl"}, {"kan", "kn"}, {"kas", "ks"}, {"kat", "ka"}, {"kau", "kr"}, {"kaz", "kk"},
+    {"khm", "km"}, {"kik", "ki"}, {"kin", "rw"}, {"kir", "ky"}, {"kom", "kv"}, {"kon", "kg"},
+    {"kor", "ko"}, {"kua", "kj"}, {"kur", "ku"}, {"lao", "lo"}, {"lat", "la"}, {"lav", "lv"},
+    {"lim", "li"}, {"lin", "ln"}, {"lit", "lt"}, {"ltz", "lb"}, {"lub", "lu"}, {"lug", "lg"},
+    {"mac", "mk"}, {"mah", "mh"}, {"mal", "ml"}, {"mao", "mi"}, {"mar", "mr"}, {"may", "ms"},
+    {"mkd", "mk"}, {"mlg", "mg"}, {"mlt", "mt"}, {"mon", "mn"}, {"mri", "mi"}, {"msa", "ms"},
+    {"mya", "my"}, {"nau", "na"}, {"nav", "nv"}, {"nbl", "nr"}, {"nde", "nd"}, {"ndo", "ng"},
+    {"nep", "ne"}, {"nld", "nl"}, {"nno", "nn"}, {"nob", "nb"}, {"nor", "no"}, {"nya", "ny"},
+    {"oci", "oc"}, {"oji", "oj"}, {"ori", "or"}, {"orm", "om"}, {"oss", "os"}, {"pan", "pa"},
+    {"per", "fa"}, {"pli", "pi"}, {"pol", "pl"}, {"por", "pt"}, {"pus", "ps"}, {"que", "qu"},
+    {"roh", "rm"}, {"ron", "ro"}, {"rum", "ro"}, {"run", "rn"}, {"rus", "ru"}, {"sag", "sg"},
+    {"san", "sa"}, {"sin", "si"}, {"slk", "sk"}, {"slo", "sk"}, {"slv", "sl"}, {"sme", "se"},
+    {"smo", "sm"}, {"sna", "sn"}, {"snd", "sd"}, {"som", "so"}, {"sot", "st"}, {"spa", "es"},
+    {"sqi", "sq"}, {"srd", "sc"}, {"srp", "sr"}, {"ssw", "ss"}, {"sun", "su"}, {"swa", "sw"},
+    {"swe", "sv"}, {"swh", "sw"}, {"tah", "ty"}, {"tam", "ta"}, {"tat", "tt"}, {"tel", "te"},
+    {"tgk", "tg"}, {"tgl", "tl"}, {"tha", "th"}, {"tib", "bo"}, {"tir", "ti"}, {"ton", "to"},
+    {"tsn", "tn"}, {"tso", "ts"}, {"tuk", "tk"}, {"tur", "tr"}, {"twi", "tw"}, {"uig", "ug"},
+    {"ukr", "uk"}, {"urd", "ur"}, {"uzb", "uz"}, {"ven", "ve"}, {"vie", "vi"}, {"vol", "vo"},
+    {"wel", "cy"}, {"wln", "wa"}, {"wol", "wo"}, {"xho", "xh"}, {"yid", "yi"}, {"yor", "yo"},
+    {"zha", "za"}, {"zho", "zh"}, {"zul", "zu"},
 }};
 
-constexpr std::array<std::string_view, 44> kGroups = {
-    "aav", "afa", "alv", "art", "bat", "bnt", "cau", "ccs", "cel", "cpf", "cpp",
-    "crp", "cus", "dra", "euq", "fiu", "gem", "gmq", "gmw", "iir", "inc", "ine",
-    "ira", "itc", "map", "mkh", "mul", "nic", "paa", "phi", "poz", "pqe", "roa",
-    "sal", "sem", "sit", "sla", "taw", "trk", "tut", "urj", "zle", "zls", "zlw"};
+// ISO 639-5, ISO 639-2's codes for no language in particular, and "taw", by which checkpoints mean
+// the Tai languages; sorted.
+constexpr std::array<std::string_view, 120> kGroups = {{
+    "aav", "afa", "alg", "alv", "apa", "aqa", "aql", "art", "ath", "auf", "aus", "awd",
+    "azc", "bad", "bai", "bat", "ber", "bih", "bnt", "btk", "cai", "cau", "cba", "ccn",
+    "ccs", "cdc", "cdd", "cel", "cmc", "cpe", "cpf", "cpp", "crp", "csu", "cus", "day",
+    "dmn", "dra", "egx", "esx", "euq", "fiu", "fox", "gem", "gme", "gmq", "gmw", "grk",
+    "hmx", "hok", "hyx", "iir", "ijo", "inc", "ine", "ira", "iro", "itc", "jpx", "kar",
+    "kdo", "khi", "kro", "map", "mis", "mkh", "mno", "mul", "mun", "myn", "nah", "nai",
+    "ngf", "nic", "nub", "omq", "omv", "oto", "paa", "phi", "plf", "poz", "pqe", "pqw",
+    "pra", "qwe", "roa", "sai", "sal", "sdv", "sem", "sgn", "sio", "sit", "sla", "smi",
+    "son", "sqj", "ssa", "syd", "tai", "taw", "tbq", "trk", "tup", "tut", "tuw", "und",
+    "urj", "wak", "wen", "xgn", "xnd", "ypk", "zhx", "zle", "zls", "zlw", "znd", "zxx",
+}};
 
 bool IsLower(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c >= 'a' && c <= 'z'; });
 }
 
-// The script or region behind a code: "BR", "Hans", "419".
-bool IsSubtag(std::string_view tag) {
-  const auto is_alphanumeric = [](char c) {
+bool IsAlphanumeric(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-  };
-  return tag.size() >= 2 && tag.size() <= 8 && std::all_of(tag.begin(), tag.end(), is_alphanumeric);
+  });
+}
+
+// What may stand behind a language: a script, region or variant ("Hans", "BR", "419", "valencia").
+// Three letters are another language: checkpoints of several are called "ces_slk".
+bool IsSubtag(std::string_view tag) {
+  if (tag.size() < 2 || tag.size() > 8 || !IsAlphanumeric(tag)) return false;
+  return tag.size() != 3 ||
+         std::all_of(tag.begin(), tag.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
 }  // namespace
 
 std::string ToLanguageCode(std::string_view name) {
-  const size_t separator = name.find_first_of("-_");
+  const size_t separator = std::min(name.find_first_of("-_"), name.size());
   const std::string_view primary = name.substr(0, separator);
   if (!IsLower(primary) || primary.size() < 2 || primary.size() > 3) return "";
   std::string code(primary);
   if (primary.size() == 3) {
-    if (std::find(kGroups.begin(), kGroups.end(), primary) != kGroups.end()) return "";
-    const auto shorter = std::find_if(kTwoLetterCodes.begin(), kTwoLetterCodes.end(),
-                                      [&](const Pair& pair) { return pair.first == primary; });
-    if (shorter != kTwoLetterCodes.end()) code = std::string(shorter->second);
+    if (std::binary_search(kGroups.begin(), kGroups.end(), primary)) return "";
+    const auto shorter = std::lower_bound(
+        kTwoLetterCodes.begin(), kTwoLetterCodes.end(), primary,
+        [](const Pair& pair, std::string_view wanted) { return pair.first < wanted; });
+    if (shorter != kTwoLetterCodes.end() && shorter->first == primary)
+      code = std::string(shorter->second);
   }
-  if (separator == std::string_view::npos) return code;
-  const std::string_view rest = name.substr(separator + 1);
-  return IsSubtag(rest) ? code + "-" + std::string(rest) : "";
+  for (size_t at = separator; at < name.size();) {
+    const size_t end = std::min(name.find_first_of("-_", at + 1), name.size());
+    const std::string_view tag = name.substr(at + 1, end - at - 1);
+    if (!IsSubtag(tag)) return "";
+    code.append("-").append(tag);
+    at = end;
+  }
+  return code;
 }
 
 }  // namespace attend

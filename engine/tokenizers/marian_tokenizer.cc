@@ -1,7 +1,7 @@
 // Encoding goes outside in: special tokens that the text spells out part it into segments, the
 // language code is taken off each segment, the SentencePiece model cuts what is left, and the
 // vocabulary numbers it. Spans are carried back out through the same steps. Decoding joins pieces
-// between special tokens with the model's own rules.
+// between special tokens with the model's own rules; added tokens stand between spaces, as spelt.
 #include "engine/tokenizers/marian_tokenizer.h"
 
 #include <algorithm>
@@ -20,21 +20,19 @@ namespace attend {
 namespace {
 
 constexpr char kConfigFile[] = "tokenizer_config.json";
+constexpr char kSpecialTokensFile[] = "special_tokens_map.json";
+constexpr char kAddedTokensFile[] = "added_tokens.json";
+constexpr char kVocabularyFile[] = "vocab.json";
+constexpr char kTargetVocabularyFile[] = "target_vocab.json";
+// A quarter of a million pieces, with every character escaped.
+constexpr uint64_t kMaxVocabularyBytes = uint64_t{32} << 20;
 constexpr int64_t kDefaultMaxLength = 512;      // of transformers' MarianTokenizer
 constexpr int64_t kMaxVocabulary = 10'000'000;  // where config.json names no size
 
 // Errors of Json say which key of which file; here they mean that the file is bad.
-absl::Status AsCorrupt(const absl::Status& status, std::string_view file) {
-  if (status.ok() || status.code() != absl::StatusCode::kInvalidArgument) return status;
-  std::string what(status.message());
-  const std::string prefix = absl::StrCat(std::string(file), ": ");
-  if (what.compare(0, prefix.size(), prefix) == 0) what.erase(0, prefix.size());
-  return CorruptCheckpoint({file, {}}, what);
-}
-
 template <typename T>
 absl::StatusOr<T> AsCorrupt(absl::StatusOr<T> value, std::string_view file) {
-  if (!value.ok()) return AsCorrupt(value.status(), file);
+  if (!value.ok()) return CorruptJson(file, value.status());
   return value;
 }
 
@@ -118,77 +116,119 @@ struct MarianTokenizer::Config {
     int64_t id;
   };
   std::vector<AddedToken> added_tokens;
+  const char* added_tokens_file = kConfigFile;
   bool separate_vocabularies = false;
   bool clean_up_spaces = false;
   std::string source_language, target_language;
   int64_t max_length = kDefaultMaxLength;
+
+  absl::Status ReadSpecialTokens(const Json& json);
+  absl::Status ReadOptions(const Json& json);
+  absl::Status ReadAddedTokens(const Json& added);
 };
+
+// Of tokenizer_config.json or special_tokens_map.json; what is read last counts.
+absl::Status MarianTokenizer::Config::ReadSpecialTokens(const Json& json) {
+  const std::pair<const char*, std::string*> tokens[] = {
+      {"eos_token", &eos_token}, {"unk_token", &unk_token}, {"pad_token", &pad_token}};
+  for (const auto& [key, text] : tokens) {
+    if (!json.Has(key)) continue;
+    ATTEND_ASSIGN_OR_RETURN(const Json token, json.Get(key));
+    ATTEND_ASSIGN_OR_RETURN(*text, ReadTokenText(token));
+  }
+  for (const char* key : {"bos_token", "sep_token", "cls_token", "mask_token"}) {
+    if (!json.Has(key)) continue;
+    ATTEND_ASSIGN_OR_RETURN(const Json token, json.Get(key));
+    ATTEND_ASSIGN_OR_RETURN(further_special_tokens.emplace_back(), ReadTokenText(token));
+  }
+  if (!json.Has("additional_special_tokens")) return absl::OkStatus();
+  ATTEND_ASSIGN_OR_RETURN(const Json list, json.Get("additional_special_tokens"));
+  ATTEND_RETURN_IF_ERROR(list.RequireArray());
+  for (const Json& token : list.Elements()) {
+    ATTEND_ASSIGN_OR_RETURN(further_special_tokens.emplace_back(), ReadTokenText(token));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status MarianTokenizer::Config::ReadOptions(const Json& json) {
+  ATTEND_ASSIGN_OR_RETURN(separate_vocabularies, json.GetBoolOr("separate_vocabs", false));
+  ATTEND_ASSIGN_OR_RETURN(clean_up_spaces, json.GetBoolOr("clean_up_tokenization_spaces", false));
+  ATTEND_ASSIGN_OR_RETURN(const std::string source, json.GetStringOr("source_lang", ""));
+  ATTEND_ASSIGN_OR_RETURN(const std::string target, json.GetStringOr("target_lang", ""));
+  source_language = ToLanguageCode(source);
+  target_language = ToLanguageCode(target);
+  ATTEND_ASSIGN_OR_RETURN(const double limit,
+                          json.GetNumberOr("model_max_length", kDefaultMaxLength));
+  if (!(limit >= 1)) {
+    return CorruptTensor({kConfigFile, {}}, "a 'model_max_length' of at least 1",
+                         absl::StrCat(limit));
+  }
+  max_length = limit < static_cast<double>(kUnlimited) ? static_cast<int64_t>(limit) : kUnlimited;
+  return absl::OkStatus();
+}
+
+// added_tokens_decoder: ids as text → tokens as objects.
+absl::Status MarianTokenizer::Config::ReadAddedTokens(const Json& added) {
+  ATTEND_RETURN_IF_ERROR(added.RequireObject());
+  for (const std::string& key : added.Keys()) {
+    ATTEND_ASSIGN_OR_RETURN(const Json token, added.Get(key));
+    AddedToken read_token;
+    const bool is_number =
+        !key.empty() && key.size() <= 9 && key.find_first_not_of("0123456789") == std::string::npos;
+    if (!is_number) {
+      return CorruptTensor({kConfigFile, {}}, "ids as keys of 'added_tokens_decoder'",
+                           absl::StrCat("'", Printable(key), "'"));
+    }
+    read_token.id = std::stol(key);
+    ATTEND_ASSIGN_OR_RETURN(read_token.text, token.GetString("content"));
+    ATTEND_RETURN_IF_ERROR(token.GetBoolOr("special", false).status());
+    for (const char* flag : {"lstrip", "rstrip", "single_word"}) {
+      ATTEND_ASSIGN_OR_RETURN(const bool is_set, token.GetBoolOr(flag, false));
+      if (!is_set) continue;
+      return UnsupportedCheckpoint(
+          {kConfigFile, {}},
+          absl::StrCat("key 'added_tokens_decoder.", key, "': '", flag, "' is not supported"));
+    }
+    added_tokens.push_back(std::move(read_token));
+  }
+  return absl::OkStatus();
+}
 
 absl::StatusOr<MarianTokenizer::Config> MarianTokenizer::ReadConfig(
     const ModelDirectory& directory) {
   Config config;
-  if (!directory.Has(kConfigFile)) return config;
-  ATTEND_ASSIGN_OR_RETURN(const Json json, AsCorrupt(directory.ReadJson(kConfigFile), kConfigFile));
-  if (!json.IsObject()) return CorruptCheckpoint({kConfigFile, {}}, "expected an object");
-  const auto read = [&config, &json]() -> absl::Status {
-    const std::pair<const char*, std::string*> tokens[] = {{"eos_token", &config.eos_token},
-                                                           {"unk_token", &config.unk_token},
-                                                           {"pad_token", &config.pad_token}};
-    for (const auto& [key, text] : tokens) {
-      if (!json.Has(key)) continue;
-      ATTEND_ASSIGN_OR_RETURN(const Json token, json.Get(key));
-      ATTEND_ASSIGN_OR_RETURN(*text, ReadTokenText(token));
-    }
-    if (json.Has("additional_special_tokens")) {
-      ATTEND_ASSIGN_OR_RETURN(const Json list, json.Get("additional_special_tokens"));
-      for (const Json& token : list.Elements()) {
-        ATTEND_ASSIGN_OR_RETURN(config.further_special_tokens.emplace_back(), ReadTokenText(token));
-      }
-    }
-    ATTEND_ASSIGN_OR_RETURN(config.separate_vocabularies, json.GetBoolOr("separate_vocabs", false));
-    ATTEND_ASSIGN_OR_RETURN(config.clean_up_spaces,
-                            json.GetBoolOr("clean_up_tokenization_spaces", false));
-    ATTEND_ASSIGN_OR_RETURN(const std::string source, json.GetStringOr("source_lang", ""));
-    ATTEND_ASSIGN_OR_RETURN(const std::string target, json.GetStringOr("target_lang", ""));
-    config.source_language = ToLanguageCode(source);
-    config.target_language = ToLanguageCode(target);
-    ATTEND_ASSIGN_OR_RETURN(const double max_length,
-                            json.GetNumberOr("model_max_length", kDefaultMaxLength));
-    if (!(max_length >= 1))
-      return CorruptCheckpoint({kConfigFile, {}}, "key 'model_max_length': must be at least 1");
-    config.max_length = max_length < static_cast<double>(kUnlimited)
-                            ? static_cast<int64_t>(max_length)
-                            : kUnlimited;
-    if (!json.Has("added_tokens_decoder")) return absl::OkStatus();
+  Json json;
+  if (directory.Has(kConfigFile)) {
+    ATTEND_ASSIGN_OR_RETURN(json, AsCorrupt(directory.ReadJson(kConfigFile), kConfigFile));
+    const auto read = [&config, &json]() -> absl::Status {
+      ATTEND_RETURN_IF_ERROR(json.RequireObject());
+      ATTEND_RETURN_IF_ERROR(config.ReadSpecialTokens(json));
+      return config.ReadOptions(json);
+    };
+    if (const absl::Status status = read(); !status.ok()) return CorruptJson(kConfigFile, status);
+  }
+  if (json.Has("added_tokens_decoder")) {
     ATTEND_ASSIGN_OR_RETURN(const Json added, json.Get("added_tokens_decoder"));
-    for (const std::string& key : added.Keys()) {
-      ATTEND_ASSIGN_OR_RETURN(const Json token, added.Get(key));
-      Config::AddedToken read_token;
-      const bool is_number = !key.empty() && key.size() <= 9 &&
-                             key.find_first_not_of("0123456789") == std::string::npos;
-      if (!is_number)
-        return CorruptCheckpoint({kConfigFile, {}},
-                                 "key 'added_tokens_decoder': its keys must be ids");
-      read_token.id = std::stol(key);
-      ATTEND_ASSIGN_OR_RETURN(read_token.text, token.GetString("content"));
-      for (const char* flag : {"lstrip", "rstrip", "single_word"}) {
-        ATTEND_ASSIGN_OR_RETURN(const bool is_set, token.GetBoolOr(flag, false));
-        if (!is_set) continue;
-        return UnsupportedCheckpoint(
-            {kConfigFile, {}}, absl::StrCat(token.origin(), ": '", flag, "' is not supported"));
-      }
-      ATTEND_ASSIGN_OR_RETURN(const bool is_special, token.GetBoolOr("special", false));
-      if (!is_special) {
-        return UnsupportedCheckpoint(
-            {kConfigFile, {}},
-            absl::StrCat(token.origin(), ": added tokens that are not special are not supported"));
-      }
-      config.further_special_tokens.push_back(read_token.text);
-      config.added_tokens.push_back(std::move(read_token));
-    }
-    return absl::OkStatus();
-  };
-  ATTEND_RETURN_IF_ERROR(AsCorrupt(read(), kConfigFile));
+    const absl::Status status = config.ReadAddedTokens(added);
+    if (!status.ok()) return CorruptJson(kConfigFile, status);
+    return config;
+  }
+  // Older folders (transformers before 4.34) say the same in two more files; newer ones keep copies
+  // of them that count no longer.
+  if (directory.Has(kSpecialTokensFile)) {
+    ATTEND_ASSIGN_OR_RETURN(const Json map,
+                            AsCorrupt(directory.ReadJson(kSpecialTokensFile), kSpecialTokensFile));
+    absl::Status status = map.RequireObject();
+    if (status.ok()) status = config.ReadSpecialTokens(map);
+    if (!status.ok()) return CorruptJson(kSpecialTokensFile, status);
+  }
+  if (directory.Has(kAddedTokensFile)) {
+    ATTEND_ASSIGN_OR_RETURN(const Json added,
+                            AsCorrupt(directory.ReadJson(kAddedTokensFile), kAddedTokensFile));
+    ATTEND_ASSIGN_OR_RETURN(const auto ids, AsCorrupt(added.AsIntMap(), kAddedTokensFile));
+    for (const auto& [text, id] : ids) config.added_tokens.push_back({text, id});
+    config.added_tokens_file = kAddedTokensFile;
+  }
   return config;
 }
 
@@ -197,13 +237,20 @@ absl::Status MarianTokenizer::MarkSpecialTokens(const Config& config, std::strin
   const auto require = [&](const std::string& token) -> absl::StatusOr<int32_t> {
     const auto id = side->vocabulary.Find(token);
     if (id) return *id;
-    return CorruptCheckpoint(
-        {file, {}}, absl::StrCat("key '", Printable(token), "': missing, but a special token"));
+    std::string found = "none";
+    for (const auto& [piece, large_id] : side->vocabulary.left_out()) {
+      if (piece == token) found = absl::StrCat(large_id);
+    }
+    return CorruptTensor(
+        {file, {}},
+        absl::StrCat("an id within vocab_size for the special token '", Printable(token), "'"),
+        found);
   };
   ATTEND_ASSIGN_OR_RETURN(side->eos_id, require(config.eos_token));
   ATTEND_ASSIGN_OR_RETURN(side->unk_id, require(config.unk_token));
   const auto size = static_cast<size_t>(side->vocabulary.size());
   side->special.assign(size, false);
+  side->verbatim.assign(size, false);
   side->language.assign(size, false);
   side->special[static_cast<size_t>(side->eos_id)] =
       side->special[static_cast<size_t>(side->unk_id)] = true;
@@ -212,6 +259,13 @@ absl::Status MarianTokenizer::MarkSpecialTokens(const Config& config, std::strin
   for (const std::string& token : optional) {
     if (const auto id = side->vocabulary.Find(token))
       side->special[static_cast<size_t>(*id)] = true;
+  }
+  // Whether an added token calls itself special makes no difference in transformers: only the named
+  // ones are.
+  for (const Config::AddedToken& token : config.added_tokens) {
+    const auto id = side->vocabulary.Find(token.text);
+    if (id && !side->special[static_cast<size_t>(*id)])
+      side->verbatim[static_cast<size_t>(*id)] = true;
   }
   for (size_t id = 0; id < size; ++id) {
     side->language[id] = IsLanguageToken(side->vocabulary.Piece(static_cast<int32_t>(id)));
@@ -226,26 +280,69 @@ absl::Status MarianTokenizer::ReadVocabularies(const ModelDirectory& directory,
       const int64_t vocab_size,
       AsCorrupt(model_config.GetIntOr("vocab_size", kMaxVocabulary), "config.json"));
   ATTEND_ASSIGN_OR_RETURN(
-      const int64_t decoder_vocab_size,
-      AsCorrupt(model_config.GetIntOr("decoder_vocab_size", vocab_size), "config.json"));
+      const bool shares_embeddings,
+      AsCorrupt(model_config.GetBoolOr("share_encoder_decoder_embeddings", true), "config.json"));
+  int64_t decoder_vocab_size = vocab_size;
+  if (!shares_embeddings) {
+    ATTEND_ASSIGN_OR_RETURN(
+        decoder_vocab_size,
+        AsCorrupt(model_config.GetIntOr("decoder_vocab_size", vocab_size), "config.json"));
+  }
   for (int i = 0; i < 2; ++i) {
     const bool is_own_target = i == 1 && config.separate_vocabularies;
-    const char* file = is_own_target ? "target_vocab.json" : "vocab.json";
+    const char* file = is_own_target ? kTargetVocabularyFile : kVocabularyFile;
     const int64_t limit = std::min(is_own_target ? decoder_vocab_size : vocab_size, kMaxVocabulary);
-    ATTEND_ASSIGN_OR_RETURN(const Json json, AsCorrupt(directory.ReadJson(file), file));
+    ATTEND_ASSIGN_OR_RETURN(const Json json,
+                            AsCorrupt(directory.ReadJson(file, kMaxVocabularyBytes), file));
     ATTEND_ASSIGN_OR_RETURN(sides_[i].vocabulary, Vocabulary::FromJson(json, file, limit));
     // With two vocabularies the added tokens are those of the first; transformers cannot say
     // otherwise either.
     for (const Config::AddedToken& token : config.added_tokens) {
       if (is_own_target) break;
-      ATTEND_RETURN_IF_ERROR(sides_[i].vocabulary.Add(token.text, token.id, kConfigFile, limit));
+      ATTEND_RETURN_IF_ERROR(
+          sides_[i].vocabulary.Add(token.text, token.id, config.added_tokens_file, limit));
     }
     ATTEND_RETURN_IF_ERROR(MarkSpecialTokens(config, file, &sides_[i]));
   }
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::unique_ptr<Tokenizer>> MarianTokenizer::Load(const ModelDirectory& directory) {
+// A SentencePiece model of another checkpoint cuts texts into pieces that this vocabulary has no
+// numbers for: every translation would be made of unknown words, without an error.
+absl::Status MarianTokenizer::CheckPieces(const Config& config, LoadReport* report) const {
+  for (int i = 0; i < 2; ++i) {
+    const Vocabulary& vocabulary = sides_[i].vocabulary;
+    PieceCoverage coverage;
+    coverage.file = i == 0 ? "source.spm" : "target.spm";
+    coverage.vocabulary_file =
+        i == 1 && config.separate_vocabularies ? kTargetVocabularyFile : kVocabularyFile;
+    for (const std::string_view piece : sides_[i].model->NormalPieces()) {
+      ++coverage.num_pieces;
+      coverage.num_known += vocabulary.Find(piece).has_value() ? 1 : 0;
+    }
+    if (2 * coverage.num_known < coverage.num_pieces) {
+      return MismatchedTensor({coverage.file, {}},
+                              absl::StrCat("a model of which at least half of the pieces are in ",
+                                           coverage.vocabulary_file),
+                              absl::StrCat(coverage.num_known, " of ", coverage.num_pieces,
+                                           ": they belong to different checkpoints"));
+    }
+    if (report == nullptr) continue;
+    const auto& left_out = vocabulary.left_out();
+    const bool is_same_file = i == 1 && !config.separate_vocabularies;
+    if (!left_out.empty() && !is_same_file) {
+      report->notes.push_back(
+          absl::StrCat(coverage.vocabulary_file, ": ", left_out.size(),
+                       " entries left out, whose ids the model has no embeddings for, such as '",
+                       Printable(left_out[0].first), "': ", left_out[0].second));
+    }
+    report->pieces.push_back(std::move(coverage));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<Tokenizer>> MarianTokenizer::Load(const ModelDirectory& directory,
+                                                                 LoadReport* report) {
   std::unique_ptr<MarianTokenizer> tokenizer(new MarianTokenizer());
   ATTEND_ASSIGN_OR_RETURN(const Config config, ReadConfig(directory));
   ATTEND_ASSIGN_OR_RETURN(tokenizer->sides_[0].model,
@@ -253,16 +350,20 @@ absl::StatusOr<std::unique_ptr<Tokenizer>> MarianTokenizer::Load(const ModelDire
   ATTEND_ASSIGN_OR_RETURN(tokenizer->sides_[1].model,
                           SentencePieceModel::Load(directory.PathOf("target.spm")));
   ATTEND_RETURN_IF_ERROR(tokenizer->ReadVocabularies(directory, config));
+  ATTEND_RETURN_IF_ERROR(tokenizer->CheckPieces(config, report));
 
-  std::vector<std::string> special = config.further_special_tokens;
-  special.insert(special.end(), {config.eos_token, config.unk_token, config.pad_token});
-  std::sort(special.begin(), special.end());
-  special.erase(std::unique(special.begin(), special.end()), special.end());
+  std::vector<std::string> whole = config.further_special_tokens;
+  whole.insert(whole.end(), {config.eos_token, config.unk_token, config.pad_token});
+  for (const Config::AddedToken& token : config.added_tokens) {
+    if (tokenizer->source().vocabulary.Find(token.text)) whole.push_back(token.text);
+  }
+  std::sort(whole.begin(), whole.end());
+  whole.erase(std::unique(whole.begin(), whole.end()), whole.end());
   std::vector<std::pair<std::string_view, int32_t>> entries;
-  for (const std::string& token : special) {
+  for (const std::string& token : whole) {
     if (!token.empty()) entries.emplace_back(token, 0);
   }
-  tokenizer->special_tokens_.Build(std::move(entries));
+  tokenizer->whole_tokens_.Build(std::move(entries));
   tokenizer->clean_up_spaces_ = config.clean_up_spaces;
   tokenizer->source_language_ = config.source_language;
   tokenizer->target_language_ = config.target_language;
@@ -273,23 +374,27 @@ absl::StatusOr<std::unique_ptr<Tokenizer>> MarianTokenizer::Load(const ModelDire
 EncodedText MarianTokenizer::Encode(std::string_view text, TextSide text_side) const {
   const Side& side = SideOf(text_side);
   EncodedText encoded;
-  const auto append_special = [&](int32_t id, uint32_t at) {
-    encoded.tokens.push_back({id, std::string(side.vocabulary.Piece(id)), {at, at}, true});
+  const auto append_whole = [&](int32_t id, uint32_t at, uint32_t length) {
+    const bool is_special = !side.verbatim[static_cast<size_t>(id)];
+    encoded.tokens.push_back({id,
+                              std::string(side.vocabulary.Piece(id)),
+                              {at, is_special ? at : at + length},
+                              is_special});
   };
   const auto size = static_cast<uint32_t>(text.size());
   uint32_t segment = 0;
   for (uint32_t at = 0; at < size;) {
-    const uint32_t length = special_tokens_.LongestPrefix(text.substr(at));
+    const uint32_t length = whole_tokens_.LongestPrefix(text.substr(at));
     if (length == 0) {
       ++at;
       continue;
     }
     EncodeSegment(text, {segment, at}, side, &encoded.tokens);
-    append_special(side.vocabulary.Find(text.substr(at, length)).value_or(side.unk_id), at);
+    append_whole(side.vocabulary.Find(text.substr(at, length)).value_or(side.unk_id), at, length);
     segment = at += length;
   }
   EncodeSegment(text, {segment, size}, side, &encoded.tokens);
-  append_special(side.eos_id, size);
+  append_whole(side.eos_id, size, 0);
   return encoded;
 }
 
@@ -313,29 +418,53 @@ void MarianTokenizer::EncodeSegment(std::string_view text, ByteSpan segment, con
 DecodedText MarianTokenizer::Decode(absl::Span<const int32_t> ids, TextSide text_side,
                                     bool keep_special) const {
   const Side& side = SideOf(text_side);
-  DecodedTextBuilder builder;
-  std::vector<std::string_view> pieces;  // since the last special token
+  DecodedTextBuilder builder, part;  // the text, and what follows its last added token
+  bool is_first = true;
+  const auto separate = [&](uint32_t token) {
+    if (!is_first) builder.Append(" ", token);
+    is_first = false;
+  };
+  std::vector<std::string_view> pieces;  // since the last special or added token
   std::vector<uint32_t> positions;
+  bool has_part = false;
   const auto flush = [&] {
     const std::vector<std::string> written = side.model->Decode(pieces);
-    for (size_t i = 0; i < written.size(); ++i) builder.Append(written[i], positions[i]);
+    for (size_t i = 0; i < written.size(); ++i) part.Append(written[i], positions[i]);
     pieces.clear();
     positions.clear();
+  };
+  const auto end_part = [&](bool is_last) {
+    flush();
+    part.ReplaceAll(kSpaceSymbol, " ");
+    part.Strip();
+    if (!part.empty()) {
+      separate(part.first_token());
+      builder.Append(part);
+    } else if (is_last && has_part) {
+      separate(
+          static_cast<uint32_t>(ids.size() - 1));  // nothing, but set off: as transformers has it
+    }
+    part = DecodedTextBuilder();
+    has_part = false;
   };
   for (size_t i = 0; i < ids.size(); ++i) {
     if (!side.vocabulary.Has(ids[i])) continue;
     const std::string_view piece = side.vocabulary.Piece(ids[i]);
-    if (!side.special[static_cast<size_t>(ids[i])]) {
+    if (side.verbatim[static_cast<size_t>(ids[i])]) {
+      end_part(false);
+      separate(static_cast<uint32_t>(i));
+      builder.Append(piece, static_cast<uint32_t>(i));
+    } else if (!side.special[static_cast<size_t>(ids[i])]) {
       pieces.push_back(piece);
       positions.push_back(static_cast<uint32_t>(i));
+      has_part = true;
     } else if (keep_special) {
       flush();
-      builder.Append(absl::StrCat(std::string(piece), " "), static_cast<uint32_t>(i));
+      part.Append(absl::StrCat(std::string(piece), " "), static_cast<uint32_t>(i));
+      has_part = true;
     }
   }
-  flush();
-  builder.ReplaceAll(kSpaceSymbol, " ");
-  builder.Strip();
+  end_part(true);
   if (clean_up_spaces_) {
     // transformers' clean_up_tokenization, in its order.
     for (const std::string_view from : {" .", " ?", " !", " ,"})

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "engine/checkpoint/load_report.h"
 #include "engine/checkpoint/model_directory.h"
 #include "engine/tokenizers/byte_trie.h"
 #include "engine/tokenizers/sentencepiece_model.h"
@@ -25,7 +26,8 @@ class MarianTokenizer : public Tokenizer {
   static constexpr int64_t kUnlimited = int64_t{1} << 40;
 
   // Errors as tokenizer_factory.h says.
-  static absl::StatusOr<std::unique_ptr<Tokenizer>> Load(const ModelDirectory& directory);
+  static absl::StatusOr<std::unique_ptr<Tokenizer>> Load(const ModelDirectory& directory,
+                                                         LoadReport* report);
 
   EncodedText Encode(std::string_view text, TextSide side) const override;
   DecodedText Decode(absl::Span<const int32_t> ids, TextSide side,
@@ -41,13 +43,14 @@ class MarianTokenizer : public Tokenizer {
   int64_t max_length() const override { return max_length_; }
 
  private:
-  struct Config;  // tokenizer_config.json, read
+  struct Config;  // tokenizer_config.json and its two older companions, read
 
   // One side of the translation.
   struct Side {
     std::unique_ptr<SentencePieceModel> model;
     Vocabulary vocabulary;
     std::vector<bool> special;   // by id: left out by Decode
+    std::vector<bool> verbatim;  // by id: added tokens that are not special, spelt as they are
     std::vector<bool> language;  // by id: ">>fra<<"
     int32_t eos_id = 0;
     int32_t unk_id = 0;
@@ -57,6 +60,7 @@ class MarianTokenizer : public Tokenizer {
   static absl::StatusOr<Config> ReadConfig(const ModelDirectory& directory);
   absl::Status ReadVocabularies(const ModelDirectory& directory, const Config& config);
   static absl::Status MarkSpecialTokens(const Config& config, std::string_view file, Side* side);
+  absl::Status CheckPieces(const Config& config, LoadReport* report) const;
   void EncodeSegment(std::string_view text, ByteSpan segment, const Side& side,
                      std::vector<EncodedToken>* tokens) const;
 
@@ -67,7 +71,7 @@ class MarianTokenizer : public Tokenizer {
   }
 
   Side sides_[2];
-  ByteTrie special_tokens_;  // spelt-out special tokens
+  ByteTrie whole_tokens_;  // special and added tokens: found in texts before anything else is
   bool clean_up_spaces_ = false;
   std::string source_language_, target_language_;
   int64_t max_length_ = kUnlimited;

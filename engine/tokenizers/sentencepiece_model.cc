@@ -319,6 +319,14 @@ void SentencePieceModel::AppendBytePieces(std::string_view character, ByteSpan s
     pieces->push_back({BytePiece(static_cast<uint8_t>(byte)), span});
 }
 
+std::vector<std::string_view> SentencePieceModel::NormalPieces() const {
+  std::vector<std::string_view> normal;
+  for (const Piece& piece : pieces_) {
+    if (piece.type == PieceType::kNormal) normal.emplace_back(piece.text);
+  }
+  return normal;
+}
+
 int32_t SentencePieceModel::FindPiece(std::string_view piece) const {
   if (const int32_t id = reserved_.Find(piece); id >= 0) return id;
   const int32_t id = matched_.Find(piece);

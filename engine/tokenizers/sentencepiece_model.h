@@ -40,6 +40,9 @@ class SentencePieceModel {
   std::vector<std::string> Decode(absl::Span<const std::string_view> pieces) const;
 
   int32_t num_pieces() const { return static_cast<int32_t>(pieces_.size()); }
+  // The pieces that texts are cut into: no unknown, control or byte pieces. They live as long as
+  // the model.
+  std::vector<std::string_view> NormalPieces() const;
 
  private:
   enum class PieceType {

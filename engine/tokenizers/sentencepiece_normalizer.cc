@@ -82,9 +82,11 @@ SentencePieceNormalizer::Rewritten SentencePieceNormalizer::LookUpPrefix(
     if (!HasLeaf(unit)) continue;
     const uint32_t value = LeafValue(Unit(node));
     if (value >= replacements_.size()) continue;
-    const std::string_view replacement =
-        replacements_.substr(value, replacements_.find('\0', value) - value);
-    if (replacement.size() > kMaxReplacementBytes || !IsValidUtf8(replacement)) continue;
+    // One byte more than may be, so that a NUL far away costs nothing.
+    const std::string_view rest = replacements_.substr(value, kMaxReplacementBytes + 1);
+    const size_t end = rest.find('\0');
+    if (end == std::string_view::npos || !IsValidUtf8(rest.substr(0, end))) continue;
+    const std::string_view replacement = rest.substr(0, end);
     longest = {replacement, i + 1};
   }
   return longest;

@@ -13,7 +13,8 @@ namespace {
 
 struct Kind {
   std::string_view model_type;
-  absl::StatusOr<std::unique_ptr<Tokenizer>> (*load)(const ModelDirectory& directory);
+  absl::StatusOr<std::unique_ptr<Tokenizer>> (*load)(const ModelDirectory& directory,
+                                                     LoadReport* report);
 };
 
 constexpr Kind kKinds[] = {
@@ -22,13 +23,13 @@ constexpr Kind kKinds[] = {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Tokenizer>> LoadTokenizer(const ModelDirectory& directory) {
+absl::StatusOr<std::unique_ptr<Tokenizer>> LoadTokenizer(const ModelDirectory& directory,
+                                                         LoadReport* report) {
   const auto model_type = directory.config().GetString("model_type");
-  if (!model_type.ok())
-    return CorruptCheckpoint({"config.json", {}}, "key 'model_type': missing or not a string");
+  if (!model_type.ok()) return CorruptJson("config.json", model_type.status());
   std::string known;
   for (const Kind& kind : kKinds) {
-    if (kind.model_type == *model_type) return kind.load(directory);
+    if (kind.model_type == *model_type) return kind.load(directory, report);
     absl::StrAppend(&known, known.empty() ? "" : ", ", std::string(kind.model_type));
   }
   return UnsupportedCheckpoint({"config.json", {}},

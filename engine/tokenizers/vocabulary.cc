@@ -1,5 +1,5 @@
-// The upper limit on ids comes from config.json: an id that the model's embedding lacks is caught
-// here, at load, and a hostile one cannot make the table large.
+// The upper limit on ids comes from config.json: an id that the model's embedding lacks stays
+// outside from the beginning, and a hostile one cannot make the table large.
 #include "engine/tokenizers/vocabulary.h"
 
 #include "absl/strings/str_cat.h"
@@ -19,7 +19,7 @@ absl::Status Corrupt(std::string_view file, std::string_view piece, const std::s
 absl::StatusOr<Vocabulary> Vocabulary::FromJson(const Json& json, std::string_view file,
                                                 int64_t max_size) {
   const auto entries = json.AsIntMap();
-  if (!entries.ok()) return CorruptCheckpoint({file, {}}, std::string(entries.status().message()));
+  if (!entries.ok()) return CorruptJson(file, entries.status());
   Vocabulary vocabulary;
   vocabulary.ids_.reserve(entries->size());
   for (const auto& [piece, id] : *entries) {
@@ -31,12 +31,12 @@ absl::StatusOr<Vocabulary> Vocabulary::FromJson(const Json& json, std::string_vi
 
 absl::Status Vocabulary::Add(std::string_view piece, int64_t id, std::string_view file,
                              int64_t max_size) {
-  if (id < 0 || id >= max_size) {
-    return Corrupt(
-        file, piece,
-        absl::StrCat("id ", id, " is not in [0, ", max_size, ") (vocab_size of config.json)"));
-  }
+  if (id < 0) return Corrupt(file, piece, absl::StrCat("expected an id from 0, found ", id));
   if (!IsValidUtf8(piece)) return Corrupt(file, piece, "not UTF-8");
+  if (id >= max_size) {
+    left_out_.emplace_back(piece, id);
+    return absl::OkStatus();
+  }
   const auto same_piece = ids_.find(std::string(piece));
   if (same_piece != ids_.end()) {
     if (same_piece->second == id) return absl::OkStatus();

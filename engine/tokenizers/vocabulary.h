@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -15,18 +16,22 @@ namespace attend {
 
 class Vocabulary {
  public:
-  // An object of piece → id, ids unique and in [0, max_size). Holes are allowed. DATA_LOSS naming
-  // `file` and piece.
+  // An object of piece → id, ids unique and not negative. Holes are allowed. Pieces whose id is not
+  // below `max_size` are left out: the model has no embedding for them. DATA_LOSS naming `file` and
+  // piece.
   static absl::StatusOr<Vocabulary> FromJson(const Json& json, std::string_view file,
                                              int64_t max_size);
 
-  // Adds a piece under an id of its own; a piece that is there already must have that id.
+  // Adds a piece under an id of its own; a piece that is there already must have that id. Leaves
+  // out what FromJson leaves out.
   absl::Status Add(std::string_view piece, int64_t id, std::string_view file, int64_t max_size);
 
   std::optional<int32_t> Find(std::string_view piece) const;
   // Empty for holes and out of range.
   std::string_view Piece(int32_t id) const;
   bool Has(int32_t id) const;
+  // Pieces that were left out, with their ids.
+  const std::vector<std::pair<std::string, int64_t>>& left_out() const { return left_out_; }
   // One more than the largest id.
   int64_t size() const { return static_cast<int64_t>(pieces_.size()); }
 
@@ -37,6 +42,7 @@ class Vocabulary {
   };
   std::vector<Entry> pieces_;  // by id
   std::unordered_map<std::string, int32_t> ids_;
+  std::vector<std::pair<std::string, int64_t>> left_out_;
 };
 
 }  // namespace attend

@@ -18,6 +18,19 @@ std::vector<std::string> Slices(const DecodedText& decoded) {
   return slices;
 }
 
+TEST(DecodedTextBuilder, TakesAnother) {
+  DecodedTextBuilder builder, part;
+  EXPECT_TRUE(part.empty());
+  builder.Append(part);
+  part.Append("ab", 1);
+  part.Append("c", 3);
+  EXPECT_EQ(part.first_token(), 1u);
+  builder.Append("x ", 0);
+  builder.Append(part);
+  builder.Append("!", 3);
+  EXPECT_THAT(Slices(std::move(builder).Build(4)), ElementsAre("x ", "ab", "", "c!"));
+}
+
 TEST(DecodedTextBuilder, EditsKeepTheOwnersOfBytes) {
   DecodedTextBuilder builder;
   builder.Append("  I", 0);

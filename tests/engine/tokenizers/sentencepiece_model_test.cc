@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <filesystem>
 #include <limits>
 #include <random>
 #include <string>
@@ -13,6 +14,7 @@
 #include "tests/engine/text/hostile_texts.h"
 #include "tests/engine/tokenizers/model_bytes.h"
 #include "tests/engine/tokenizers/sentencepiece_oracle.h"
+#include "tests/testing/temporary_folder.h"
 
 namespace attend {
 namespace {
@@ -262,6 +264,16 @@ TEST(SentencePieceModel, SurvivesEveryCutAndManyFlippedBytes) {
   }
   EXPECT_GT(loaded, 20)
       << "most flips land in the normalisation table, which is not parsed at load";
+}
+
+TEST(SentencePieceModel, FilesAreBounded) {
+  const TemporaryFolder folder;
+  const std::string path = folder.Write("source.spm", "");
+  std::filesystem::resize_file(path, (uint64_t{32} << 20) + 1);
+  const absl::Status status = SentencePieceModel::Load(path).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(std::string(status.message()),
+            "source.spm: expected at most 33554432 bytes, found 33554433");
 }
 
 }  // namespace

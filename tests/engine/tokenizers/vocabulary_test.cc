@@ -32,16 +32,32 @@ TEST(Vocabulary, RefusesBadIdsByName) {
   const struct {
     const char* text;
     const char* message;
-  } cases[] = {
-      {R"({"a": 0, "b": 0})", "is also that of"},  {R"({"a": -1})", "id -1 is not in [0, 10)"},
-      {R"({"a": 10})", "id 10 is not in [0, 10)"}, {R"({"a": "0"})", "expected an integer"},
-      {R"({"a": 0.5})", "expected an integer"},    {R"(["a"])", "expected an object"}};
+  } cases[] = {{R"({"a": 0, "b": 0})", "is also that of"},
+               {R"({"a": -1})", "expected an id from 0, found -1"},
+               {R"({"a": "0"})", "expected an integer"},
+               {R"({"a": 0.5})", "expected an integer"},
+               {R"(["a"])", "expected an object"}};
   for (const auto& c : cases) {
     const absl::Status status = Parse(c.text).status();
     EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << status;
     EXPECT_THAT(std::string(status.message()), ::testing::HasSubstr(c.message));
-    EXPECT_THAT(std::string(status.message()), ::testing::HasSubstr("vocab.json"));
+    // The file is named, once.
+    const std::string message(status.message());
+    EXPECT_EQ(message.find("vocab.json"), 0u) << message;
+    EXPECT_EQ(message.find("vocab.json", 1), std::string::npos) << message;
   }
+}
+
+TEST(Vocabulary, LeavesOutWhatTheModelHasNoEmbeddingFor) {
+  auto vocabulary = Parse(R"({"a": 0, "b": 10, "c": 4611686018427387904, "d": 9})");
+  ASSERT_TRUE(vocabulary.ok()) << vocabulary.status();
+  EXPECT_EQ(vocabulary->size(), 10);
+  EXPECT_EQ(vocabulary->Find("b"), std::nullopt);
+  EXPECT_TRUE(vocabulary->Add("e", 11, "x.json", 10).ok());
+  EXPECT_THAT(
+      vocabulary->left_out(),
+      ::testing::ElementsAre(::testing::Pair("b", 10), ::testing::Pair("c", 4611686018427387904),
+                             ::testing::Pair("e", 11)));
 }
 
 TEST(Vocabulary, AddsPiecesThatAgree) {
