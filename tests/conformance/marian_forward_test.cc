@@ -71,12 +71,14 @@ class MarianForward : public ::testing::Test {
     model_ = model->release();
     auto golden = Json::ReadFile(kGolden + "/forward.json");
     ASSERT_TRUE(golden.ok()) << golden.status();
+    batch_ = new Json(golden->Get("batch").value());
     cases_ = new std::vector<Json>(List(*golden, "single"));
     ASSERT_EQ(cases_->size(), 10u);
   }
   static void TearDownTestSuite() {
     delete model_;
     delete cases_;
+    delete batch_;
   }
 
   CrossCache Project(ConstMatrixView encoded) {
@@ -99,11 +101,13 @@ class MarianForward : public ::testing::Test {
 
   static Model* model_;
   static std::vector<Json>* cases_;
+  static Json* batch_;  // the same, padded and in one call
   std::unique_ptr<Workspace> workspace_ = MakeWorkspace();
 };
 
 Model* MarianForward::model_ = nullptr;
 std::vector<Json>* MarianForward::cases_ = nullptr;
+Json* MarianForward::batch_ = nullptr;
 
 void ExpectHidden(const Json& one, const char* key, const Matrix& found) {
   const std::vector<Json> positions = List(one, key);
@@ -218,6 +222,59 @@ TEST_F(MarianForward, HiddenStatesAndLogitsEqualTransformers) {
     ExpectHidden(one, "encoder_last_hidden_state", pass.encoded);
     ExpectHidden(one, "decoder_last_hidden_state", pass.hidden);
     ExpectLogits(one, pass.logits);
+  }
+}
+
+// The reference pads its batch and masks the padding; ours is ragged. Both mean the same.
+TEST_F(MarianForward, ARaggedBatchEqualsThePaddedOneOfTransformers) {
+  const std::vector<Json> padded_sources = List(*batch_, "input_ids");
+  const std::vector<Json> masks = List(*batch_, "attention_mask");
+  const std::vector<Json> padded_targets = List(*batch_, "decoder_input_ids");
+  const std::vector<Json> norms = List(*batch_, "encoder_l2");
+  const std::vector<Json> best = List(*batch_, "top1");
+  ASSERT_EQ(padded_sources.size(), cases_->size());
+  RaggedBatch sources, targets;
+  for (size_t i = 0; i < padded_sources.size(); ++i) {
+    const std::vector<int64_t> mask = masks[i].AsInts().value();
+    const auto length = std::count(mask.begin(), mask.end(), 1);
+    const std::vector<int64_t> source = padded_sources[i].AsInts().value();
+    const std::vector<int64_t> target = padded_targets[i].AsInts().value();
+    const std::vector<int32_t> source_ids(source.begin(), source.begin() + length);
+    const std::vector<int32_t> target_ids(
+        target.begin(), target.begin() + static_cast<std::ptrdiff_t>(best[i].Elements().size()));
+    EXPECT_EQ(source_ids, Ids((*cases_)[i], "input_ids"));
+    sources.Add(source_ids);
+    targets.Add(target_ids);
+  }
+  Matrix encoded, logits;
+  model_->Encode(sources, {}, workspace_.get(), &encoded);
+  std::vector<CrossCache> crosses(padded_sources.size());
+  std::vector<const CrossCache*> cross_pointers;
+  for (int s = 0; s < sources.num_sequences(); ++s) {
+    crosses[static_cast<size_t>(s)] =
+        Project(encoded.view().Rows(sources.begin(s), sources.length(s)));
+    cross_pointers.push_back(&crosses[static_cast<size_t>(s)]);
+  }
+  model_->DecodeForced(targets, cross_pointers, {}, workspace_.get(), &logits, nullptr);
+  for (int s = 0; s < sources.num_sequences(); ++s) {
+    const std::string where = "sequence " + std::to_string(s);
+    const std::vector<Json> expected_norms = norms[static_cast<size_t>(s)].Elements();
+    ASSERT_EQ(static_cast<int64_t>(expected_norms.size()), sources.length(s)) << where;
+    for (int64_t p = 0; p < sources.length(s); ++p) {
+      const float* row = encoded.row(sources.begin(s) + p);
+      double squares = 0;
+      for (int64_t c = 0; c < encoded.cols(); ++c) squares += static_cast<double>(row[c]) * row[c];
+      ExpectClose(expected_norms[static_cast<size_t>(p)].AsNumber().value(), std::sqrt(squares),
+                  where);
+    }
+    const std::vector<Json> expected_best = best[static_cast<size_t>(s)].Elements();
+    for (int64_t p = 0; p < targets.length(s); ++p) {
+      const std::vector<Json> id_and_logit = expected_best[static_cast<size_t>(p)].Elements();
+      const float* row = logits.row(targets.begin(s) + p);
+      const float* largest = std::max_element(row, row + logits.cols());
+      EXPECT_EQ(largest - row, id_and_logit[0].AsInt().value()) << where;
+      ExpectClose(id_and_logit[1].AsNumber().value(), *largest, where);
+    }
   }
 }
 

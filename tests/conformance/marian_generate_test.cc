@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <memory>
 #include <random>
@@ -206,6 +207,98 @@ TEST(MarianGenerateTest, EqualsTransformersAllAtOnce) {
     peak = std::max(peak, tickets[i]->Wait().stats.peak_batch_sequences);
   }
   EXPECT_GT(peak, 1);  // they did run together
+}
+
+// What transformers gives for all inputs of a case in one padded call.
+TEST(MarianGenerateTest, EqualsTransformersPaddedBatches) {
+  const MarianTiny& tiny = MarianTiny::Get();
+  EngineLoop loop(tiny.model.get(), SchedulerOptions(), nullptr);
+  for (const Json& golden_case : tiny.generate.Get("cases").value().Elements()) {
+    SCOPED_TRACE(golden_case.GetString("name").value());
+    const GenerationOptions options = Apply(golden_case.Get("params").value(), tiny.defaults);
+    const Json batched = golden_case.Get("batched").value();
+    // Where padding changes the reference's own result, it is no reference.
+    if (!batched.GetBool("equals_single").value()) continue;
+    const std::vector<Json> rows = batched.Get("sequences").value().Elements();
+    std::vector<Job> jobs;
+    for (const auto& source : tiny.sources) jobs.push_back({source, options});
+    const auto tickets = TicketsOf(jobs);
+    SubmitFromThreads(tickets, &loop, 1);
+    size_t row = 0;
+    for (const auto& ticket : tickets) {
+      const GenerationResult& result = ticket->Wait();
+      ASSERT_TRUE(result.status.ok()) << result.status;
+      for (const Hypothesis& hypothesis : result.hypotheses) {
+        ASSERT_LT(row, rows.size());
+        const std::vector<int64_t> expected = rows[row++].AsInts().value();
+        std::vector<int64_t> ids = {options.decoder_start_token_id};
+        ids.insert(ids.end(), hypothesis.tokens.begin(), hypothesis.tokens.end());
+        ASSERT_LE(ids.size(), expected.size());
+        ids.resize(expected.size(), tiny.model->spec().pad_token_id);
+        EXPECT_THAT(ids, ElementsAreArray(expected));
+      }
+    }
+    EXPECT_EQ(row, rows.size());
+  }
+}
+
+// From transformers 4.48.3: generate(num_beams, eos_token_id = ends, max_length = 24).
+TEST(MarianGenerateTest, SeveralEndTokens) {
+  const struct {
+    int num_beams;
+    std::vector<int32_t> ends;
+    size_t input;
+    std::vector<std::vector<int32_t>> sequences;  // up to the end token
+    std::vector<double> scores;
+  } cases[] = {
+      {1, {0, 3}, 3, {{2, 184, 32, 2, 225}}, {}},
+      {1, {3, 0, 9}, 1, {{202, 148}}, {}},
+      {2,
+       {0, 3},
+       1,
+       {{202, 148, 9, 2, 203, 9, 37, 122, 8, 4, 4, 4, 12, 11, 153, 118, 2, 9, 37, 24, 12},
+        {202, 148, 9, 2, 203, 9, 37, 122, 8, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 12}},
+       {-0.19299, -0.307402}},
+      {2, {0, 2}, 2, {{}, {202, 229, 8, 260, 3}}, {-0.0399672, -1.54905}},
+      {2, {3, 0, 9}, 1, {{202, 148}, {202, 148, 199, 148}}, {-0.0864558, -0.903629}},
+      {4,
+       {0, 3},
+       2,
+       {{2, 250, 2, 127, 2, 2, 2, 127, 2, 266, 8},
+        {2, 127, 2, 2, 2, 127, 2, 2, 2, 2, 2, 2, 127, 127, 127, 109}},
+       {-0.800918, -0.865143}},
+      {4, {0, 2}, 3, {{}, {202, 229, 230, 32, 251, 4, 207, 199, 198, 3}}, {-0.245807, -1.0674}},
+      {4,
+       {0, 2},
+       4,
+       {{202, 4, 44, 171, 236, 209, 109, 59, 8}, {202, 4, 44, 171, 236, 209, 109, 170}},
+       {-0.901903, -0.95447}},
+  };
+  const MarianTiny& tiny = MarianTiny::Get();
+  EngineLoop loop(tiny.model.get(), SchedulerOptions(), nullptr);
+  for (const auto& c : cases) {
+    SCOPED_TRACE(testing::Message() << c.num_beams << " beams, input " << c.input);
+    GenerationOptions options = tiny.defaults;
+    options.num_beams = c.num_beams;
+    options.num_return_sequences = static_cast<int>(c.sequences.size());
+    options.max_length = 24;
+    options.eos_token_ids = c.ends;
+    Ticket ticket(tiny.sources[c.input], options);
+    ASSERT_TRUE(ticket.Submit(&loop).ok());
+    const GenerationResult& result = ticket.Wait();
+    ASSERT_TRUE(result.status.ok()) << result.status;
+    ASSERT_EQ(result.hypotheses.size(), c.sequences.size());
+    for (size_t i = 0; i < c.sequences.size(); ++i) {
+      std::vector<int32_t> ids = result.hypotheses[i].tokens;
+      ASSERT_FALSE(ids.empty());
+      EXPECT_EQ(std::count(c.ends.begin(), c.ends.end(), ids.back()), 1);
+      ids.pop_back();
+      EXPECT_THAT(ids, ElementsAreArray(c.sequences[i]));
+      if (!c.scores.empty()) {
+        EXPECT_NEAR(result.hypotheses[i].score, c.scores[i], 1e-4);
+      }
+    }
+  }
 }
 
 TEST(MarianGenerateTest, EqualsTransformersOneByOne) {
