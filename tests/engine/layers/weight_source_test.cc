@@ -42,6 +42,12 @@ TEST(WeightSource, AsksForTheTranslatedNameBelowItsPrefix) {
   const auto missing = source.Sub("a").ReadVector("weight", 2);
   EXPECT_EQ(missing.status().code(), absl::StatusCode::kNotFound);
   EXPECT_NE(std::string(missing.status().message()).find("second.a.weight"), std::string::npos);
+  // More than any machine has.
+  const auto large = source.Sub("a").Allocate("bias", int64_t{1} << 30, int64_t{1} << 24);
+  EXPECT_EQ(Describe(large.status()),
+            "RESOURCE_EXHAUSTED MODEL_FAILED model.safetensors first.a.bias");
+  EXPECT_NE(std::string(large.status().message()).find("72057594037927936 bytes"),
+            std::string::npos);
 }
 
 TEST(WeightSource, RefusesWhatIsNotFinite) {

@@ -172,6 +172,29 @@ TEST(ModelLoad, StoredPositionsOfAnotherShapeAreRefused) {
             "[128, 32], found [64, 32]");
 }
 
+// A body that was saved without its head has names without "model.", and no bias.
+TEST(ModelLoad, ABodyAlone) {
+  BrokenModel body, whole;
+  body.RemoveTensor("final_logits_bias");
+  whole.RemoveTensor("final_logits_bias");
+  for (TensorToWrite& tensor : body.tensors()) tensor.name.erase(0, std::string("model.").size());
+  ExpectEqual(SampleLogits(body), SampleLogits(whole));
+  const TensorToWrite positions = {"encoder.embed_positions.weight", "F32", "[128, 32]",
+                                   std::string(128 * 32 * 4, '\0')};
+  body.AddTensor(positions);
+  const Matrix moved = SampleLogits(body), expected = SampleLogits(whole);
+  EXPECT_NE(std::memcmp(moved.data(), expected.data(), 320 * sizeof(float)), 0);
+
+  // Beside a whole model the same name is one that transformers never looks for.
+  whole.AddTensor(positions);
+  LoadReport report;
+  const auto model = whole.Load(&report);
+  ASSERT_TRUE(model.ok()) << model.status();
+  ExpectEqual(SampleLogits(**model), expected);
+  ASSERT_EQ(report.ignored.size(), 1u);
+  EXPECT_THAT(report.ignored[0], HasSubstr("encoder.embed_positions.weight: stands outside"));
+}
+
 TEST(ModelLoad, AliasesThatDifferGoAsInTransformers) {
   // Measured with transformers 4.48.3: the decoder's name wins over the encoder's, and that over
   // the shared one; the output projection's never does.
