@@ -4,10 +4,13 @@
 #include "engine/served_model.h"
 
 #include <algorithm>
+#include <cmath>
 #include <future>
+#include <new>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "engine/base/error.h"
 #include "engine/base/status_macros.h"
 #include "engine/checkpoint/model_directory.h"
 #include "engine/tasks/attention_presets.h"
@@ -30,21 +33,67 @@ std::string CanonicalOrEmpty(const std::string& code) {
   return parsed.ok() ? *std::move(parsed) : std::string();
 }
 
-absl::Status PartsDisagree(const std::string& name, const std::string& what) {
-  return absl::FailedPreconditionError(absl::StrCat("model ", name, ": ", what));
+// Two parts of a folder that each are sound and do not belong together. `part` is the one that is
+// named first.
+absl::Status PartsDisagree(const std::string& part, const std::string& expected,
+                           const std::string& found) {
+  ErrorDetail detail;
+  detail.reason = "MODEL_FAILED";
+  detail.metadata = {{"part", part}, {"expected", expected}, {"found", found}};
+  return MakeError(absl::StatusCode::kFailedPrecondition,
+                   absl::StrCat(part, ": expected ", expected, ", found ", found),
+                   std::move(detail));
+}
+
+absl::Status OutOfMemory(const std::string& directory) {
+  ErrorDetail detail;
+  detail.reason = "MODEL_FAILED";
+  detail.metadata = {{"folder", directory}};
+  return MakeError(absl::StatusCode::kResourceExhausted,
+                   absl::StrCat(directory, ": memory ran out while the model was loaded"),
+                   std::move(detail));
+}
+
+// Whatever goes wrong in a load has a reason that programs can read.
+absl::Status WithReason(const absl::Status& status) {
+  if (status.ok() || GetErrorDetail(status).has_value()) return status;
+  ErrorDetail detail;
+  detail.reason = "MODEL_FAILED";
+  return MakeError(status.code(), std::string(status.message()), std::move(detail));
+}
+
+// What a pass over finite weights must give. Weights that are finite and far too large overflow in
+// it, and every translation would be noise.
+absl::Status CheckFinite(const GenerationResult& result) {
+  for (const Hypothesis& hypothesis : result.hypotheses) {
+    for (const float log_prob : hypothesis.log_probs) {
+      if (!std::isfinite(log_prob)) {
+        return PartsDisagree("warm-up", "finite log-probabilities",
+                             std::isnan(log_prob) ? "NaN" : "infinity");
+      }
+    }
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<ServedModel>> ServedModel::Load(Options options) {
-  std::shared_ptr<ServedModel> model(new ServedModel());
-  ATTEND_RETURN_IF_ERROR(model->Read(options));
-  ATTEND_RETURN_IF_ERROR(model->CheckParts());
-  model->observer_ = std::move(options.observer);
-  model->loop_ =
-      std::make_unique<EngineLoop>(model->model_.get(), options.scheduler, model->observer_.get());
-  ATTEND_RETURN_IF_ERROR(model->WarmUp());
-  return model;
+  const std::string directory = options.directory;
+  // Large blocks are asked for with care and refused with their names; what is caught here are the
+  // many small ones between them.
+  try {
+    std::shared_ptr<ServedModel> model(new ServedModel());
+    ATTEND_RETURN_IF_ERROR(WithReason(model->Read(options)));
+    ATTEND_RETURN_IF_ERROR(model->CheckParts());
+    model->observer_ = std::move(options.observer);
+    model->loop_ = std::make_unique<EngineLoop>(model->model_.get(), options.scheduler,
+                                                model->observer_.get());
+    ATTEND_RETURN_IF_ERROR(model->WarmUp());
+    return model;
+  } catch (const std::bad_alloc&) {
+    return OutOfMemory(directory);
+  }
 }
 
 absl::Status ServedModel::Read(const Options& options) {
@@ -53,11 +102,12 @@ absl::Status ServedModel::Read(const Options& options) {
   ATTEND_ASSIGN_OR_RETURN(ModelDirectory directory, ModelDirectory::Open(options.directory));
   ATTEND_ASSIGN_OR_RETURN(revision_, directory.ComputeRevision());
   ATTEND_ASSIGN_OR_RETURN(model_, Model::Load(directory, &report_));
-  ATTEND_ASSIGN_OR_RETURN(tokenizer_, LoadTokenizer(directory));
+  ATTEND_ASSIGN_OR_RETURN(tokenizer_, LoadTokenizer(directory, &report_));
   Json generation_config;
   const bool has_own_file = directory.Has(kGenerationFile);
   if (has_own_file) {
     ATTEND_ASSIGN_OR_RETURN(generation_config, directory.ReadJson(kGenerationFile));
+    ATTEND_RETURN_IF_ERROR(generation_config.RequireObject());
   }
   ATTEND_ASSIGN_OR_RETURN(generation_, ParseGenerationConfig(generation_config, directory.config(),
                                                              spec().target_vocab_size));
@@ -76,22 +126,26 @@ absl::Status ServedModel::Read(const Options& options) {
 absl::Status ServedModel::CheckParts() const {
   const int64_t vocab_size = std::max(spec().source_vocab_size, spec().target_vocab_size);
   if (tokenizer_->vocab_size() > vocab_size) {
-    return PartsDisagree(name_, absl::StrCat("the tokenizer knows ", tokenizer_->vocab_size(),
-                                             " ids, the model's vocabulary has ", vocab_size));
+    return PartsDisagree(
+        "tokenizer", absl::StrCat("at most ", vocab_size, " ids, as the model's embeddings have"),
+        absl::StrCat(tokenizer_->vocab_size()));
   }
   const int64_t eos = tokenizer_->eos_id();
   if (eos < 0 || eos >= vocab_size) {
-    return PartsDisagree(name_, absl::StrCat("the tokenizer's end token ", eos,
-                                             " is outside the model's vocabulary of ", vocab_size));
+    return PartsDisagree("tokenizer",
+                         absl::StrCat("an end token below the model's ", vocab_size, " ids"),
+                         absl::StrCat(eos));
   }
   const auto& ends = generation_.eos_token_ids;
   if (!ends.empty() && std::find(ends.begin(), ends.end(), tokenizer_->eos_id()) == ends.end()) {
-    return PartsDisagree(name_, absl::StrCat("the tokenizer ends texts with id ", eos,
-                                             ", the generation options end with id ", ends[0]));
+    return PartsDisagree("tokenizer",
+                         absl::StrCat("end token ", ends[0], ", as the generation options have it"),
+                         absl::StrCat(eos));
   }
   if (max_input_tokens() < 2) {
-    return PartsDisagree(name_,
-                         absl::StrCat("inputs of ", max_input_tokens(), " tokens hold no word"));
+    return PartsDisagree("model_max_length",
+                         "at least 2 tokens: a word and the end of the sentence",
+                         absl::StrCat(max_input_tokens()));
   }
   return absl::OkStatus();
 }
@@ -114,12 +168,12 @@ absl::Status ServedModel::WarmUp() {
   auto outcome = std::make_shared<std::promise<absl::Status>>();
   std::future<absl::Status> warm = outcome->get_future();
   request->on_done = [outcome](const GenerationResult& result) {
-    outcome->set_value(result.status);
+    outcome->set_value(result.status.ok() ? CheckFinite(result) : result.status);
   };
   absl::Status status = loop_->Submit(std::move(request));
   if (status.ok()) status = warm.get();
-  if (status.ok()) return status;
-  return PartsDisagree(name_, absl::StrCat("warm-up: ", std::string(status.message())));
+  if (status.ok() || GetErrorDetail(status).has_value()) return status;
+  return PartsDisagree("warm-up", "a translation", std::string(status.message()));
 }
 
 int64_t ServedModel::max_input_tokens() const {

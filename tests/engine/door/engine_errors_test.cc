@@ -1,5 +1,6 @@
 // Every row of the error tables that the engine answers for.
 #include <cmath>
+#include <cstring>
 #include <limits>
 
 #include "tests/engine/door/engine_fixture.h"
@@ -212,6 +213,27 @@ TEST_F(EngineErrors, AlignWords) {
   EXPECT_EQ(FieldOf(AlignWords(engine_.get(), input).status()), "min_score");
 }
 
+TEST_F(EngineErrors, WhatALoadReports) {
+  const std::string directory = CopyModel("report");
+  std::string vocabulary = ReadText(directory + "/vocab.json");
+  vocabulary.replace(vocabulary.rfind('}'), 1, ", \"one too many\": 320}");
+  Write(directory, "vocab.json", vocabulary);
+  AddModel("report", directory);
+  const LoadReport load = engine_->GetModel("report")->load;
+  EXPECT_EQ(static_cast<int64_t>(load.used.size()), load.num_tensors);
+  EXPECT_EQ(load.used[0].name, "model.shared.weight");
+  EXPECT_EQ(load.used[0].type, "F32");
+  EXPECT_EQ(load.used[0].stored_bytes, 320 * 32 * 4);
+  EXPECT_EQ(load.stored_bytes, 4 * load.num_parameters);
+  EXPECT_TRUE(load.tied.empty());
+  EXPECT_TRUE(load.ignored.empty());
+  ASSERT_EQ(load.pieces.size(), 2u);
+  EXPECT_EQ(load.pieces[0].file, "source.spm");
+  EXPECT_EQ(load.pieces[0].num_known, load.pieces[0].num_pieces);
+  ASSERT_EQ(load.notes.size(), 1u);
+  EXPECT_NE(load.notes[0].find("'one too many': 320"), std::string::npos) << load.notes[0];
+}
+
 TEST_F(EngineErrors, FoldersWhosePartsDisagree) {
   const auto load_fails = [&](const std::string& name, const std::string& directory,
                               const std::string& mention) {
@@ -219,21 +241,56 @@ TEST_F(EngineErrors, FoldersWhosePartsDisagree) {
     const absl::Status status = engine_->Load(name);
     ASSERT_FALSE(status.ok());
     EXPECT_NE(std::string(status.message()).find(mention), std::string::npos) << status;
+    // A program reads the cause from the detail.
+    EXPECT_NE(ReasonOf(status), "") << status;
   };
   std::string directory = CopyModel("presets");
   Write(directory, "attention_presets.json",
         R"({"alignment": {"kind": "cross", "heads": [[7, 0]]}})");
   load_fails("presets", directory, "[7, 0]");
 
-  directory = CopyModel("vocabulary");
-  std::string vocabulary = ReadText(directory + "/vocab.json");
-  vocabulary.replace(vocabulary.rfind('}'), 1, ", \"one too many\": 320}");
-  Write(directory, "vocab.json", vocabulary);
-  load_fails("vocabulary", directory, "320");
+  directory = CopyModel("other_pieces");
+  std::filesystem::copy_file(std::string(ATTEND_SOURCE_DIR) + "/models/en-fr/target.spm",
+                             directory + "/target.spm",
+                             std::filesystem::copy_options::overwrite_existing);
+  load_fails("other_pieces", directory, "target.spm: expected a model of which at least half");
+
+  directory = CopyModel("other_end");
+  Write(directory, "generation_config.json", R"({"eos_token_id": 5})");
+  load_fails("other_end", directory,
+             "tokenizer: expected end token 5, as the generation options have it, found 0");
+
+  directory = CopyModel("short");
+  Write(directory, "tokenizer_config.json", R"({"model_max_length": 1})");
+  load_fails("short", directory, "model_max_length: expected at least 2 tokens");
+
+  directory = CopyModel("generation_list");
+  Write(directory, "generation_config.json", "[]");
+  load_fails("generation_list", directory,
+             "generation_config.json: expected an object, found an array");
+
+  directory = CopyModel("pointer");
+  Write(directory, "model.safetensors",
+        "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n");
+  load_fails("pointer", directory, "model.safetensors: is a Git LFS pointer");
 
   directory = CopyModel("weights");
   std::filesystem::resize_file(directory + "/model.safetensors", 100000);
   load_fails("weights", directory, "model.safetensors");
+
+  directory = CopyModel("overflow");
+  std::string weights = ReadText(directory + "/model.safetensors");
+  uint64_t header_bytes = 0;
+  std::memcpy(&header_bytes, weights.data(), sizeof(header_bytes));
+  const auto header = Json::Parse(weights.substr(8, header_bytes), "header");
+  ASSERT_TRUE(header.ok());
+  const std::vector<int64_t> offsets =
+      *header->Get("model.shared.weight")->Get("data_offsets")->AsInts();
+  const float large = 1e30f;  // finite, but not its square
+  for (int64_t at = offsets[0]; at < offsets[1]; at += 4)
+    std::memcpy(&weights[8 + header_bytes + static_cast<size_t>(at)], &large, 4);
+  Write(directory, "model.safetensors", weights);
+  load_fails("overflow", directory, "warm-up: expected finite log-probabilities, found ");
 
   directory = CopyModel("no_tokenizer");
   std::filesystem::remove(directory + "/source.spm");
