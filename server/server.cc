@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
@@ -97,8 +98,15 @@ struct Server::State {
             {{"model", source.name},
              {"revision", model->revision},
              {"architecture", model->spec.architecture},
+             {"parameters", absl::StrCat(model->load.num_parameters)},
+             {"stored_type", model->load.stored_type},
+             {"files", absl::StrJoin(model->load.files, ", ")},
+             {"tensors_used", absl::StrCat(model->load.num_tensors)},
+             {"tensors_tied", absl::StrCat(model->load.tied.size())},
+             {"tensors_ignored", absl::StrCat(model->load.ignored.size())},
              {"weight_bytes", absl::StrCat(model->load.weight_bytes)},
              {"seconds", absl::StrCat(absl::ToDoubleSeconds(duration))}});
+        LogLoadNotes(source.name, model->load);
       }
     }
     if (!status.ok()) {
@@ -112,6 +120,15 @@ struct Server::State {
     const absl::MutexLock lock(&mutex);
     if (!draining) listener->SetModelServing(source.name, true);
     return true;
+  }
+
+  static void LogLoadNotes(const std::string& name, const LoadReport& report) {
+    for (const std::string& tied : report.tied)
+      Log(LogLevel::kDebug, "tied tensor", {{"model", name}, {"tensor", tied}});
+    for (const std::string& ignored : report.ignored)
+      Log(LogLevel::kDebug, "ignored tensor", {{"model", name}, {"tensor", ignored}});
+    for (const std::string& note : report.notes)
+      Log(LogLevel::kWarning, "note on a model folder", {{"model", name}, {"note", note}});
   }
 
   void LoadAll() {

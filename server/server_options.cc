@@ -37,6 +37,7 @@ struct RawOptions {
   std::vector<std::string> models;
   std::string models_dir;
   int kv_cache_mb = 512;
+  int attention_memory_mb = 1024;
   std::string drain_delay = "0s", drain_timeout = "30s", default_deadline = "60s",
               slow_reader_timeout = "30s";
   std::string connection_idle = "10m", connection_age = "30m", connection_grace = "30s";
@@ -221,6 +222,8 @@ void DeclareLimits(CLI::App* app, ServerOptions* options, RawOptions* raw) {
   add("--max-attention-bytes", limits.max_attention_bytes, "weights of one unary answer", 1, kMany);
   add("--max-attention-stream-bytes", limits.max_attention_stream_bytes,
       "weights of one StreamAttention", 1, int64_t{1} << 40);
+  add("--attention-memory-mb", raw->attention_memory_mb,
+      "MiB for attention that is being computed or read, of all calls", 1, 1 << 20);
   RpcOptions& rpc = options->rpc;
   add("--max-message-bytes", rpc.max_message_bytes, "bytes of one request or response", 1024,
       1 << 30);
@@ -258,6 +261,9 @@ absl::Status CheckTogether(const ServerOptions& options) {
   ATTEND_RETURN_IF_ERROR(above("max-attention-bytes", limits.max_attention_bytes,
                                "max-attention-stream-bytes", limits.max_attention_stream_bytes,
                                "a stream takes what a single answer cannot"));
+  ATTEND_RETURN_IF_ERROR(above("max-attention-stream-bytes", limits.max_attention_stream_bytes,
+                               "attention-memory-mb", limits.attention_memory_bytes,
+                               "such an answer could never be held"));
   ATTEND_RETURN_IF_ERROR(above("max-beam-size", limits.max_num_beams, "max-batch-rows",
                                options.scheduler.max_batch_rows, "such a search could never run"));
   if (options.listen == options.metrics_address && !absl::EndsWith(options.listen, ":0")) {
@@ -303,6 +309,7 @@ absl::Status Resolve(const RawOptions& raw, ServerOptions* options) {
       ParseDurationFlag("keepalive-timeout", raw.keepalive_timeout, false, &rpc.keepalive_timeout));
   rpc.reflection = raw.reflection == "on";
   options->scheduler.kv_cache_bytes = int64_t{raw.kv_cache_mb} << 20;
+  options->limits.attention_memory_bytes = int64_t{raw.attention_memory_mb} << 20;
   for (const LogLevel level :
        {LogLevel::kDebug, LogLevel::kInfo, LogLevel::kWarning, LogLevel::kError}) {
     if (raw.log_level == Name(level)) options->log_level = level;

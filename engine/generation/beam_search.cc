@@ -199,8 +199,9 @@ void BeamSearch::ContinueBeams(ConstMatrixView logits) {
       rows_.push_back({candidate.token, row});
       continue;
     }
+    // Whichever end token won, the reference writes the first of the list.
     Beam ended = parent;
-    ended.ids.push_back(candidate.token);
+    ended.ids.push_back(options_.eos_token_ids.front());
     ended.log_probs.push_back(log_prob);
     ended.score = candidate.score;
     const bool is_complete =

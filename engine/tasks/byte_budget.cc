@@ -15,7 +15,7 @@ constexpr absl::Duration kRetryDelay = absl::Seconds(1);
 absl::Status Exhausted(int64_t bytes, int64_t limit) {
   ErrorDetail detail;
   detail.reason = "MEMORY_BUDGET";
-  detail.metadata = {{"need", std::to_string(bytes)}, {"limit", std::to_string(limit)}};
+  detail.metadata = {{"need_bytes", std::to_string(bytes)}, {"have_bytes", std::to_string(limit)}};
   const bool ever = bytes <= limit;
   if (ever) detail.retry_after = kRetryDelay;
   return MakeError(

@@ -4,44 +4,16 @@
 #include "engine/tasks/language_codes.h"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "engine/base/error.h"
 #include "engine/base/status_macros.h"
+#include "engine/tokenizers/language_code.h"
 
 namespace attend {
 namespace {
-
-struct LongCode {
-  const char* three;
-  const char* two;
-};
-// ISO 639-3 codes of NLLB's list that have a two-letter form, which BCP-47 prefers.
-constexpr std::array<LongCode, 78> kLongCodes = {{
-    {"afr", "af"}, {"amh", "am"}, {"arb", "ar"}, {"asm", "as"}, {"bel", "be"}, {"ben", "bn"},
-    {"bod", "bo"}, {"bos", "bs"}, {"bul", "bg"}, {"cat", "ca"}, {"ces", "cs"}, {"cym", "cy"},
-    {"dan", "da"}, {"deu", "de"}, {"ell", "el"}, {"eng", "en"}, {"epo", "eo"}, {"est", "et"},
-    {"eus", "eu"}, {"fin", "fi"}, {"fra", "fr"}, {"gla", "gd"}, {"gle", "ga"}, {"glg", "gl"},
-    {"guj", "gu"}, {"hat", "ht"}, {"hau", "ha"}, {"heb", "he"}, {"hin", "hi"}, {"hrv", "hr"},
-    {"hun", "hu"}, {"hye", "hy"}, {"ibo", "ig"}, {"ind", "id"}, {"isl", "is"}, {"ita", "it"},
-    {"jav", "jv"}, {"jpn", "ja"}, {"kan", "kn"}, {"kat", "ka"}, {"kaz", "kk"}, {"khm", "km"},
-    {"kin", "rw"}, {"kir", "ky"}, {"kor", "ko"}, {"lao", "lo"}, {"lit", "lt"}, {"ltz", "lb"},
-    {"mal", "ml"}, {"mar", "mr"}, {"mkd", "mk"}, {"mlt", "mt"}, {"mya", "my"}, {"nld", "nl"},
-    {"nno", "nn"}, {"nob", "nb"}, {"pan", "pa"}, {"pol", "pl"}, {"por", "pt"}, {"ron", "ro"},
-    {"rus", "ru"}, {"sin", "si"}, {"slk", "sk"}, {"slv", "sl"}, {"som", "so"}, {"spa", "es"},
-    {"srp", "sr"}, {"swe", "sv"}, {"swh", "sw"}, {"tam", "ta"}, {"tel", "te"}, {"tgl", "tl"},
-    {"tha", "th"}, {"tur", "tr"}, {"ukr", "uk"}, {"urd", "ur"}, {"vie", "vi"}, {"zho", "zh"},
-}};
-
-std::string Language(std::string code) {
-  for (const LongCode& known : kLongCodes) {
-    if (code == known.three) return known.two;
-  }
-  return code;
-}
 
 std::vector<std::string> Subtags(std::string_view code) {
   std::vector<std::string> out(1);
@@ -104,7 +76,7 @@ absl::StatusOr<std::string> ParseLanguageCode(std::string_view code, std::string
                                   "' is not a BCP-47 language code such as en"),
                      std::move(detail));
   }
-  std::string out = Language(subtags[0]);
+  std::string out(ShortestLanguageCode(subtags[0]));
   for (size_t i = 1; i < subtags.size(); ++i) {
     std::string& subtag = subtags[i];
     if (subtag.size() == 4 && AllOf(subtag, absl::ascii_isalpha)) {

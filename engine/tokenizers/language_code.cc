@@ -86,19 +86,19 @@ bool IsSubtag(std::string_view tag) {
 
 }  // namespace
 
+std::string_view ShortestLanguageCode(std::string_view language) {
+  const auto found = std::lower_bound(
+      kTwoLetterCodes.begin(), kTwoLetterCodes.end(), language,
+      [](const Pair& pair, std::string_view wanted) { return pair.first < wanted; });
+  return found != kTwoLetterCodes.end() && found->first == language ? found->second : language;
+}
+
 std::string ToLanguageCode(std::string_view name) {
   const size_t separator = std::min(name.find_first_of("-_"), name.size());
   const std::string_view primary = name.substr(0, separator);
   if (!IsLower(primary) || primary.size() < 2 || primary.size() > 3) return "";
-  std::string code(primary);
-  if (primary.size() == 3) {
-    if (std::binary_search(kGroups.begin(), kGroups.end(), primary)) return "";
-    const auto shorter = std::lower_bound(
-        kTwoLetterCodes.begin(), kTwoLetterCodes.end(), primary,
-        [](const Pair& pair, std::string_view wanted) { return pair.first < wanted; });
-    if (shorter != kTwoLetterCodes.end() && shorter->first == primary)
-      code = std::string(shorter->second);
-  }
+  if (std::binary_search(kGroups.begin(), kGroups.end(), primary)) return "";
+  std::string code(ShortestLanguageCode(primary));
   for (size_t at = separator; at < name.size();) {
     const size_t end = std::min(name.find_first_of("-_", at + 1), name.size());
     const std::string_view tag = name.substr(at + 1, end - at - 1);

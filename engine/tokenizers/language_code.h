@@ -10,4 +10,8 @@ namespace attend {
 // "mul") and what is no code at all → "".
 std::string ToLanguageCode(std::string_view name);
 
+// The two-letter form of a lower-case language code where there is one, which BCP-47 wants, else
+// the code itself. The argument's own characters may be what is returned.
+std::string_view ShortestLanguageCode(std::string_view language);
+
 }  // namespace attend

@@ -359,7 +359,7 @@ TEST_F(EngineLife, AttentionThatIsHeldCountsUntilItIsLetGo) {
   Start(options);
   refused = GetAttention(engine_.get(), input).status();
   EXPECT_EQ(ReasonOf(refused), "MEMORY_BUDGET");
-  EXPECT_EQ(MetadataOf(refused, "limit"), "100");
+  EXPECT_EQ(MetadataOf(refused, "have_bytes"), "100");
   EXPECT_FALSE(GetErrorDetail(refused)->retry_after.has_value());  // it never will
 }
 

@@ -94,6 +94,7 @@ std::vector<Plain> PlainSearch(const ScriptedLogits& script, const GenerationOpt
       if (!is_end(t)) {
         next.emplace_back(-minus, ids);
       } else if (rank < k) {
+        ids.back() = o.eos_token_ids[0];
         add(static_cast<double>(-minus), ids);
       }
     }
