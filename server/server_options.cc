@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <set>
 #include <system_error>
@@ -281,6 +282,20 @@ absl::Status StrayArgument(const std::string& text) {
       "'", text, "' stands alone; a model is given as --model ", text, " (see --help)"));
 }
 
+// CLI11 from 2.4 on passes over a variable whose value fails an option's checks; but a setting that
+// quietly does nothing is worse than none.
+absl::Status CheckEnvironment(const CLI::App& app) {
+  for (const CLI::Option* option : app.get_options()) {
+    const std::string name = option->get_envname();
+    const char* value = name.empty() ? nullptr : std::getenv(name.c_str());
+    if (value == nullptr || *value == '\0' || option->count() > 0) continue;
+    return absl::InvalidArgumentError(absl::StrCat("environment variable ", name, ": '", value,
+                                                   "' is not a value that ", option->get_name(),
+                                                   " takes (see --help)"));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Resolve(const RawOptions& raw, ServerOptions* options) {
   if (!raw.stray.empty()) return StrayArgument(raw.stray.front());
   ATTEND_RETURN_IF_ERROR(CheckAddress("listen", options->listen));
@@ -346,6 +361,7 @@ absl::StatusOr<std::variant<ServerOptions, PrintAndExit>> ParseServerOptions(
     app.allow_extras();  // told in our own words
     app.parse(argc, argv);
     raw.stray = app.remaining();
+    ATTEND_RETURN_IF_ERROR(CheckEnvironment(app));
   } catch (const CLI::CallForHelp&) {
     return Parsed(PrintAndExit{app.help()});
   } catch (const CLI::CallForVersion&) {
