@@ -3,6 +3,7 @@
 #include "tests/client/client_faults.h"
 
 #include <gtest/gtest.h>
+#include <signal.h>
 
 #include <atomic>
 #include <chrono>
