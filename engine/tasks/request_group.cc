@@ -35,10 +35,11 @@ class RunningGroup : public std::enable_shared_from_this<RunningGroup> {
       : environment_(environment),
         group_(std::move(group)),
         window_tokens_(std::max<int64_t>(1, environment.model.loop->queue_capacity_tokens() / 2)),
-        results_(group_.requests.size()) {}
+        num_requests_(group_.requests.size()),
+        results_(num_requests_) {}
 
   void Start() {
-    for (size_t i = 0; i < group_.requests.size(); ++i) {
+    for (size_t i = 0; i < num_requests_; ++i) {
       GenerationRequest& request = *group_.requests[i];
       request.deadline = environment_.context.deadline;
       request.cancelled = environment_.stop;
@@ -80,7 +81,7 @@ class RunningGroup : public std::enable_shared_from_this<RunningGroup> {
 
   // REQUIRES: mutex_ is held; it is let go while the loop is spoken to.
   void SubmitWhileRoom() {
-    while (failure_.ok() && next_ < group_.requests.size()) {
+    while (failure_.ok() && next_ < num_requests_) {
       const int64_t tokens = Tokens(*group_.requests[next_]);
       if (outstanding_ > 0 && outstanding_tokens_ + tokens > window_tokens_) return;
       std::shared_ptr<GenerationRequest> request = group_.requests[next_];
@@ -142,7 +143,7 @@ class RunningGroup : public std::enable_shared_from_this<RunningGroup> {
     tokens_done_ += result.stats.output_tokens;
     if (EndsCall(result.status)) Fail(result.status);
     results_[index] = std::move(result);
-    const bool more = failure_.ok() && next_ < group_.requests.size();
+    const bool more = failure_.ok() && next_ < num_requests_;
     const bool last = outstanding_ == 0 && !more;
     mutex_.unlock();
     // Neither submitting nor finishing is work for the loop's thread.
@@ -152,8 +153,7 @@ class RunningGroup : public std::enable_shared_from_this<RunningGroup> {
   // Whether the caller must call Finish: once, when nothing runs and nothing more will. REQUIRES:
   // mutex_ is held.
   bool TakeFinish() {
-    if (finished_ || outstanding_ > 0 || (failure_.ok() && next_ < group_.requests.size()))
-      return false;
+    if (finished_ || outstanding_ > 0 || (failure_.ok() && next_ < num_requests_)) return false;
     finished_ = true;
     return true;
   }
@@ -171,6 +171,8 @@ class RunningGroup : public std::enable_shared_from_this<RunningGroup> {
   const CallEnvironment environment_;
   RequestGroup group_;
   const int64_t window_tokens_;
+  // group_.requests is let go at the end, when a late Pump may still look.
+  const size_t num_requests_;
   std::mutex mutex_;
   std::vector<GenerationResult> results_;
   absl::Status failure_;
