@@ -97,5 +97,14 @@ TEST_F(BundledModel, AGivenTranslationRestsOnTheRightWords) {
   }
 }
 
+TEST_F(BundledModel, SaysWhetherItCameToAnEnd) {
+  const Json whole = RunForJson({"translate", "--json", kSource});
+  EXPECT_EQ(whole["hypotheses"][0]["finish_reason"], "END_OF_SEQUENCE");
+  const Json cut = RunForJson({"translate", "--json", "--max-output-tokens", "3", kSource});
+  EXPECT_EQ(cut["hypotheses"][0]["finish_reason"], "MAX_TOKENS");
+  EXPECT_LE(cut["hypotheses"][0]["tokens"].size(), 3u);
+  EXPECT_LT(cut["text"].get<std::string>().size(), whole["text"].get<std::string>().size());
+}
+
 }  // namespace
 }  // namespace attend::client
