@@ -6,22 +6,9 @@
 #include "engine/base/check.h"
 #include "engine/checkpoint/pickle_reader.h"
 #include "engine/checkpoint/pytorch_file.h"
+#include "tests/fuzz/read_all.h"
 
 namespace {
-
-// How many bytes of a tensor were read: all of them.
-uint64_t ReadAll(const attend::ByteSource& source, const attend::NamedTensor& tensor) {
-  const attend::TensorLayout& layout = tensor.layout;
-  uint64_t count = 0;
-  const absl::Status read =
-      attend::ReadElements(source, layout, tensor.name,
-                           [&count](absl::Span<const uint8_t> bytes) { count += bytes.size(); });
-  ATTEND_CHECK(read.ok(), "what a layout names lies within the file");
-  ATTEND_CHECK(
-      count == static_cast<uint64_t>(attend::NumElements(layout.shape)) * ByteSize(layout.type),
-      "the size fits");
-  return count;
-}
 
 void CheckRefusal(const absl::Status& status) {
   ATTEND_CHECK(status.code() == absl::StatusCode::kDataLoss ||
@@ -44,7 +31,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
   }
   uint64_t repeated = 0;
   for (const attend::NamedTensor& tensor : *tensors) {
-    const uint64_t count = ReadAll(source, tensor);
+    const uint64_t count = attend::ReadAll(source, tensor);
     if (!tensor.layout.strides.empty()) repeated += count;
   }
   ATTEND_CHECK(repeated <= 2 * size, "repeated elements stay bounded");
