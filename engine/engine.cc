@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "engine/base/call_errors.h"
 #include "engine/base/error.h"
 #include "engine/base/status_macros.h"
 #include "engine/served_model.h"
@@ -218,7 +219,7 @@ absl::StatusOr<CallEnvironment> Engine::State::Enter(const std::string& name,
   environment.attention_memory = &attention_memory;
   environment.stop = std::make_shared<std::atomic<bool>>(false);
   const std::lock_guard<std::mutex> lock(mutex);
-  if (draining) return ShuttingDown();
+  if (draining) return ShuttingDown("server");
   ATTEND_ASSIGN_OR_RETURN(std::shared_ptr<ServedModel> model, Choose(name, wanted));
   environment.model = ServedModel::Borrow(model);
   if (context.report != nullptr) context.report->model = environment.model.name;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "engine/base/call_errors.h"
 #include "engine/base/check.h"
 #include "engine/base/error.h"
 #include "engine/base/status_macros.h"
@@ -28,21 +29,13 @@ int64_t TickNow() {
 }
 
 absl::Status StatusOf(CancelCause cause, int tokens_done) {
-  ErrorDetail detail;
-  detail.metadata = {{"tokens_done", absl::StrCat(tokens_done)}};
   switch (cause) {
     case CancelCause::kClient:
       break;
     case CancelCause::kDeadline:
-      detail.reason = "DEADLINE_EXCEEDED";
-      return MakeError(absl::StatusCode::kDeadlineExceeded,
-                       absl::StrCat("the deadline passed after ", tokens_done, " output tokens"),
-                       std::move(detail));
+      return DeadlinePassed(tokens_done);
     case CancelCause::kShutdown:
-      detail.reason = "SHUTTING_DOWN";
-      detail.retry_after = absl::Seconds(1);
-      return MakeError(absl::StatusCode::kUnavailable, "the model is shutting down",
-                       std::move(detail));
+      return ShuttingDown("model", tokens_done);
   }
   return absl::CancelledError("the caller cancelled");
 }

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "engine/base/call_errors.h"
 #include "engine/base/error.h"
 
 namespace attend {
@@ -38,13 +39,7 @@ absl::Duration RequestQueue::EstimateWait() {
 absl::Status RequestQueue::Push(std::shared_ptr<GenerationRequest> request, int64_t tokens) {
   {
     std::lock_guard<std::mutex> lock(mutex_);
-    if (closed_) {
-      ErrorDetail detail;
-      detail.reason = "SHUTTING_DOWN";
-      detail.retry_after = absl::Seconds(1);
-      return MakeError(absl::StatusCode::kUnavailable, "the model is shutting down",
-                       std::move(detail));
-    }
+    if (closed_) return ShuttingDown("model");
     if (waiting_tokens_ > 0 && waiting_tokens_ + tokens > capacity_tokens_) {
       ErrorDetail detail;
       detail.reason = "QUEUE_FULL";

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "engine/base/call_errors.h"
 #include "engine/base/error.h"
 #include "engine/base/status_macros.h"
 #include "engine/text/offset_map.h"         // IsValidUtf8
@@ -26,30 +27,13 @@ const char* CapabilityName(ModelCapability capability) {
 
 }  // namespace
 
-absl::Status ShuttingDown() {
-  ErrorDetail detail;
-  detail.reason = "SHUTTING_DOWN";
-  detail.retry_after = absl::Seconds(1);
-  return MakeError(absl::StatusCode::kUnavailable, "the server is shutting down",
-                   std::move(detail));
-}
-
-absl::Status DeadlinePassed(int64_t tokens_done) {
-  ErrorDetail detail;
-  detail.reason = "DEADLINE_EXCEEDED";
-  detail.metadata = {{"tokens_done", std::to_string(tokens_done)}};
-  return MakeError(absl::StatusCode::kDeadlineExceeded,
-                   absl::StrCat("the deadline passed after ", tokens_done, " output tokens"),
-                   std::move(detail));
-}
-
 absl::Status CheckStillWanted(const CallEnvironment& environment) {
   const CallContext& context = environment.context;
   if (context.cancelled != nullptr && context.cancelled->load()) {
     return absl::CancelledError("the caller cancelled the call");
   }
   if (context.deadline <= absl::Now()) return DeadlinePassed(0);
-  if (environment.stop->load()) return ShuttingDown();
+  if (environment.stop->load()) return ShuttingDown("server");
   return absl::OkStatus();
 }
 

@@ -12,12 +12,6 @@
 
 namespace attend {
 
-// UNAVAILABLE / SHUTTING_DOWN.
-absl::Status ShuttingDown();
-
-// DEADLINE_EXCEEDED with the number of output tokens that were made in vain.
-absl::Status DeadlinePassed(int64_t tokens_done);
-
 // CANCELLED or DEADLINE_EXCEEDED when the caller no longer waits, SHUTTING_DOWN when the engine has
 // stopped the call.
 absl::Status CheckStillWanted(const CallEnvironment& environment);

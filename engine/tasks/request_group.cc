@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "engine/base/call_errors.h"
 #include "engine/base/error.h"
 #include "engine/tasks/call_checks.h"
 

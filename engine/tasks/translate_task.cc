@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "engine/base/call_errors.h"
 #include "engine/base/error.h"
 #include "engine/base/status_macros.h"
 #include "engine/tasks/attention_presets.h"
@@ -77,20 +78,11 @@ class TranslateCall : public std::enable_shared_from_this<TranslateCall> {
   }
 
   absl::Status CheckCount() const {
-    const char* const field = "texts";
     if (input_.texts.empty())
-      return InvalidField("NO_ITEMS", field, "there is no text to translate");
+      return InvalidField("NO_ITEMS", "texts", "there is no text to translate");
     const size_t limit = input_.on_delta ? 1 : static_cast<size_t>(environment_.limits.max_texts);
     if (input_.texts.size() <= limit) return absl::OkStatus();
-    ErrorDetail detail;
-    detail.reason = "TOO_MANY_ITEMS";
-    detail.field = field;
-    detail.metadata = {{"items", std::to_string(input_.texts.size())},
-                       {"limit", std::to_string(limit)}};
-    return MakeError(
-        absl::StatusCode::kInvalidArgument,
-        absl::StrCat(input_.texts.size(), " texts in one call; at most ", limit, " are taken"),
-        std::move(detail));
+    return TooManyTexts(static_cast<int64_t>(input_.texts.size()), static_cast<int64_t>(limit));
   }
 
   absl::Status Cut(size_t index) {

@@ -1,7 +1,7 @@
 // A refused call enters and leaves as well: it, too, has an answer on its way.
 #include "server/services/call_gate.h"
 
-#include "engine/base/error.h"
+#include "engine/base/call_errors.h"
 
 namespace attend::server {
 
@@ -25,11 +25,7 @@ absl::Status CallGate::CheckOpen() const {
     const std::lock_guard<std::mutex> lock(mutex_);
     if (!shut_) return absl::OkStatus();
   }
-  ErrorDetail detail;
-  detail.reason = "SHUTTING_DOWN";
-  detail.retry_after = absl::Seconds(1);
-  return MakeError(absl::StatusCode::kUnavailable, "the server is shutting down",
-                   std::move(detail));
+  return ShuttingDown("server");
 }
 
 bool CallGate::WaitUntilEmpty(absl::Time until) {

@@ -8,7 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "attend/v1/translation.grpc.pb.h"
-#include "engine/base/error.h"
+#include "engine/base/call_errors.h"
 #include "engine/base/status_macros.h"
 #include "server/convert/attention_convert.h"
 #include "server/convert/names.h"
@@ -56,14 +56,7 @@ void RecordTexts(const Asked& asked, CallRecord* record) {
 
 // Before anything is copied: a message of 4 MiB has room for a million texts.
 absl::Status CheckCount(int texts, int limit) {
-  if (texts <= limit) return absl::OkStatus();
-  ErrorDetail detail;
-  detail.reason = "TOO_MANY_ITEMS";
-  detail.field = "texts";
-  detail.metadata = {{"items", absl::StrCat(texts)}, {"limit", absl::StrCat(limit)}};
-  return MakeError(absl::StatusCode::kInvalidArgument,
-                   absl::StrCat(texts, " texts in one call; at most ", limit, " are taken"),
-                   std::move(detail));
+  return texts <= limit ? absl::OkStatus() : TooManyTexts(texts, limit);
 }
 
 void EngineEnded(const absl::StatusOr<TranslateOutput>& output, RpcScope* scope) {
