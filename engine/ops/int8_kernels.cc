@@ -1,0 +1,248 @@
+// Three ways to the same integers:
+//  * AVX-512 VNNI: vpdpbusd multiplies unsigned by signed bytes, so inputs come as x + 128 and the
+//    128 * (sum of weights) is taken off at the end.
+//  * AVX2: vpmaddubsw also wants one unsigned side, but adds pairs in 16 bits, where 255 * 127 * 2
+//    would saturate. So the sign of the input is moved to the weight (vpsignb) and its magnitude is
+//    the unsigned side: 2 * 127 * 127 fits.
+//  * portable: plain loops.
+// Rows times panels are blocked so that all sums stay in registers. For few rows four panels are
+// walked at once: one stream of loads would not keep memory busy.
+#define ATTEND_SIMD_VNNI
+#include "engine/ops/int8_kernels.h"
+
+#include <algorithm>
+
+#include "engine/ops/simd_targets.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "engine/ops/int8_kernels.cc"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#include "engine/ops/activation-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace attend {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+// 16 sums of one row become 16 outputs.
+HWY_INLINE void Finish(const Int8Product& p, int64_t row, int64_t panel, const int32_t* sums) {
+  const hn::CappedTag<float, 16> d;
+  const hn::RebindToSigned<decltype(d)> di;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+  const int64_t first = panel * kPanelOutputs;
+  const auto in_scale = hn::Set(d, p.in_scales[row]);
+  float* to = p.out + row * p.out_stride + first;
+  const bool is_whole = first + kPanelOutputs <= p.outputs;
+  HWY_ALIGN float rest[kPanelOutputs];
+  float* target = is_whole ? to : rest;
+  for (int64_t i = 0; i < kPanelOutputs; i += lanes) {
+    const auto scale = hn::Mul(in_scale, hn::LoadU(d, p.weight_scales + first + i));
+    // Not fused, so that processors without fused multiply-add round alike.
+    auto x = hn::Add(hn::Mul(hn::ConvertTo(d, hn::LoadU(di, sums + i)), scale),
+                     hn::LoadU(d, p.bias + first + i));
+    if (p.activation) x = Activate(d, *p.activation, x);
+    hn::StoreU(x, d, target + i);
+  }
+  if (!is_whole) std::copy_n(rest, p.outputs - first, to);
+}
+
+#if HWY_TARGET == HWY_AVX3_DL
+
+// Older Highway names this target without its VNNI instructions.
+#define ATTEND_VNNI __attribute__((target("avx512vnni")))
+
+constexpr uint8_t kFlip = 0x80;
+constexpr int kMostRows = 6;
+
+template <int kRows, int kPanels>
+ATTEND_VNNI void Block(const Int8Product& p, int64_t row, int64_t panel) {
+  __m512i sums[kRows][kPanels];
+  const int64_t panel_bytes = p.inputs * kPanelOutputs;
+  for (int j = 0; j < kPanels; ++j) {
+    // Starting from -128 * (sum of weights) costs nothing.
+    const __m512i start =
+        _mm512_slli_epi32(_mm512_loadu_si512(p.weight_sums + (panel + j) * kPanelOutputs), 7);
+    for (int r = 0; r < kRows; ++r) sums[r][j] = _mm512_sub_epi32(_mm512_setzero_si512(), start);
+  }
+  const int8_t* in = p.in + row * p.inputs;
+  const int8_t* weights = p.panels + panel * panel_bytes;
+  for (int64_t k = 0; k < p.inputs; k += 4, weights += 4 * kPanelOutputs) {
+    __m512i w[kPanels];
+    for (int j = 0; j < kPanels; ++j) w[j] = _mm512_loadu_si512(weights + j * panel_bytes);
+    for (int r = 0; r < kRows; ++r) {
+      int32_t four;
+      __builtin_memcpy(&four, in + r * p.inputs + k, sizeof(four));
+      const __m512i x = _mm512_set1_epi32(four);
+      for (int j = 0; j < kPanels; ++j) sums[r][j] = _mm512_dpbusd_epi32(sums[r][j], x, w[j]);
+    }
+  }
+  HWY_ALIGN int32_t finished[kPanelOutputs];
+  for (int r = 0; r < kRows; ++r) {
+    for (int j = 0; j < kPanels; ++j) {
+      _mm512_store_si512(finished, sums[r][j]);
+      Finish(p, row + r, panel + j, finished);
+    }
+  }
+}
+
+template <int kPanels>
+void Rows(const Int8Product& p, int64_t row, int64_t count, int64_t panel) {
+  switch (count) {
+    case 1:
+      return Block<1, kPanels>(p, row, panel);
+    case 2:
+      return Block<2, kPanels>(p, row, panel);
+    case 3:
+      return Block<3, kPanels>(p, row, panel);
+    case 4:
+      return Block<4, kPanels>(p, row, panel);
+    case 5:
+      return Block<5, kPanels>(p, row, panel);
+    default:
+      return Block<6, kPanels>(p, row, panel);
+  }
+}
+
+constexpr int PanelsAtOnce(int64_t) { return 4; }
+
+template <int kPanels>
+void PanelGroup(const Int8Product& p, int64_t panel) {
+  // Blocks of nearly equal height: 8 rows are 4 + 4 rather than 6 + 2.
+  const int64_t blocks = (p.rows + kMostRows - 1) / kMostRows;
+  for (int64_t b = 0; b < blocks; ++b) {
+    const int64_t begin = p.rows * b / blocks, end = p.rows * (b + 1) / blocks;
+    Rows<kPanels>(p, begin, end - begin, panel);
+  }
+}
+
+#elif HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3
+
+constexpr uint8_t kFlip = 0;
+
+// Exact dot products of 4 bytes each, added to `sum`.
+HWY_INLINE __m256i AddProducts(__m256i sum, __m256i magnitudes, __m256i x, __m256i w) {
+  const __m256i pairs = _mm256_maddubs_epi16(magnitudes, _mm256_sign_epi8(w, x));
+  return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+}
+
+template <int kRows, int kPanels>
+void Block(const Int8Product& p, int64_t row, int64_t panel) {
+  __m256i low[kRows][kPanels], high[kRows][kPanels];
+  for (int r = 0; r < kRows; ++r) {
+    for (int j = 0; j < kPanels; ++j) low[r][j] = high[r][j] = _mm256_setzero_si256();
+  }
+  const int64_t panel_bytes = p.inputs * kPanelOutputs;
+  const int8_t* in = p.in + row * p.inputs;
+  const int8_t* weights = p.panels + panel * panel_bytes;
+  for (int64_t k = 0; k < p.inputs; k += 4, weights += 4 * kPanelOutputs) {
+    for (int j = 0; j < kPanels; ++j) {
+      const auto* from = reinterpret_cast<const __m256i*>(weights + j * panel_bytes);
+      const __m256i w0 = _mm256_loadu_si256(from), w1 = _mm256_loadu_si256(from + 1);
+      for (int r = 0; r < kRows; ++r) {
+        int32_t four;
+        __builtin_memcpy(&four, in + r * p.inputs + k, sizeof(four));
+        const __m256i x = _mm256_set1_epi32(four), magnitudes = _mm256_abs_epi8(x);
+        low[r][j] = AddProducts(low[r][j], magnitudes, x, w0);
+        high[r][j] = AddProducts(high[r][j], magnitudes, x, w1);
+      }
+    }
+  }
+  HWY_ALIGN int32_t finished[kPanelOutputs];
+  for (int r = 0; r < kRows; ++r) {
+    for (int j = 0; j < kPanels; ++j) {
+      _mm256_store_si256(reinterpret_cast<__m256i*>(finished), low[r][j]);
+      _mm256_store_si256(reinterpret_cast<__m256i*>(finished) + 1, high[r][j]);
+      Finish(p, row + r, panel + j, finished);
+    }
+  }
+}
+
+constexpr int PanelsAtOnce(int64_t rows) { return rows <= 2 ? 4 : 1; }
+
+// Sixteen registers: 4 rows of one panel, 2 rows of two, or one row of four.
+template <int kPanels>
+void PanelGroup(const Int8Product& p, int64_t panel) {
+  if (kPanels == 4) {
+    if (p.rows == 1) return Block<1, kPanels>(p, 0, panel);
+    for (int64_t j = 0; j < kPanels; j += 2) Block<2, 2>(p, 0, panel + j);
+    return;
+  }
+  int64_t row = 0;
+  for (; row + 4 <= p.rows; row += 4) Block<4, 1>(p, row, panel);
+  switch (p.rows - row) {
+    case 1:
+      return Block<1, 1>(p, row, panel);
+    case 2:
+      return Block<2, 1>(p, row, panel);
+    case 3:
+      return Block<3, 1>(p, row, panel);
+    default:
+      return;
+  }
+}
+
+#else
+
+constexpr uint8_t kFlip = 0;
+constexpr int PanelsAtOnce(int64_t) { return 1; }
+
+template <int kPanels>
+void PanelGroup(const Int8Product& p, int64_t panel) {
+  for (int64_t row = 0; row < p.rows; ++row) {
+    const int8_t* in = p.in + row * p.inputs;
+    const int8_t* weights = p.panels + panel * p.inputs * kPanelOutputs;
+    HWY_ALIGN int32_t sums[kPanelOutputs] = {};
+    for (int64_t k = 0; k < p.inputs; k += 4, weights += 4 * kPanelOutputs) {
+      for (int64_t o = 0; o < kPanelOutputs; ++o) {
+        for (int64_t i = 0; i < 4; ++i) {
+          sums[o] += static_cast<int32_t>(in[k + i]) * static_cast<int32_t>(weights[4 * o + i]);
+        }
+      }
+    }
+    Finish(p, row, panel, sums);
+  }
+}
+
+#endif
+
+void Panels(const Int8Product& p, int64_t begin, int64_t end) {
+  int64_t panel = begin;
+  if (PanelsAtOnce(p.rows) == 4) {
+    for (; panel + 4 <= end; panel += 4) PanelGroup<4>(p, panel);
+  }
+  for (; panel < end; ++panel) PanelGroup<1>(p, panel);
+}
+
+uint8_t Flip() { return kFlip; }
+
+const char* KernelName() {
+#if HWY_TARGET == HWY_AVX3_DL
+  return "avx512_vnni";
+#elif HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3
+  return "avx2";
+#else
+  return "portable";
+#endif
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace attend
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace attend {
+HWY_EXPORT(Panels);
+HWY_EXPORT(Flip);
+HWY_EXPORT(KernelName);
+
+void RunInt8Panels(const Int8Product& product, int64_t begin, int64_t end) {
+  HWY_DYNAMIC_DISPATCH(Panels)(product, begin, end);
+}
+
+uint8_t Int8InputFlip() { return HWY_DYNAMIC_DISPATCH(Flip)(); }
+const char* Int8KernelName() { return HWY_DYNAMIC_DISPATCH(KernelName)(); }
+
+}  // namespace attend
+#endif  // HWY_ONCE

@@ -1,0 +1,40 @@
+// The products of quantised rows with packed int8 weights; internal to the room. Every kernel sums
+// exactly in 32-bit integers and ends with the same float operations, so all give the same bits for
+// any number of rows and any order of summation.
+//
+// Packed weights ("panels"): 16 outputs side by side, for each the bytes of 4 consecutive inputs:
+// [outputs / 16][inputs / 4][16][4], padded with zeros to whole panels and to 64 inputs.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "engine/ops/activation.h"
+
+namespace attend {
+
+constexpr int64_t kPanelOutputs = 16;
+constexpr int64_t kPanelInputs = 64;  // inputs are padded to a multiple of it
+
+struct Int8Product {
+  const int8_t* in = nullptr;  // [rows, inputs], flipped when the kernel wants it
+  const float* in_scales = nullptr;
+  int64_t rows = 0, inputs = 0;  // inputs: padded
+  const int8_t* panels = nullptr;
+  const float* weight_scales = nullptr;  // one an output, padded to whole panels
+  const int32_t* weight_sums = nullptr;  // of each output's bytes, padded
+  const float* bias = nullptr;           // padded
+  std::optional<Activation> activation;
+  float* out = nullptr;  // [rows, out_stride]
+  int64_t outputs = 0, out_stride = 0;
+};
+
+// out = activation(in * weights * scales + bias) for the panels [begin, end), on this thread.
+void RunInt8Panels(const Int8Product& product, int64_t begin, int64_t end);
+
+// What the kernel of this processor wants of its input: 0x80 or 0 (QuantizedRows::flip).
+uint8_t Int8InputFlip();
+// "avx512_vnni", "avx2" or "portable".
+const char* Int8KernelName();
+
+}  // namespace attend
