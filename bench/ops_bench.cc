@@ -135,7 +135,7 @@ BENCHMARK(BM_LogSumExp)->Arg(8001)->Arg(60000);
 const Model& TheModel() {
   static const Model* const model = [] {
     LoadReport report;
-    auto loaded = Model::Load(ModelDirectory::Open(*model_path).value(), &report);
+    auto loaded = Model::Load(ModelDirectory::Open(*model_path).value(), {}, &report);
     if (!loaded.ok()) {
       std::fprintf(stderr, "%s\n", loaded.status().ToString().c_str());
       std::exit(1);
@@ -149,7 +149,7 @@ void BM_ModelLoad(benchmark::State& state) {
   for (auto _ : state) {
     LoadReport report;
     benchmark::DoNotOptimize(
-        Model::Load(ModelDirectory::Open(*model_path).value(), &report).value());
+        Model::Load(ModelDirectory::Open(*model_path).value(), {}, &report).value());
   }
 }
 BENCHMARK(BM_ModelLoad)->Unit(benchmark::kMillisecond);

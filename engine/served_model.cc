@@ -101,7 +101,7 @@ absl::Status ServedModel::Read(const Options& options) {
   directory_ = options.directory;
   ATTEND_ASSIGN_OR_RETURN(ModelDirectory directory, ModelDirectory::Open(options.directory));
   ATTEND_ASSIGN_OR_RETURN(revision_, directory.ComputeRevision());
-  ATTEND_ASSIGN_OR_RETURN(model_, Model::Load(directory, &report_));
+  ATTEND_ASSIGN_OR_RETURN(model_, Model::Load(directory, {}, &report_));
   ATTEND_ASSIGN_OR_RETURN(tokenizer_, LoadTokenizer(directory, &report_));
   Json generation_config;
   const bool has_own_file = directory.Has(kGenerationFile);

@@ -1,4 +1,4 @@
-// Fusing query, key and value gives oneDNN one wide product instead of three narrow ones.
+// Fusing query, key and value gives one wide product instead of three narrow ones.
 #include "engine/layers/dense.h"
 
 #include <algorithm>
@@ -9,13 +9,8 @@
 namespace attend {
 namespace {
 
-// Packs a layer's weights; errors name the file and the weight NAME.weight.
-absl::StatusOr<PackedDense> Pack(const WeightSource& layer, const Matrix& weight,
-                                 const Matrix& bias, std::optional<Activation> activation) {
-  auto packed = PackedDense::Create(weight.view(), {bias.data(), static_cast<size_t>(bias.cols())},
-                                    activation);
-  if (!packed.ok()) return layer.At("weight", packed.status());
-  return packed;
+absl::Span<const float> SpanOf(const Matrix& vector) {
+  return {vector.data(), static_cast<size_t>(vector.cols())};
 }
 
 void CopyScaled(const Matrix& from, float scale, float* to) {
@@ -23,45 +18,96 @@ void CopyScaled(const Matrix& from, float scale, float* to) {
   for (int64_t i = 0; i < n; ++i) to[i] = from.data()[i] * scale;
 }
 
-}  // namespace
-
-absl::StatusOr<PackedDense> LoadDense(const WeightSource& source, const std::string& name,
-                                      const DenseSpec& spec) {
-  const WeightSource own = source.Sub(name);
-  ATTEND_ASSIGN_OR_RETURN(Matrix weight, own.ReadMatrix("weight", spec.outputs, spec.inputs));
-  ATTEND_ASSIGN_OR_RETURN(Matrix bias, own.ReadVector("bias", spec.outputs));
-  if (spec.scale != 1.0f) {
-    CopyScaled(weight, spec.scale, weight.data());
-    CopyScaled(bias, spec.scale, bias.data());
+// The parts' weights, scaled, below each other.
+absl::StatusOr<Matrix> ReadWeights(const WeightSource& source,
+                                   const std::vector<FusedPart>& parts) {
+  if (parts.size() == 1) {
+    const DenseSpec& spec = parts[0].spec;
+    ATTEND_ASSIGN_OR_RETURN(
+        Matrix weight, source.Sub(parts[0].name).ReadMatrix("weight", spec.outputs, spec.inputs));
+    if (spec.scale != 1.0f) CopyScaled(weight, spec.scale, weight.data());
+    return weight;
   }
-  return Pack(own, weight, bias, spec.activation);
+  int64_t outputs = 0;
+  for (const FusedPart& part : parts) outputs += part.spec.outputs;
+  Matrix all;
+  int64_t row = 0;
+  for (const FusedPart& part : parts) {
+    const WeightSource own = source.Sub(part.name);
+    ATTEND_ASSIGN_OR_RETURN(const Matrix weight,
+                            own.ReadMatrix("weight", part.spec.outputs, part.spec.inputs));
+    // After the first read: by then the sizes that the configuration claims have proved true.
+    if (row == 0) {
+      ATTEND_ASSIGN_OR_RETURN(all, own.Allocate("weight", outputs, part.spec.inputs));
+    }
+    CopyScaled(weight, part.spec.scale, all.row(row));
+    row += part.spec.outputs;
+  }
+  return all;
 }
 
-absl::StatusOr<PackedDense> LoadFusedDense(const WeightSource& source,
-                                           const std::vector<FusedPart>& parts) {
-  std::vector<Matrix> weights, biases;
+absl::StatusOr<Matrix> ReadBiases(const WeightSource& source, const std::vector<FusedPart>& parts) {
   int64_t outputs = 0;
+  for (const FusedPart& part : parts) outputs += part.spec.outputs;
+  Matrix all;
+  int64_t first = 0;
+  for (const FusedPart& part : parts) {
+    const WeightSource own = source.Sub(part.name);
+    ATTEND_ASSIGN_OR_RETURN(const Matrix bias, own.ReadVector("bias", part.spec.outputs));
+    if (first == 0) {
+      ATTEND_ASSIGN_OR_RETURN(all, own.Allocate("bias", 1, outputs));
+    }
+    CopyScaled(bias, part.spec.scale, all.data() + first);
+    first += part.spec.outputs;
+  }
+  return all;
+}
+
+absl::StatusOr<std::shared_ptr<const Int8Weight>> Quantize(const WeightSource& layer,
+                                                           std::string_view name,
+                                                           const Matrix& weight) {
+  auto quantized = Int8Weight::Quantize(weight.view());
+  if (!quantized.ok()) return layer.At(name, quantized.status());
+  return quantized;
+}
+
+absl::StatusOr<Dense> LoadParts(const WeightSource& source, const std::vector<FusedPart>& parts) {
+  const std::optional<Activation> activation = parts[0].spec.activation;
+  const WeightSource first = source.Sub(parts[0].name);
+  if (source.compute_type() == ComputeType::kInt8) {
+    ATTEND_ASSIGN_OR_RETURN(const Matrix weight, ReadWeights(source, parts));
+    ATTEND_ASSIGN_OR_RETURN(const Matrix bias, ReadBiases(source, parts));
+    ATTEND_ASSIGN_OR_RETURN(const auto quantized, Quantize(first, "weight", weight));
+    return Dense(Int8Dense(quantized, SpanOf(bias), activation));
+  }
+  ATTEND_ASSIGN_OR_RETURN(const Matrix weight, ReadWeights(source, parts));
+  ATTEND_ASSIGN_OR_RETURN(const Matrix bias, ReadBiases(source, parts));
+  auto packed = PackedDense::Create(weight.view(), SpanOf(bias), activation);
+  if (!packed.ok()) return first.At("weight", packed.status());
+  return Dense(*std::move(packed));
+}
+
+}  // namespace
+
+absl::StatusOr<Dense> LoadDense(const WeightSource& source, const std::string& name,
+                                const DenseSpec& spec) {
+  return LoadParts(source, {{name, spec}});
+}
+
+absl::StatusOr<Dense> LoadFusedDense(const WeightSource& source,
+                                     const std::vector<FusedPart>& parts) {
   for (const FusedPart& part : parts) {
     ATTEND_CHECK(part.spec.inputs == parts[0].spec.inputs && !part.spec.activation,
                  "fused layers must be alike");
-    const WeightSource own = source.Sub(part.name);
-    ATTEND_ASSIGN_OR_RETURN(Matrix weight,
-                            own.ReadMatrix("weight", part.spec.outputs, part.spec.inputs));
-    ATTEND_ASSIGN_OR_RETURN(Matrix bias, own.ReadVector("bias", part.spec.outputs));
-    weights.push_back(std::move(weight));
-    biases.push_back(std::move(bias));
-    outputs += part.spec.outputs;
   }
-  const WeightSource first = source.Sub(parts[0].name);
-  ATTEND_ASSIGN_OR_RETURN(Matrix weight, first.Allocate("weight", outputs, parts[0].spec.inputs));
-  ATTEND_ASSIGN_OR_RETURN(Matrix bias, first.Allocate("bias", 1, outputs));
-  int64_t row = 0;
-  for (size_t i = 0; i < parts.size(); ++i) {
-    CopyScaled(weights[i], parts[i].spec.scale, weight.row(row));
-    CopyScaled(biases[i], parts[i].spec.scale, bias.data() + row);
-    row += parts[i].spec.outputs;
-  }
-  return Pack(first, weight, bias, std::nullopt);
+  return LoadParts(source, parts);
+}
+
+absl::StatusOr<std::shared_ptr<const Int8Weight>> LoadInt8Weight(const WeightSource& source,
+                                                                 const std::string& name,
+                                                                 const WeightSize& size) {
+  ATTEND_ASSIGN_OR_RETURN(const Matrix weight, source.ReadMatrix(name, size.outputs, size.inputs));
+  return Quantize(source, name, weight);
 }
 
 }  // namespace attend

@@ -5,7 +5,6 @@
 
 #include "engine/base/status_macros.h"
 #include "engine/layers/position_encoding.h"
-#include "engine/ops/gather_rows.h"
 
 namespace attend {
 
@@ -26,7 +25,7 @@ absl::StatusOr<Matrix> LoadPositions(const WeightSource& source, const Embedding
 }  // namespace
 
 absl::StatusOr<Embedding> Embedding::Load(const WeightSource& source,
-                                          std::shared_ptr<const Matrix> tokens,
+                                          std::shared_ptr<const TokenTable> tokens,
                                           const EmbeddingSpec& spec) {
   Embedding embedding;
   embedding.tokens_ = std::move(tokens);
@@ -37,8 +36,8 @@ absl::StatusOr<Embedding> Embedding::Load(const WeightSource& source,
 
 void Embedding::Forward(absl::Span<const int32_t> token_ids, absl::Span<const int32_t> positions,
                         Matrix* out) const {
-  out->Resize(static_cast<int64_t>(token_ids.size()), tokens_->cols());
-  GatherScaledSum(tokens_->view(), token_ids, scale_, positions_.view(), positions, out->view());
+  out->Resize(static_cast<int64_t>(token_ids.size()), tokens_->hidden_size());
+  tokens_->Gather(token_ids, scale_, positions_.view(), positions, out->view());
 }
 
 }  // namespace attend

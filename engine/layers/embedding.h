@@ -7,6 +7,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "engine/layers/block_spec.h"
+#include "engine/layers/token_table.h"
 #include "engine/layers/weight_source.h"
 #include "engine/tensor/matrix.h"
 
@@ -25,7 +26,7 @@ class Embedding {
   // embeddings.position.weight where the checkpoint has it (shape [max_position_embeddings,
   // hidden_size]), as transformers does it, and computed where not.
   static absl::StatusOr<Embedding> Load(const WeightSource& source,
-                                        std::shared_ptr<const Matrix> tokens,
+                                        std::shared_ptr<const TokenTable> tokens,
                                         const EmbeddingSpec& spec);
 
   // out[i] = token vector * scale + position vector; resizes out.
@@ -33,12 +34,11 @@ class Embedding {
   void Forward(absl::Span<const int32_t> token_ids, absl::Span<const int32_t> positions,
                Matrix* out) const;
 
-  const Matrix& tokens() const { return *tokens_; }
   int64_t position_bytes() const { return static_cast<int64_t>(positions_.allocated_bytes()); }
 
  private:
-  std::shared_ptr<const Matrix> tokens_;  // [vocab_size, hidden_size]
-  Matrix positions_;                      // [max_position_embeddings, hidden_size]
+  std::shared_ptr<const TokenTable> tokens_;
+  Matrix positions_;  // [max_position_embeddings, hidden_size]
   float scale_ = 1.0f;
 };
 

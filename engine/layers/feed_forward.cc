@@ -2,17 +2,16 @@
 #include "engine/layers/feed_forward.h"
 
 #include "engine/base/status_macros.h"
-#include "engine/layers/dense.h"
 
 namespace attend {
 
 absl::StatusOr<FeedForward> FeedForward::Load(const WeightSource& source,
                                               const FeedForwardSpec& spec) {
   ATTEND_ASSIGN_OR_RETURN(
-      PackedDense up,
+      Dense up,
       LoadDense(source, "up", {spec.hidden_size, spec.intermediate_size, spec.activation}));
   ATTEND_ASSIGN_OR_RETURN(
-      PackedDense down,
+      Dense down,
       LoadDense(source, "down", {spec.intermediate_size, spec.hidden_size, std::nullopt}));
   return FeedForward(std::move(up), std::move(down));
 }

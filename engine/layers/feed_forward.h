@@ -3,9 +3,9 @@
 
 #include "absl/status/statusor.h"
 #include "engine/layers/block_spec.h"  // Activation
+#include "engine/layers/dense.h"
 #include "engine/layers/weight_source.h"
 #include "engine/layers/workspace.h"
-#include "engine/ops/dense.h"
 
 namespace attend {
 
@@ -24,8 +24,8 @@ class FeedForward {
   int64_t weight_bytes() const { return up_.packed_bytes() + down_.packed_bytes(); }
 
  private:
-  FeedForward(PackedDense up, PackedDense down) : up_(std::move(up)), down_(std::move(down)) {}
-  PackedDense up_, down_;
+  FeedForward(Dense up, Dense down) : up_(std::move(up)), down_(std::move(down)) {}
+  Dense up_, down_;
 };
 
 }  // namespace attend

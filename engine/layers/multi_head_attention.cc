@@ -9,7 +9,6 @@
 
 #include "engine/base/check.h"
 #include "engine/base/status_macros.h"
-#include "engine/layers/dense.h"
 
 namespace attend {
 namespace {
@@ -57,10 +56,10 @@ absl::StatusOr<SelfAttention> SelfAttention::Load(const WeightSource& source,
                                                   const AttentionSpec& spec) {
   const DenseSpec projection = ProjectionSpec(spec.heads);
   ATTEND_ASSIGN_OR_RETURN(
-      PackedDense query_key_value,
+      Dense query_key_value,
       LoadFusedDense(
           source, {{"query", QuerySpec(spec.heads)}, {"key", projection}, {"value", projection}}));
-  ATTEND_ASSIGN_OR_RETURN(PackedDense output, LoadDense(source, "output", projection));
+  ATTEND_ASSIGN_OR_RETURN(Dense output, LoadDense(source, "output", projection));
   return SelfAttention(spec, std::move(query_key_value), std::move(output));
 }
 
@@ -125,10 +124,10 @@ void SelfAttention::Step(ConstMatrixView x, absl::Span<const DecodeRow> rows, Wo
 absl::StatusOr<CrossAttention> CrossAttention::Load(const WeightSource& source,
                                                     const AttentionSpec& spec) {
   const DenseSpec projection = ProjectionSpec(spec.heads);
-  ATTEND_ASSIGN_OR_RETURN(PackedDense query, LoadDense(source, "query", QuerySpec(spec.heads)));
-  ATTEND_ASSIGN_OR_RETURN(PackedDense key, LoadDense(source, "key", projection));
-  ATTEND_ASSIGN_OR_RETURN(PackedDense value, LoadDense(source, "value", projection));
-  ATTEND_ASSIGN_OR_RETURN(PackedDense output, LoadDense(source, "output", projection));
+  ATTEND_ASSIGN_OR_RETURN(Dense query, LoadDense(source, "query", QuerySpec(spec.heads)));
+  ATTEND_ASSIGN_OR_RETURN(Dense key, LoadDense(source, "key", projection));
+  ATTEND_ASSIGN_OR_RETURN(Dense value, LoadDense(source, "value", projection));
+  ATTEND_ASSIGN_OR_RETURN(Dense output, LoadDense(source, "output", projection));
   return CrossAttention(spec, std::move(query), std::move(key), std::move(value),
                         std::move(output));
 }

@@ -8,12 +8,12 @@
 #include "engine/layers/attention_observer.h"
 #include "engine/layers/block_spec.h"  // AttentionKind
 #include "engine/layers/decode_row.h"
+#include "engine/layers/dense.h"
 #include "engine/layers/kv_cache.h"
 #include "engine/layers/ragged_batch.h"
 #include "engine/layers/weight_source.h"
 #include "engine/layers/workspace.h"
 #include "engine/ops/attention.h"
-#include "engine/ops/dense.h"
 
 namespace attend {
 
@@ -42,11 +42,11 @@ class SelfAttention {
   int64_t weight_bytes() const { return query_key_value_.packed_bytes() + output_.packed_bytes(); }
 
  private:
-  SelfAttention(const AttentionSpec& spec, PackedDense query_key_value, PackedDense output)
+  SelfAttention(const AttentionSpec& spec, Dense query_key_value, Dense output)
       : spec_(spec), query_key_value_(std::move(query_key_value)), output_(std::move(output)) {}
   AttentionSpec spec_;
-  PackedDense query_key_value_;  // outputs: query (scaled), key, value
-  PackedDense output_;
+  Dense query_key_value_;  // outputs: query (scaled), key, value
+  Dense output_;
 };
 
 class CrossAttention {
@@ -67,15 +67,14 @@ class CrossAttention {
   }
 
  private:
-  CrossAttention(const AttentionSpec& spec, PackedDense query, PackedDense key, PackedDense value,
-                 PackedDense output)
+  CrossAttention(const AttentionSpec& spec, Dense query, Dense key, Dense value, Dense output)
       : spec_(spec),
         query_(std::move(query)),
         key_(std::move(key)),
         value_(std::move(value)),
         output_(std::move(output)) {}
   AttentionSpec spec_;
-  PackedDense query_, key_, value_, output_;  // query scaled
+  Dense query_, key_, value_, output_;  // query scaled
 };
 
 }  // namespace attend

@@ -11,10 +11,9 @@
 
 namespace attend {
 
-absl::StatusOr<TransformerDecoder> TransformerDecoder::Load(const WeightSource& source,
-                                                            const StackSpec& spec,
-                                                            std::shared_ptr<const Matrix> tokens,
-                                                            PackedDense lm_head) {
+absl::StatusOr<TransformerDecoder> TransformerDecoder::Load(
+    const WeightSource& source, const StackSpec& spec, std::shared_ptr<const TokenTable> tokens,
+    Dense lm_head) {
   TransformerDecoder decoder(spec, std::move(lm_head));
   const NormSpec norm = {spec.hidden_size, spec.layer_norm_eps};
   if (spec.has_embedding_norm) {

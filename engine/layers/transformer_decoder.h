@@ -8,21 +8,21 @@
 #include "absl/status/statusor.h"
 #include "engine/layers/decode_row.h"
 #include "engine/layers/decoder_layer.h"
+#include "engine/layers/dense.h"
 #include "engine/layers/embedding.h"
 #include "engine/layers/norm.h"
 #include "engine/layers/stack_spec.h"
-#include "engine/ops/dense.h"
 
 namespace attend {
 
 class TransformerDecoder {
  public:
   // layers.{i}, embedding_norm and final_norm where the spec has them, embeddings.position where it
-  // is stored. `tokens`: [vocab_size,
-  // hidden_size]; lm_head: the output projection, [hidden_size] → [vocab_size].
+  // is stored. `tokens`: of the target side; lm_head: the output projection, [hidden_size] →
+  // [vocab_size].
   static absl::StatusOr<TransformerDecoder> Load(const WeightSource& source, const StackSpec& spec,
-                                                 std::shared_ptr<const Matrix> tokens,
-                                                 PackedDense lm_head);
+                                                 std::shared_ptr<const TokenTable> tokens,
+                                                 Dense lm_head);
 
   void ProjectCross(ConstMatrixView encoded, CrossCache* cross) const;
   // Whole sequences, causal. Resizes hidden to [total_tokens, hidden_size].
@@ -36,13 +36,13 @@ class TransformerDecoder {
   int64_t weight_bytes() const;
 
  private:
-  TransformerDecoder(const StackSpec& spec, PackedDense lm_head)
+  TransformerDecoder(const StackSpec& spec, Dense lm_head)
       : spec_(spec), lm_head_(std::move(lm_head)) {}
   StackSpec spec_;
   Embedding embedding_;
   std::optional<Norm> embedding_norm_, final_norm_;
   std::vector<DecoderLayer> layers_;
-  PackedDense lm_head_;
+  Dense lm_head_;
 };
 
 }  // namespace attend

@@ -21,9 +21,8 @@ void FillPositions(const RaggedBatch& batch, std::vector<int32_t>* positions) {
   }
 }
 
-absl::StatusOr<TransformerEncoder> TransformerEncoder::Load(const WeightSource& source,
-                                                            const StackSpec& spec,
-                                                            std::shared_ptr<const Matrix> tokens) {
+absl::StatusOr<TransformerEncoder> TransformerEncoder::Load(
+    const WeightSource& source, const StackSpec& spec, std::shared_ptr<const TokenTable> tokens) {
   TransformerEncoder encoder;
   const NormSpec norm = {spec.hidden_size, spec.layer_norm_eps};
   if (spec.has_embedding_norm) {

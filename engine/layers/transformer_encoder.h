@@ -17,10 +17,9 @@ namespace attend {
 class TransformerEncoder {
  public:
   // layers.{i}, embedding_norm and final_norm where the spec has them, embeddings.position where it
-  // is stored. `tokens`: [vocab_size,
-  // hidden_size].
+  // is stored. `tokens`: of the source side.
   static absl::StatusOr<TransformerEncoder> Load(const WeightSource& source, const StackSpec& spec,
-                                                 std::shared_ptr<const Matrix> tokens);
+                                                 std::shared_ptr<const TokenTable> tokens);
 
   // Resizes hidden to [total_tokens, hidden_size].
   void Forward(const RaggedBatch& batch, Observers observers, Workspace* workspace,

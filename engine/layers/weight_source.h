@@ -17,6 +17,7 @@
 
 #include "absl/status/statusor.h"
 #include "engine/checkpoint/weight_reader.h"
+#include "engine/tensor/compute_type.h"
 #include "engine/tensor/matrix.h"
 
 namespace attend {
@@ -27,8 +28,12 @@ class WeightSource {
   using Translate = std::function<std::vector<std::string>(const std::string& canonical)>;
 
   // Borrows the reader.
-  WeightSource(WeightReader* reader, Translate translate)
-      : reader_(reader), translate_(std::move(translate)) {}
+  WeightSource(WeightReader* reader, Translate translate,
+               ComputeType compute_type = ComputeType::kFloat32)
+      : reader_(reader), translate_(std::move(translate)), compute_type_(compute_type) {}
+
+  // What linear layers are to be made of.
+  ComputeType compute_type() const { return compute_type_; }
 
   // The names below `name`: Sub("encoder").Sub("layers.0").
   WeightSource Sub(std::string_view name) const;
@@ -51,6 +56,7 @@ class WeightSource {
 
   WeightReader* reader_;
   Translate translate_;
+  ComputeType compute_type_;
   std::string prefix_;  // empty or with a dot at the end
 };
 

@@ -10,6 +10,7 @@
 #include "engine/base/check.h"
 #include "engine/base/status_macros.h"
 #include "engine/checkpoint/checkpoint.h"
+#include "engine/layers/token_table.h"
 #include "engine/layers/transformer_decoder.h"
 #include "engine/layers/transformer_encoder.h"
 #include "engine/layers/weight_source.h"
@@ -26,51 +27,49 @@ struct Model::Parts {
 namespace {
 
 struct TokenTables {
-  std::shared_ptr<const Matrix> source, target;  // may be one
-  int64_t bytes() const {
-    return static_cast<int64_t>(source->allocated_bytes() +
-                                (target == source ? 0 : target->allocated_bytes()));
-  }
+  std::shared_ptr<const TokenTable> source, target;  // may be one
+  int64_t bytes() const { return source->bytes() + (target == source ? 0 : target->bytes()); }
 };
 
 absl::StatusOr<TokenTables> LoadTokenTables(const WeightSource& weights, const ModelSpec& spec) {
   TokenTables tables;
-  ATTEND_ASSIGN_OR_RETURN(
-      Matrix source, weights.ReadMatrix("encoder.embeddings.token.weight", spec.source_vocab_size,
-                                        spec.encoder.hidden_size));
-  tables.source = std::make_shared<const Matrix>(std::move(source));
+  ATTEND_ASSIGN_OR_RETURN(TokenTable source,
+                          TokenTable::Load(weights, "encoder.embeddings.token.weight",
+                                           spec.source_vocab_size, spec.encoder.hidden_size));
+  tables.source = std::make_shared<const TokenTable>(std::move(source));
   if (spec.share_embeddings) {
     tables.target = tables.source;
     return tables;
   }
-  ATTEND_ASSIGN_OR_RETURN(
-      Matrix target, weights.ReadMatrix("decoder.embeddings.token.weight", spec.target_vocab_size,
-                                        spec.decoder.hidden_size));
-  tables.target = std::make_shared<const Matrix>(std::move(target));
+  ATTEND_ASSIGN_OR_RETURN(TokenTable target,
+                          TokenTable::Load(weights, "decoder.embeddings.token.weight",
+                                           spec.target_vocab_size, spec.decoder.hidden_size));
+  tables.target = std::make_shared<const TokenTable>(std::move(target));
   return tables;
 }
 
 // The output projection: the decoder's table where they are tied, a matrix of its own where not. A
 // checkpoint without a bias means zeros.
-absl::StatusOr<PackedDense> LoadOutputProjection(const WeightSource& weights, const ModelSpec& spec,
-                                                 const Matrix& target_tokens) {
+absl::StatusOr<Dense> LoadOutputProjection(const WeightSource& weights, const ModelSpec& spec,
+                                           const TokenTable& target_tokens) {
   Matrix bias;
   absl::Span<const float> bias_span;
   if (spec.has_logits_bias && weights.Has("lm_head.bias")) {
     ATTEND_ASSIGN_OR_RETURN(bias, weights.ReadMatrix("lm_head.bias", 1, spec.target_vocab_size));
     bias_span = {bias.data(), static_cast<size_t>(spec.target_vocab_size)};
   }
-  Matrix own;
+  std::optional<TokenTable> own;
   const char* const name =
       spec.tie_word_embeddings ? "decoder.embeddings.token.weight" : "lm_head.weight";
   if (!spec.tie_word_embeddings) {
     ATTEND_ASSIGN_OR_RETURN(
-        own, weights.ReadMatrix(name, spec.target_vocab_size, spec.decoder.hidden_size));
+        own, TokenTable::Load(weights, name, spec.target_vocab_size, spec.decoder.hidden_size));
   }
-  const Matrix& weight = spec.tie_word_embeddings ? target_tokens : own;
-  auto packed = PackedDense::Create(weight.view(), bias_span, std::nullopt);
+  const TokenTable& table = spec.tie_word_embeddings ? target_tokens : *own;
+  if (table.int8() != nullptr) return Dense(Int8Dense(table.int8(), bias_span, std::nullopt));
+  auto packed = PackedDense::Create(table.floats()->view(), bias_span, std::nullopt);
   if (!packed.ok()) return weights.At(name, packed.status());
-  return packed;
+  return Dense(*std::move(packed));
 }
 
 // Whether a checkpoint holds the body of a model alone (model_family.h).
@@ -108,6 +107,7 @@ Model::Model(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 Model::~Model() = default;
 
 absl::StatusOr<std::unique_ptr<Model>> Model::Load(const ModelDirectory& directory,
+                                                   const ModelOptions& options,
                                                    LoadReport* report) {
   const absl::Time start = absl::Now();
   ATTEND_ASSIGN_OR_RETURN(const ModelFamily* family, FindFamily(directory.config()));
@@ -115,15 +115,18 @@ absl::StatusOr<std::unique_ptr<Model>> Model::Load(const ModelDirectory& directo
   ATTEND_ASSIGN_OR_RETURN(const std::unique_ptr<Checkpoint> checkpoint,
                           Checkpoint::Open(directory));
   WeightReader reader(*checkpoint);
-  const WeightSource weights(&reader, [&](const std::string& name) {
-    return NamesIn(*checkpoint, *family, family->StoredNames(spec, name));
-  });
+  const WeightSource weights(
+      &reader,
+      [&](const std::string& name) {
+        return NamesIn(*checkpoint, *family, family->StoredNames(spec, name));
+      },
+      options.compute_type);
 
   ATTEND_ASSIGN_OR_RETURN(const TokenTables tokens, LoadTokenTables(weights, spec));
   ATTEND_ASSIGN_OR_RETURN(
       TransformerEncoder encoder,
       TransformerEncoder::Load(weights.Sub("encoder"), spec.encoder, tokens.source));
-  ATTEND_ASSIGN_OR_RETURN(PackedDense lm_head, LoadOutputProjection(weights, spec, *tokens.target));
+  ATTEND_ASSIGN_OR_RETURN(Dense lm_head, LoadOutputProjection(weights, spec, *tokens.target));
   ATTEND_ASSIGN_OR_RETURN(TransformerDecoder decoder,
                           TransformerDecoder::Load(weights.Sub("decoder"), spec.decoder,
                                                    tokens.target, std::move(lm_head)));

@@ -6,8 +6,9 @@
 // Ops use one thread unless the calling thread says otherwise (SetOpThreads in ops/op_threads.h);
 // results are the same bits for any number.
 //
-// Promise (docs/numerics.md): in fp32, what a pass computes for a sequence is the same bits
-// whatever else is in the batch. Equal to transformers' eager fp32 within 1e-4 relative.
+// Promise (docs/numerics.md): what a pass computes for a sequence is the same bits whatever else is
+// in the batch, in every compute type. In float32 it equals transformers' eager fp32 within 1e-4
+// relative.
 #pragma once
 
 #include <memory>
@@ -23,6 +24,7 @@
 #include "engine/layers/ragged_batch.h"
 #include "engine/layers/workspace.h"
 #include "engine/models/model_spec.h"
+#include "engine/tensor/compute_type.h"
 #include "engine/tensor/matrix.h"
 
 namespace attend {
@@ -30,12 +32,17 @@ namespace attend {
 // Scratch memory for one thread's passes (layers/workspace.h).
 std::unique_ptr<Workspace> MakeWorkspace();
 
+struct ModelOptions {
+  ComputeType compute_type = ComputeType::kFloat32;
+};
+
 class Model {
  public:
   // Every piece that is missing, truncated, mis-shaped or unknown is an error that names file,
   // tensor, expected and found. UNIMPLEMENTED / ARCHITECTURE_UNKNOWN (metadata architecture) for a
   // family we lack.
   static absl::StatusOr<std::unique_ptr<Model>> Load(const ModelDirectory& directory,
+                                                     const ModelOptions& options,
                                                      LoadReport* report);
   ~Model();
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "absl/types/span.h"
+#include "engine/ops/int8_weight.h"
 #include "engine/tensor/matrix.h"
 
 namespace attend {
@@ -11,6 +12,10 @@ namespace attend {
 // out[i] = table[ids[i]] * scale + addends[addend_rows[i]].
 // REQUIRES: ids and addend_rows within their tables, as many as out has rows; equal widths.
 void GatherScaledSum(ConstMatrixView table, absl::Span<const int32_t> ids, float scale,
+                     ConstMatrixView addends, absl::Span<const int32_t> addend_rows,
+                     MatrixView out);
+// The same from a quantised table, whose rows are the weight's outputs.
+void GatherScaledSum(const Int8Weight& table, absl::Span<const int32_t> ids, float scale,
                      ConstMatrixView addends, absl::Span<const int32_t> addend_rows,
                      MatrixView out);
 

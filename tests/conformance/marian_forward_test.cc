@@ -66,7 +66,7 @@ class MarianForward : public ::testing::Test {
     auto directory = ModelDirectory::Open(kGolden + "/model");
     ASSERT_TRUE(directory.ok()) << directory.status();
     LoadReport report;
-    auto model = Model::Load(*directory, &report);
+    auto model = Model::Load(*directory, {}, &report);
     ASSERT_TRUE(model.ok()) << model.status();
     model_ = model->release();
     auto golden = Json::ReadFile(kGolden + "/forward.json");

@@ -72,7 +72,7 @@ absl::StatusOr<std::unique_ptr<Model>> BrokenModel::Load(LoadReport* report, siz
   auto directory = ModelDirectory::Open(folder.path());
   if (!directory.ok()) return directory.status();
   LoadReport own;
-  return Model::Load(*directory, report != nullptr ? report : &own);
+  return Model::Load(*directory, {}, report != nullptr ? report : &own);
 }
 
 std::string HalvesFromFloats(const std::string& float_bytes) {

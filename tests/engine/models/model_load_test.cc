@@ -250,7 +250,7 @@ TEST(ModelLoad, PytorchFilesFromBeforeTorch16) {
   folder.Write("config.json", files.config());
   folder.Write("pytorch_model.bin", LegacyTorchFile(state.Raw("u").Stop(), storages));
   LoadReport report;
-  const auto model = Model::Load(ModelDirectory::Open(folder.path()).value(), &report);
+  const auto model = Model::Load(ModelDirectory::Open(folder.path()).value(), {}, &report);
   ASSERT_TRUE(model.ok()) << model.status();
   EXPECT_EQ(report.files, std::vector<std::string>{"pytorch_model.bin"});
   ExpectEqual(SampleLogits(**model), SampleLogits(files));
@@ -376,7 +376,7 @@ TEST(ModelLoad, TheBundledModel) {
   const auto directory = ModelDirectory::Open(std::string(ATTEND_SOURCE_DIR) + "/models/en-fr");
   ASSERT_TRUE(directory.ok()) << directory.status();
   LoadReport report;
-  const auto model = Model::Load(*directory, &report);
+  const auto model = Model::Load(*directory, {}, &report);
   ASSERT_TRUE(model.ok()) << model.status();
   const Matrix logits = SampleLogits(**model);
   EXPECT_EQ(logits.cols(), (*model)->spec().target_vocab_size);

@@ -37,7 +37,7 @@ struct MarianTiny {
     auto tiny = std::make_unique<MarianTiny>();
     const ModelDirectory directory = ModelDirectory::Open(folder + "/model").value();
     LoadReport report;
-    tiny->model = Model::Load(directory, &report).value();
+    tiny->model = Model::Load(directory, {}, &report).value();
     tiny->defaults =
         ParseGenerationConfig(directory.ReadJson("generation_config.json").value(),
                               directory.config(), tiny->model->spec().target_vocab_size)
