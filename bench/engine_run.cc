@@ -147,7 +147,8 @@ absl::StatusOr<std::unique_ptr<BenchEngine>> BenchEngine::Load(const std::string
   std::unique_ptr<BenchEngine> engine(new BenchEngine());
   engine->settings_ = settings;
   ATTEND_ASSIGN_OR_RETURN(const ModelDirectory directory, ModelDirectory::Open(path));
-  ATTEND_ASSIGN_OR_RETURN(engine->model_, Model::Load(directory, &engine->report_));
+  ATTEND_ASSIGN_OR_RETURN(engine->model_,
+                          Model::Load(directory, {settings.compute_type}, &engine->report_));
   ATTEND_ASSIGN_OR_RETURN(
       engine->checkpoint_options_,
       ReadGenerationOptions(directory, engine->model_->spec().target_vocab_size));

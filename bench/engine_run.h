@@ -17,6 +17,7 @@ namespace attend::bench {
 struct EngineSettings {
   int loops = 1;    // engine loops that share the model
   int threads = 1;  // of each loop
+  ComputeType compute_type = ComputeType::kInt8;
 };
 
 enum class Admission {
@@ -46,7 +47,7 @@ class BenchEngine {
 
   double load_seconds() const { return load_seconds_; }
   const EngineSettings& settings() const { return settings_; }
-  const char* compute_type() const { return "float32"; }
+  const char* compute_type() const { return Name(settings_.compute_type); }
   double weight_mb() const;
 
   // Every sentence once. INTERNAL when an answer has not exactly the tokens that were asked for;
