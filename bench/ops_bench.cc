@@ -14,8 +14,8 @@
 #include "engine/ops/attention.h"
 #include "engine/ops/dense.h"
 #include "engine/ops/layer_norm.h"
+#include "engine/ops/logits.h"
 #include "engine/ops/op_threads.h"
-#include "engine/ops/softmax.h"
 
 namespace attend {
 namespace {
@@ -126,7 +126,8 @@ BENCHMARK(BM_SequenceAttention)
 
 void BM_LogSumExp(benchmark::State& state) {
   const Matrix row = RandomMatrix(1, state.range(0));
-  for (auto _ : state) benchmark::DoNotOptimize(LogSumExp(row.data(), row.cols()));
+  for (auto _ : state)
+    benchmark::DoNotOptimize(LogSumExp({row.data(), static_cast<size_t>(row.cols())}));
 }
 BENCHMARK(BM_LogSumExp)->Arg(8001)->Arg(60000);
 

@@ -8,9 +8,9 @@
 #include <utility>
 
 #include "engine/base/check.h"
-#include "engine/generation/log_softmax.h"
 #include "engine/generation/logits_processor.h"
 #include "engine/generation/sampler.h"
+#include "engine/ops/logits.h"
 
 namespace attend {
 namespace {

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <limits>
 
-#include "engine/generation/log_softmax.h"
+#include "engine/ops/logits.h"
 
 namespace attend {
 namespace {

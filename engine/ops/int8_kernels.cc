@@ -60,26 +60,33 @@ template <int kRows, int kPanels>
 ATTEND_VNNI void Block(const Int8Product& p, int64_t row, int64_t panel) {
   __m512i sums[kRows][kPanels];
   const int64_t panel_bytes = p.inputs * kPanelOutputs;
+#pragma GCC unroll 8
   for (int j = 0; j < kPanels; ++j) {
     // Starting from -128 * (sum of weights) costs nothing.
     const __m512i start =
         _mm512_slli_epi32(_mm512_loadu_si512(p.weight_sums + (panel + j) * kPanelOutputs), 7);
+#pragma GCC unroll 8
     for (int r = 0; r < kRows; ++r) sums[r][j] = _mm512_sub_epi32(_mm512_setzero_si512(), start);
   }
   const int8_t* in = p.in + row * p.inputs;
   const int8_t* weights = p.panels + panel * panel_bytes;
   for (int64_t k = 0; k < p.inputs; k += 4, weights += 4 * kPanelOutputs) {
     __m512i w[kPanels];
+#pragma GCC unroll 8
     for (int j = 0; j < kPanels; ++j) w[j] = _mm512_loadu_si512(weights + j * panel_bytes);
+#pragma GCC unroll 8
     for (int r = 0; r < kRows; ++r) {
       int32_t four;
       __builtin_memcpy(&four, in + r * p.inputs + k, sizeof(four));
       const __m512i x = _mm512_set1_epi32(four);
+#pragma GCC unroll 8
       for (int j = 0; j < kPanels; ++j) sums[r][j] = _mm512_dpbusd_epi32(sums[r][j], x, w[j]);
     }
   }
   HWY_ALIGN int32_t finished[kPanelOutputs];
+#pragma GCC unroll 8
   for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 8
     for (int j = 0; j < kPanels; ++j) {
       _mm512_store_si512(finished, sums[r][j]);
       Finish(p, row + r, panel + j, finished);
@@ -130,16 +137,20 @@ HWY_INLINE __m256i AddProducts(__m256i sum, __m256i magnitudes, __m256i x, __m25
 template <int kRows, int kPanels>
 void Block(const Int8Product& p, int64_t row, int64_t panel) {
   __m256i low[kRows][kPanels], high[kRows][kPanels];
+#pragma GCC unroll 8
   for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 8
     for (int j = 0; j < kPanels; ++j) low[r][j] = high[r][j] = _mm256_setzero_si256();
   }
   const int64_t panel_bytes = p.inputs * kPanelOutputs;
   const int8_t* in = p.in + row * p.inputs;
   const int8_t* weights = p.panels + panel * panel_bytes;
   for (int64_t k = 0; k < p.inputs; k += 4, weights += 4 * kPanelOutputs) {
+#pragma GCC unroll 8
     for (int j = 0; j < kPanels; ++j) {
       const auto* from = reinterpret_cast<const __m256i*>(weights + j * panel_bytes);
       const __m256i w0 = _mm256_loadu_si256(from), w1 = _mm256_loadu_si256(from + 1);
+#pragma GCC unroll 8
       for (int r = 0; r < kRows; ++r) {
         int32_t four;
         __builtin_memcpy(&four, in + r * p.inputs + k, sizeof(four));
@@ -150,7 +161,9 @@ void Block(const Int8Product& p, int64_t row, int64_t panel) {
     }
   }
   HWY_ALIGN int32_t finished[kPanelOutputs];
+#pragma GCC unroll 8
   for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 8
     for (int j = 0; j < kPanels; ++j) {
       _mm256_store_si256(reinterpret_cast<__m256i*>(finished), low[r][j]);
       _mm256_store_si256(reinterpret_cast<__m256i*>(finished) + 1, high[r][j]);

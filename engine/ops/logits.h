@@ -1,5 +1,5 @@
-// The normaliser and the largest entry of a row of logits. Runs once per row and step over the
-// whole vocabulary, so it is written for speed; its value depends on the row alone (fixed order of
+// The normaliser and the largest entry of a row of logits. Run once per row and step over the whole
+// vocabulary, so they are written for speed; their values depend on the row alone (fixed order of
 // summation), never on what else is in the batch.
 #pragma once
 
@@ -13,7 +13,7 @@ namespace attend {
 // entries count nothing.
 float LogSumExp(absl::Span<const float> row);
 
-// The first of the largest entries; NaN never wins.
+// The first of the largest entries; NaN never wins. 0 when there is nothing above -inf.
 int32_t ArgMax(absl::Span<const float> row);
 
 }  // namespace attend

@@ -1,5 +1,6 @@
-// LogSumExp against the same sum in double, over lengths around the lanes and blocks.
-#include "engine/generation/log_softmax.h"
+// The normaliser and the largest entry against the definitions, over lengths around the lanes and
+// blocks.
+#include "engine/ops/logits.h"
 
 #include <cmath>
 #include <limits>
@@ -42,6 +43,31 @@ TEST(LogSumExpTest, ImpossibleEntriesCountNothing) {
   row[7] = std::numeric_limits<float>::quiet_NaN();
   EXPECT_NEAR(LogSumExp(row), 2.0 + std::log(2.0), 1e-6);
   EXPECT_EQ(LogSumExp(std::vector<float>(9, -inf)), -inf);
+}
+
+TEST(ArgMaxTest, FindsTheFirstOfTheLargest) {
+  std::mt19937 random(2);
+  for (const size_t size : {1u, 2u, 15u, 16u, 17u, 64u, 65u, 100u, 1031u}) {
+    std::vector<float> row(size);
+    for (float& x : row) x = static_cast<float>(random() % 1000);
+    for (size_t place = 0; place < size; place += 1 + size / 9) {
+      std::vector<float> with = row;
+      with[place] = 2000;
+      with[size - 1] = 2000;
+      EXPECT_EQ(ArgMax(with), static_cast<int32_t>(place)) << size;
+    }
+  }
+}
+
+TEST(ArgMaxTest, WhatIsNoNumberNeverWins) {
+  const float inf = std::numeric_limits<float>::infinity();
+  for (const size_t size : {3u, 40u, 100u}) {
+    std::vector<float> row(size, std::numeric_limits<float>::quiet_NaN());
+    EXPECT_EQ(ArgMax(row), 0);
+    row[size - 2] = -5;
+    EXPECT_EQ(ArgMax(row), static_cast<int32_t>(size - 2));
+    EXPECT_EQ(ArgMax(std::vector<float>(size, -inf)), 0);
+  }
 }
 
 }  // namespace

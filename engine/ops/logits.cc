@@ -1,0 +1,112 @@
+// Whole vectors first, the rest one by one. Sums of exponentials run in float32 for a block and in
+// float64 over the blocks, so that a vocabulary of a hundred thousand tokens loses no digits.
+#include "engine/ops/logits.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "engine/ops/simd_targets.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "engine/ops/logits.cc"
+#include <hwy/foreach_target.h>
+
+#include "engine/ops/softmax-inl.h"  // Highway and its exp
+
+HWY_BEFORE_NAMESPACE();
+namespace attend {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+constexpr float kNone = -std::numeric_limits<float>::infinity();
+
+// NaN loses against anything: comparisons with it are false.
+template <class D, class V = hn::VFromD<D>>
+HWY_INLINE V LargerOf(D, V x, V most) {
+  return hn::IfThenElse(hn::Gt(x, most), x, most);
+}
+
+float Largest(const float* row, int64_t n) {
+  const hn::ScalableTag<float> d;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+  auto a = hn::Set(d, kNone), b = a, c = a, e = a;
+  int64_t i = 0;
+  for (; i + 4 * lanes <= n; i += 4 * lanes) {
+    a = LargerOf(d, hn::LoadU(d, row + i), a);
+    b = LargerOf(d, hn::LoadU(d, row + i + lanes), b);
+    c = LargerOf(d, hn::LoadU(d, row + i + 2 * lanes), c);
+    e = LargerOf(d, hn::LoadU(d, row + i + 3 * lanes), e);
+  }
+  float largest = hn::GetLane(hn::MaxOfLanes(d, LargerOf(d, LargerOf(d, a, b), LargerOf(d, c, e))));
+  for (; i < n; ++i) largest = row[i] > largest ? row[i] : largest;
+  return largest;
+}
+
+// exp(x - largest), where what is far below (and NaN) counts as good as nothing.
+template <class D, class V = hn::VFromD<D>>
+HWY_INLINE V Weight(D d, V x, V largest) {
+  const V shifted = hn::Sub(x, largest), least = hn::Set(d, -87.0f);
+  return hn::Exp(d, LargerOf(d, shifted, least));
+}
+
+float LogSum(const float* row, int64_t n) {
+  constexpr int64_t kBlock = 2048;
+  const hn::ScalableTag<float> d;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+  const float largest = Largest(row, n);
+  const auto shift = hn::Set(d, largest);
+  double sum = 0;
+  int64_t i = 0;
+  while (i + lanes <= n) {
+    const int64_t end = std::min(n, i + kBlock);
+    auto even = hn::Zero(d), odd = even;
+    for (; i + 2 * lanes <= end; i += 2 * lanes) {
+      even = hn::Add(even, Weight(d, hn::LoadU(d, row + i), shift));
+      odd = hn::Add(odd, Weight(d, hn::LoadU(d, row + i + lanes), shift));
+    }
+    if (i + lanes <= end) {
+      even = hn::Add(even, Weight(d, hn::LoadU(d, row + i), shift));
+      i += lanes;
+    }
+    sum += static_cast<double>(hn::GetLane(hn::SumOfLanes(d, hn::Add(even, odd))));
+  }
+  const hn::CappedTag<float, 1> one;
+  for (; i < n; ++i) {
+    sum +=
+        static_cast<double>(hn::GetLane(Weight(one, hn::Set(one, row[i]), hn::Set(one, largest))));
+  }
+  return largest + static_cast<float>(std::log(sum));
+}
+
+int32_t FirstOfLargest(const float* row, int64_t n) {
+  const hn::ScalableTag<float> d;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+  const float largest = Largest(row, n);
+  if (largest == kNone) return 0;
+  const auto wanted = hn::Set(d, largest);
+  int64_t i = 0;
+  while (i + lanes <= n && hn::AllFalse(d, hn::Eq(hn::LoadU(d, row + i), wanted))) i += lanes;
+  while (row[i] != largest) ++i;
+  return static_cast<int32_t>(i);
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace attend
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace attend {
+HWY_EXPORT(LogSum);
+HWY_EXPORT(FirstOfLargest);
+
+float LogSumExp(absl::Span<const float> row) {
+  return HWY_DYNAMIC_DISPATCH(LogSum)(row.data(), static_cast<int64_t>(row.size()));
+}
+
+int32_t ArgMax(absl::Span<const float> row) {
+  return HWY_DYNAMIC_DISPATCH(FirstOfLargest)(row.data(), static_cast<int64_t>(row.size()));
+}
+
+}  // namespace attend
+#endif  // HWY_ONCE
