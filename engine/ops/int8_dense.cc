@@ -63,16 +63,17 @@ void Int8Dense::Run(ConstMatrixView in, MatrixView out) const {
   const int64_t num_groups = (num_panels + kGroup - 1) / kGroup;
   for (int64_t row = 0; row < in.rows; row += kMostRows) {
     product.rows = std::min(kMostRows, in.rows - row);
-    Scratch& scratch = ScratchFor(product.rows, product.inputs);
+    const Int8Plan plan = PlanInt8(product.rows);
+    Scratch& scratch = ScratchFor(plan.rows, product.inputs);
     QuantizeRows({in.row(row), product.rows, in.cols, in.stride},
-                 {scratch.in.data(), product.inputs, scratch.scales.data(), Int8InputFlip()});
+                 {scratch.in.data(), product.inputs, scratch.scales.data(), plan.flip});
     product.in = scratch.in.data();
     product.in_scales = scratch.scales.data();
     product.out = out.row(row);
     const int64_t work_of_group = product.inputs * kPanelOutputs * kGroup * product.rows;
     ParallelFor(num_groups, std::max<int64_t>(1, kThreadWork / work_of_group),
                 [&](int64_t begin, int64_t end) {
-                  RunInt8Panels(product, begin * kGroup, std::min(end * kGroup, num_panels));
+                  RunInt8Panels(plan, product, begin * kGroup, std::min(end * kGroup, num_panels));
                 });
   }
 }

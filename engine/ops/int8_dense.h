@@ -40,7 +40,7 @@ class Int8Dense {
   std::optional<Activation> activation_;
 };
 
-// The kernel in use here: "avx512_vnni", "avx2" or "portable".
+// The best kernel in use here: "amx", "avx512_vnni", "avx2" or "portable".
 const char* Int8KernelDescription();
 
 }  // namespace attend

@@ -1,4 +1,5 @@
-// Three ways to the same integers:
+// Four ways to the same integers:
+//  * AMX (int8_tiles.h), from a few rows on.
 //  * AVX-512 VNNI: vpdpbusd multiplies unsigned by signed bytes, so inputs come as x + 128 and the
 //    128 * (sum of weights) is taken off at the end.
 //  * AVX2: vpmaddubsw also wants one unsigned side, but adds pairs in 16 bits, where 255 * 127 * 2
@@ -11,7 +12,9 @@
 #include "engine/ops/int8_kernels.h"
 
 #include <algorithm>
+#include <atomic>
 
+#include "engine/ops/int8_tiles.h"
 #include "engine/ops/simd_targets.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -230,6 +233,10 @@ void Panels(const Int8Product& p, int64_t begin, int64_t end) {
 
 uint8_t Flip() { return kFlip; }
 
+void FinishRow(const Int8Product& p, int64_t row, int64_t panel, const int32_t* sums) {
+  Finish(p, row, panel, sums);
+}
+
 const char* KernelName() {
 #if HWY_TARGET == HWY_AVX3_DL
   return "avx512_vnni";
@@ -249,13 +256,40 @@ namespace attend {
 HWY_EXPORT(Panels);
 HWY_EXPORT(Flip);
 HWY_EXPORT(KernelName);
+HWY_EXPORT(FinishRow);
 
-void RunInt8Panels(const Int8Product& product, int64_t begin, int64_t end) {
-  HWY_DYNAMIC_DISPATCH(Panels)(product, begin, end);
+namespace {
+
+std::atomic<bool> tiles_allowed{true};
+
+// A tile is always sixteen rows; for few of them AVX-512 is as fast, as memory is the limit.
+constexpr int64_t kFewRows = 3;
+
+void FinishTileRow(const Int8Product& product, int64_t row, int64_t panel, const int32_t* sums) {
+  HWY_DYNAMIC_DISPATCH(FinishRow)(product, row, panel, sums);
 }
 
-uint8_t Int8InputFlip() { return HWY_DYNAMIC_DISPATCH(Flip)(); }
-const char* Int8KernelName() { return HWY_DYNAMIC_DISPATCH(KernelName)(); }
+bool UsesTiles() { return tiles_allowed.load(std::memory_order_relaxed) && HasInt8Tiles(); }
+
+}  // namespace
+
+Int8Plan PlanInt8(int64_t rows) {
+  if (rows > kFewRows && UsesTiles())
+    return {true, 0, (rows + kTileRows - 1) / kTileRows * kTileRows};
+  return {false, HWY_DYNAMIC_DISPATCH(Flip)(), rows};
+}
+
+void RunInt8Panels(const Int8Plan& plan, const Int8Product& product, int64_t begin, int64_t end) {
+  if (plan.uses_tiles) {
+    RunInt8Tiles(product, begin, end, FinishTileRow);
+  } else {
+    HWY_DYNAMIC_DISPATCH(Panels)(product, begin, end);
+  }
+}
+
+const char* Int8KernelName() { return UsesTiles() ? "amx" : HWY_DYNAMIC_DISPATCH(KernelName)(); }
+
+void AllowInt8Tiles(bool allow) { tiles_allowed.store(allow, std::memory_order_relaxed); }
 
 }  // namespace attend
 #endif  // HWY_ONCE

@@ -29,12 +29,21 @@ struct Int8Product {
   int64_t outputs = 0, out_stride = 0;
 };
 
-// out = activation(in * weights * scales + bias) for the panels [begin, end), on this thread.
-void RunInt8Panels(const Int8Product& product, int64_t begin, int64_t end);
+// How a product of some rows is run on this processor.
+struct Int8Plan {
+  bool uses_tiles = false;  // int8_tiles.h
+  uint8_t flip = 0;         // what the input must be: QuantizedRows::flip
+  int64_t rows = 0;         // rows that the input must have room for
+};
+Int8Plan PlanInt8(int64_t rows);
 
-// What the kernel of this processor wants of its input: 0x80 or 0 (QuantizedRows::flip).
-uint8_t Int8InputFlip();
-// "avx512_vnni", "avx2" or "portable".
+// out = activation(in * weights * scales + bias) for the panels [begin, end), on this thread.
+void RunInt8Panels(const Int8Plan& plan, const Int8Product& product, int64_t begin, int64_t end);
+
+// "amx", "avx512_vnni", "avx2" or "portable": the best that is used here.
 const char* Int8KernelName();
+
+// Whether tiles may be used where the processor has them (simd_level.h).
+void AllowInt8Tiles(bool allow);
 
 }  // namespace attend

@@ -7,7 +7,8 @@
 
 namespace attend {
 
-// The levels that this processor can run, best first, for example "AVX3", "AVX2", "SSE4", "SSE2".
+// The levels that this processor can run, best first, for example "AMX", "AVX3_DL", "AVX3", "AVX2",
+// "SSE4", "SSE2". AMX is AVX3_DL with tiles for products of int8.
 std::vector<std::string> SimdLevels();
 // Uses `level` (one of SimdLevels()) and nothing better from now on; "" uses the best again. Not
 // while ops run: products that began with one level must not end with another.
