@@ -233,8 +233,9 @@ void Panels(const Int8Product& p, int64_t begin, int64_t end) {
 
 uint8_t Flip() { return kFlip; }
 
-void FinishRow(const Int8Product& p, int64_t row, int64_t panel, const int32_t* sums) {
-  Finish(p, row, panel, sums);
+void FinishTile(const Int8Product& p, int64_t row, int64_t rows, int64_t panel,
+                const int32_t* sums) {
+  for (int64_t r = 0; r < rows; ++r) Finish(p, row + r, panel, sums + r * kPanelOutputs);
 }
 
 const char* KernelName() {
@@ -256,18 +257,14 @@ namespace attend {
 HWY_EXPORT(Panels);
 HWY_EXPORT(Flip);
 HWY_EXPORT(KernelName);
-HWY_EXPORT(FinishRow);
+HWY_EXPORT(FinishTile);
 
 namespace {
 
 std::atomic<bool> tiles_allowed{true};
 
-// A tile is always sixteen rows; for few of them AVX-512 is as fast, as memory is the limit.
-constexpr int64_t kFewRows = 3;
-
-void FinishTileRow(const Int8Product& product, int64_t row, int64_t panel, const int32_t* sums) {
-  HWY_DYNAMIC_DISPATCH(FinishRow)(product, row, panel, sums);
-}
+// Up to here AVX-512 is as fast as tiles, which are always sixteen rows: memory is the limit.
+constexpr int64_t kFewRows = 5;
 
 bool UsesTiles() { return tiles_allowed.load(std::memory_order_relaxed) && HasInt8Tiles(); }
 
@@ -281,7 +278,7 @@ Int8Plan PlanInt8(int64_t rows) {
 
 void RunInt8Panels(const Int8Plan& plan, const Int8Product& product, int64_t begin, int64_t end) {
   if (plan.uses_tiles) {
-    RunInt8Tiles(product, begin, end, FinishTileRow);
+    RunInt8Tiles(product, begin, end, HWY_DYNAMIC_DISPATCH(FinishTile));
   } else {
     HWY_DYNAMIC_DISPATCH(Panels)(product, begin, end);
   }

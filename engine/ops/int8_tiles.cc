@@ -58,9 +58,7 @@ const TileConfig kTileConfig;
 // more to switch.
 class TileScope {
  public:
-  ATTEND_AMX TileScope() {
-    _tile_loadconfig(&kTileConfig);
-  }
+  ATTEND_AMX TileScope() { _tile_loadconfig(&kTileConfig); }
   ATTEND_AMX ~TileScope() { _tile_release(); }
 };
 
@@ -72,8 +70,13 @@ struct Block {
 
 void Finish(const Block& block, int64_t row, int64_t panel, const int32_t* sums) {
   const int64_t rows = std::min(kTileRows, block.product->rows - row);
-  for (int64_t r = 0; r < rows; ++r)
-    block.finish(*block.product, row + r, panel, sums + r * kPanelOutputs);
+  if (rows > 0) block.finish(*block.product, row, rows, panel, sums);
+}
+
+// Asks for a tile of the panels that come next, while this one is multiplied: left to itself the
+// processor stops at every 4 KiB.
+inline void Prefetch(const int8_t* tile) {
+  for (int64_t i = 0; i < kPanelTile; i += 64) _mm_prefetch(tile + i, _MM_HINT_T0);
 }
 
 // The tile intrinsics take their registers as constants.
@@ -92,6 +95,10 @@ ATTEND_AMX void TwoByTwo(const Block& block) {
     _tile_loadd(4, a + k, p.inputs);
     _tile_loadd(7, b + panel_bytes, kTileBytes);
     _tile_loadd(5, a + below + k, p.inputs);
+    if (block.row == 0) {
+      Prefetch(b + 2 * panel_bytes);
+      Prefetch(b + 3 * panel_bytes);
+    }
     _tile_dpbssd(0, 4, 6);
     _tile_dpbssd(1, 4, 7);
     _tile_dpbssd(2, 5, 6);
@@ -122,6 +129,9 @@ ATTEND_AMX void OneByFour(const Block& block) {
     _tile_loadd(5, b, kTileBytes);
     _tile_loadd(6, b + panel_bytes, kTileBytes);
     _tile_loadd(7, b + 2 * panel_bytes, kTileBytes);
+    if (block.row == 0) {
+      for (int64_t j = 4; j < 8; ++j) Prefetch(b + j * panel_bytes);
+    }
     _tile_dpbssd(0, 4, 5);
     _tile_loadd(5, b + 3 * panel_bytes, kTileBytes);
     _tile_dpbssd(1, 4, 6);

@@ -14,9 +14,9 @@ constexpr int64_t kTileRows = 16;
 // Whether processor and system have them. The first call asks the system for this process.
 bool HasInt8Tiles();
 
-// Sums of `rows` (any number; the input must have room for whole tiles of kTileRows) and the panels
-// [begin, end), handed out panel by panel: finish(row, panel, sums of 16 outputs).
-using FinishSums = void (*)(const Int8Product& product, int64_t row, int64_t panel,
+// Sums of all rows (any number; the input must have room for whole tiles of kTileRows) and the
+// panels [begin, end), handed out tile by tile: `sums` is [rows][16 outputs].
+using FinishSums = void (*)(const Int8Product& product, int64_t row, int64_t rows, int64_t panel,
                             const int32_t* sums);
 void RunInt8Tiles(const Int8Product& product, int64_t begin, int64_t end, FinishSums finish);
 
