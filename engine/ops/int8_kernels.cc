@@ -53,14 +53,18 @@ HWY_INLINE void Finish(const Int8Product& p, int64_t row, int64_t panel, const i
 
 #if HWY_TARGET == HWY_AVX3_DL
 
-// Older Highway names this target without its VNNI instructions.
-#define ATTEND_VNNI __attribute__((target("avx512vnni")))
+// sum += four products of x (unsigned) and w (signed) in each lane. Written as the instruction
+// itself: older Highway names this target without VNNI, so that the intrinsic is refused, and
+// GCC 12 surrounds the intrinsic with copies of its sum.
+HWY_INLINE void AddProducts(__m512i& sum, __m512i x, __m512i w) {
+  __asm__("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(x), "v"(w));
+}
 
 constexpr uint8_t kFlip = 0x80;
 constexpr int kMostRows = 6;
 
 template <int kRows, int kPanels>
-ATTEND_VNNI void Block(const Int8Product& p, int64_t row, int64_t panel) {
+void Block(const Int8Product& p, int64_t row, int64_t panel) {
   __m512i sums[kRows][kPanels];
   const int64_t panel_bytes = p.inputs * kPanelOutputs;
 #pragma GCC unroll 8
@@ -83,7 +87,7 @@ ATTEND_VNNI void Block(const Int8Product& p, int64_t row, int64_t panel) {
       __builtin_memcpy(&four, in + r * p.inputs + k, sizeof(four));
       const __m512i x = _mm512_set1_epi32(four);
 #pragma GCC unroll 8
-      for (int j = 0; j < kPanels; ++j) sums[r][j] = _mm512_dpbusd_epi32(sums[r][j], x, w[j]);
+      for (int j = 0; j < kPanels; ++j) AddProducts(sums[r][j], x, w[j]);
     }
   }
   HWY_ALIGN int32_t finished[kPanelOutputs];
