@@ -3,8 +3,6 @@
 // lines of script.
 #include "engine/checkpoint/model_directory.h"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
 #include <filesystem>
 #include <system_error>
@@ -15,6 +13,8 @@
 #include "engine/base/error.h"
 #include "engine/base/status_macros.h"
 #include "engine/checkpoint/checkpoint_error.h"
+#include "engine/checkpoint/digest.h"
+#include "engine/checkpoint/little_endian.h"
 #include "engine/checkpoint/stored_file.h"
 
 namespace attend {
@@ -38,34 +38,6 @@ bool DecidesWhatTheModelComputes(std::string_view name) {
   }
   return false;
 }
-
-class Sha256 {
- public:
-  Sha256() : context_(EVP_MD_CTX_new()) {
-    is_good_ = context_ != nullptr && EVP_DigestInit_ex(context_, EVP_sha256(), nullptr) == 1;
-  }
-  ~Sha256() { EVP_MD_CTX_free(context_); }
-  Sha256(const Sha256&) = delete;
-  Sha256& operator=(const Sha256&) = delete;
-
-  void Update(const void* bytes, size_t size) {
-    if (is_good_ && size > 0) is_good_ = EVP_DigestUpdate(context_, bytes, size) == 1;
-  }
-  // Hexadecimal; empty when the library failed.
-  std::string Finish() {
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned int size = 0;
-    if (!is_good_ || EVP_DigestFinal_ex(context_, digest, &size) != 1) return "";
-    std::string hex;
-    for (unsigned int i = 0; i < size; ++i)
-      absl::StrAppend(&hex, absl::Hex(digest[i], absl::kZeroPad2));
-    return hex;
-  }
-
- private:
-  EVP_MD_CTX* context_;
-  bool is_good_;
-};
 
 }  // namespace
 
@@ -128,7 +100,7 @@ absl::StatusOr<std::string> ModelDirectory::ComputeRevision() const {
     digest.Update(name.c_str(), name.size() + 1);
     const uint64_t size = file->size();
     uint8_t size_bytes[8];
-    for (int i = 0; i < 8; ++i) size_bytes[i] = static_cast<uint8_t>(size >> (8 * i));
+    StoreU64(size, size_bytes);
     digest.Update(size_bytes, sizeof(size_bytes));
     for (uint64_t done = 0; done < size;) {
       const absl::Span<uint8_t> part(chunk.data(), std::min<uint64_t>(chunk.size(), size - done));
@@ -137,9 +109,8 @@ absl::StatusOr<std::string> ModelDirectory::ComputeRevision() const {
       done += part.size();
     }
   }
-  const std::string hex = digest.Finish();
-  if (hex.empty()) return absl::InternalError("SHA-256 failed");
-  return hex.substr(0, 16);
+  ATTEND_ASSIGN_OR_RETURN(const Sha256::Digest finished, digest.Finish());
+  return HexOf(finished, 16);
 }
 
 }  // namespace attend
