@@ -46,10 +46,20 @@ StoredFile::StoredFile(std::string path, int descriptor, uint64_t size)
 StoredFile::~StoredFile() { ::close(descriptor_); }
 
 absl::StatusOr<std::unique_ptr<StoredFile>> StoredFile::Open(const std::string& path) {
+  return OpenWith(path, /*is_own=*/false);
+}
+
+absl::StatusOr<std::unique_ptr<StoredFile>> StoredFile::OpenOwn(const std::string& path) {
+  return OpenWith(path, /*is_own=*/true);
+}
+
+absl::StatusOr<std::unique_ptr<StoredFile>> StoredFile::OpenWith(const std::string& path,
+                                                                 bool is_own) {
   // A path with a NUL in it would open another file than the one it names.
   if (path.find('\0') != std::string::npos) return FileError(ENOENT, path.c_str(), "no such file");
   // O_NONBLOCK: opening a named pipe must not wait for a writer.
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  const int descriptor =
+      ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | (is_own ? O_NOFOLLOW : 0));
   if (descriptor < 0) {
     const int error = errno;
     return FileError(error, path, error == ENOENT ? "no such file" : std::strerror(error));
@@ -58,6 +68,10 @@ absl::StatusOr<std::unique_ptr<StoredFile>> StoredFile::Open(const std::string& 
   struct stat attributes = {};
   if (::fstat(descriptor, &attributes) != 0) return FileError(errno, path, "cannot be examined");
   if (!S_ISREG(attributes.st_mode)) return FileError(EINVAL, path, "not a regular file");
+  if (is_own && attributes.st_uid != ::geteuid() && attributes.st_uid != 0)
+    return FileError(EPERM, path, "belongs to another user");
+  if (is_own && (attributes.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+    return FileError(EPERM, path, "may be written by other users");
   file->size_ = static_cast<uint64_t>(attributes.st_size);
   return file;
 }
