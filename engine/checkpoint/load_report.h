@@ -22,6 +22,16 @@ struct UsedTensor {
   int64_t stored_bytes = 0;  // in the file
 };
 
+// What became of the file that keeps packed weights for the next start (panels_file.h).
+struct WeightCacheReport {
+  enum class Use { kNone, kRead, kWritten };
+  Use use = Use::kNone;
+  std::string file;   // path; empty when kNone
+  int64_t bytes = 0;  // of the file
+  // Why it is kNone, or why a file that was there was not read; empty when there is nothing to say.
+  std::string why;
+};
+
 struct LoadReport {
   int64_t num_tensors = 0;           // read
   int64_t num_parameters = 0;        // elements read
@@ -34,6 +44,7 @@ struct LoadReport {
   std::vector<std::string> ignored;  // "NAME: why": stored tensors that are not used
   std::vector<std::string> notes;    // "FILE: what": anything else that an operator should know
   std::vector<PieceCoverage> pieces;
+  WeightCacheReport weight_cache;
   double seconds = 0;  // wall time of the load of the weights
 };
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <iterator>
 #include <system_error>
 #include <utility>
 
@@ -89,11 +90,17 @@ absl::StatusOr<Json> ModelDirectory::ReadJson(std::string_view name, uint64_t ma
   return Json::ReadFile(PathOf(name), max_bytes);
 }
 
+std::vector<std::string> ModelDirectory::RevisionFiles() const {
+  std::vector<std::string> names;
+  std::copy_if(files_.begin(), files_.end(), std::back_inserter(names),
+               [](const std::string& name) { return DecidesWhatTheModelComputes(name); });
+  return names;
+}
+
 absl::StatusOr<std::string> ModelDirectory::ComputeRevision() const {
   Sha256 digest;
   std::vector<uint8_t> chunk(size_t{1} << 20);
-  for (const std::string& name : files_) {
-    if (!DecidesWhatTheModelComputes(name)) continue;
+  for (const std::string& name : RevisionFiles()) {
     ATTEND_ASSIGN_OR_RETURN(const std::unique_ptr<StoredFile> file, StoredFile::Open(PathOf(name)));
     // Name with its closing NUL, size as eight little-endian bytes, content: no two folders give
     // the same stream.

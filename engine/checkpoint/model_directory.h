@@ -28,8 +28,10 @@ class ModelDirectory {
   absl::StatusOr<Json> ReadJson(std::string_view name,
                                 uint64_t max_bytes = Json::kMaxConfigBytes) const;
 
-  // First 16 hex digits of the SHA-256 over names and contents of the files that decide what the
-  // model computes (weights, *.json, *.spm, *.model, *.txt), in name order.
+  // Those of the files that decide what the model computes: weights, *.json, *.spm, *.model, *.txt.
+  std::vector<std::string> RevisionFiles() const;
+  // First 16 hex digits of the SHA-256 over names and contents of these files, in name order. Reads
+  // all of them; model_revision.h need not.
   absl::StatusOr<std::string> ComputeRevision() const;
 
  private:

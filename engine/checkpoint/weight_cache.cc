@@ -136,6 +136,7 @@ absl::Status WeightCacheWriter::Commit() {
   return status_;
 }
 
+const std::string& WeightCacheWriter::path() const { return file_->path(); }
 uint64_t WeightCacheWriter::bytes() const { return file_->size(); }
 
 }  // namespace attend

@@ -79,6 +79,7 @@ class WeightCacheWriter {
   // Brings the file to the disk and gives it its name, in place of one that has it. Once.
   absl::Status Commit();
 
+  const std::string& path() const;
   uint64_t bytes() const;  // written so far
 
  private:

@@ -1,12 +1,15 @@
-// How a model's linear operations compute.
+// In which numbers a model computes its projections.
 #pragma once
+
+#include <optional>
+#include <string_view>
 
 namespace attend {
 
-// kFloat32: weights and products in float32. kInt8: weights as int8 with one scale an output,
-// inputs quantised row by row, exact 32-bit sums (ops/int8_dense.h).
+// kInt8: weights and activations of the projections in 8 bits, sums in 32; the rest in float32.
 enum class ComputeType { kFloat32, kInt8 };
 
+// As flags, metrics and the API spell it.
 constexpr const char* Name(ComputeType type) {
   switch (type) {
     case ComputeType::kFloat32:
@@ -15,6 +18,14 @@ constexpr const char* Name(ComputeType type) {
       return "int8";
   }
   return "?";
+}
+
+// The type that is spelt so; nullopt for another text.
+constexpr std::optional<ComputeType> ParseComputeType(std::string_view name) {
+  for (const ComputeType type : {ComputeType::kFloat32, ComputeType::kInt8}) {
+    if (name == Name(type)) return type;
+  }
+  return std::nullopt;
 }
 
 }  // namespace attend
