@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "engine/base/status_macros.h"
 #include "engine/checkpoint/model_directory.h"
+#include "engine/checkpoint/model_revision.h"
 
 namespace attend::bench {
 namespace {
@@ -147,8 +148,13 @@ absl::StatusOr<std::unique_ptr<BenchEngine>> BenchEngine::Load(const std::string
   std::unique_ptr<BenchEngine> engine(new BenchEngine());
   engine->settings_ = settings;
   ATTEND_ASSIGN_OR_RETURN(const ModelDirectory directory, ModelDirectory::Open(path));
+  ModelOptions options;
+  options.compute_type = settings.compute_type;
+  options.cache = CacheFolder({settings.keeps_weights, ""}, path);
+  ATTEND_ASSIGN_OR_RETURN(const ModelRevision revision, RevisionOf(directory, options.cache));
+  options.revision = revision.id;
   ATTEND_ASSIGN_OR_RETURN(engine->model_,
-                          Model::Load(directory, {settings.compute_type}, &engine->report_));
+                          Model::Load(directory, options, &engine->report_));
   ATTEND_ASSIGN_OR_RETURN(
       engine->checkpoint_options_,
       ReadGenerationOptions(directory, engine->model_->spec().target_vocab_size));

@@ -66,6 +66,7 @@ absl::Status Failed(const std::string& name, const absl::Status& cause) {
 
 struct Entry {
   std::string directory;
+  ModelChoices choices;
   ModelState state = ModelState::kLoading;
   bool being_loaded = false;
   absl::Status error;
@@ -88,7 +89,7 @@ ModelInfo Describe(const std::string& name, const Entry& entry) {
   info.spec = model.spec();
   info.max_input_tokens = model.max_input_tokens();
   info.max_output_tokens = model.max_output_tokens();
-  info.compute_type = "float32";
+  info.compute_type = Name(model.compute_type());
   info.load = model.report();
   info.presets = model.presets();
   return info;
@@ -250,7 +251,8 @@ Engine::~Engine() {
   for (const auto& model : state_->Serving()) model->Stop();
 }
 
-absl::Status Engine::Register(const std::string& name, const std::string& directory) {
+absl::Status Engine::Register(const std::string& name, const std::string& directory,
+                              const ModelChoices& choices) {
   if (name.empty() || name.find('/') != std::string::npos) {
     return absl::InvalidArgumentError(
         absl::StrCat("'", name, "' is no name of a model: it must not be empty or hold /"));
@@ -258,6 +260,7 @@ absl::Status Engine::Register(const std::string& name, const std::string& direct
   const std::lock_guard<std::mutex> lock(state_->mutex);
   Entry entry;
   entry.directory = directory;
+  entry.choices = choices;
   if (!state_->models.emplace(name, std::move(entry)).second) {
     return absl::AlreadyExistsError(absl::StrCat("there is a model '", name, "' already"));
   }
@@ -275,9 +278,11 @@ absl::Status Engine::Load(const std::string& name) {
     }
     found->second.being_loaded = true;
     options.directory = found->second.directory;
+    options.compute_type = found->second.choices.compute_type;
   }
   options.name = name;
   options.scheduler = state_->options.scheduler;
+  options.cache = state_->options.cache;
   options.max_num_beams = state_->options.limits.max_num_beams;
   if (state_->options.make_observer) options.observer = state_->options.make_observer(name);
   auto loaded = ServedModel::Load(std::move(options));

@@ -21,6 +21,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "engine/base/span.h"
+#include "engine/checkpoint/cache_folder.h"
 #include "engine/checkpoint/weight_reader.h"  // LoadReport
 #include "engine/generation/generation_options.h"
 #include "engine/models/model_spec.h"
@@ -28,7 +29,8 @@
 #include "engine/scheduler/engine_observer.h"
 #include "engine/scheduler/generation_request.h"  // CancelFlag
 #include "engine/tasks/attention_types.h"
-#include "engine/tasks/call_types.h"      // inputs and outputs of the calls, EngineLimits
+#include "engine/tasks/call_types.h"  // inputs and outputs of the calls, EngineLimits
+#include "engine/tensor/compute_type.h"
 #include "engine/tokenizers/tokenizer.h"  // TextSide
 
 namespace attend {
@@ -37,8 +39,14 @@ struct EngineOptions {
   EngineLimits limits;
   SchedulerOptions scheduler;
   int num_workers = 1;  // threads that finish calls
+  CacheChoice cache;    // where what is made of model folders is kept; by default nowhere
   // Makes the observer of a model when it is added; may be empty.
   std::function<std::unique_ptr<EngineObserver>(const std::string& model)> make_observer;
+};
+
+// What may be chosen for each model.
+struct ModelChoices {
+  std::optional<ComputeType> compute_type = ComputeType::kFloat32;  // nullopt: auto
 };
 
 enum class ModelState { kLoading, kServing, kDraining, kFailed };
@@ -52,7 +60,7 @@ struct ModelInfo {
   std::string source_language, target_language;  // BCP-47, empty when unknown
   ModelSpec spec;
   int64_t max_input_tokens = 0, max_output_tokens = 0;
-  std::string compute_type;  // "float32"
+  std::string compute_type;  // "float32"; empty until it is loaded
   LoadReport load;
   std::vector<AttentionPreset> presets;
   absl::Time load_time;
@@ -69,7 +77,8 @@ class Engine {
   // Registers a model as kLoading, so that calls for it say MODEL_LOADING; then Load reads it
   // (slow) and it serves, or is kFailed with its error kept. ALREADY_EXISTS for a name in use,
   // INVALID_ARGUMENT for a name with a slash or empty.
-  absl::Status Register(const std::string& name, const std::string& directory);
+  absl::Status Register(const std::string& name, const std::string& directory,
+                        const ModelChoices& choices = ModelChoices());
   absl::Status Load(const std::string& name);
 
   std::vector<ModelInfo> ListModels() const;                          // by name

@@ -13,6 +13,7 @@
 #include "engine/base/error.h"
 #include "engine/base/status_macros.h"
 #include "engine/checkpoint/model_directory.h"
+#include "engine/checkpoint/model_revision.h"
 #include "engine/tasks/attention_presets.h"
 #include "engine/tasks/language_codes.h"
 #include "engine/tokenizers/tokenizer_factory.h"
@@ -100,8 +101,13 @@ absl::Status ServedModel::Read(const Options& options) {
   name_ = options.name;
   directory_ = options.directory;
   ATTEND_ASSIGN_OR_RETURN(ModelDirectory directory, ModelDirectory::Open(options.directory));
-  ATTEND_ASSIGN_OR_RETURN(revision_, directory.ComputeRevision());
-  ATTEND_ASSIGN_OR_RETURN(model_, Model::Load(directory, {}, &report_));
+  ModelOptions model_options;
+  model_options.compute_type = options.compute_type;
+  model_options.cache = CacheFolder(options.cache, options.directory);
+  ATTEND_ASSIGN_OR_RETURN(const ModelRevision revision, RevisionOf(directory, model_options.cache));
+  revision_ = model_options.revision = revision.id;
+  ATTEND_ASSIGN_OR_RETURN(model_, Model::Load(directory, model_options, &report_));
+  report_.is_revision_from_stamp = revision.is_from_stamp;
   ATTEND_ASSIGN_OR_RETURN(tokenizer_, LoadTokenizer(directory, &report_));
   Json generation_config;
   const bool has_own_file = directory.Has(kGenerationFile);

@@ -3,11 +3,13 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "engine/checkpoint/cache_folder.h"
 #include "engine/checkpoint/weight_reader.h"  // LoadReport
 #include "engine/generation/generation_options.h"
 #include "engine/models/model.h"
@@ -26,6 +28,8 @@ class ServedModel {
     std::string name, directory;
     SchedulerOptions scheduler;
     int max_num_beams = 8;
+    std::optional<ComputeType> compute_type = ComputeType::kFloat32;  // nullopt: auto
+    CacheChoice cache;
     std::unique_ptr<EngineObserver> observer;  // may be null
   };
 
@@ -39,6 +43,7 @@ class ServedModel {
   const std::string& directory() const { return directory_; }
   const std::string& revision() const { return revision_; }
   const LoadReport& report() const { return report_; }
+  ComputeType compute_type() const { return model_->compute_type(); }
   const ModelSpec& spec() const { return model_->spec(); }
   const Tokenizer& tokenizer() const { return *tokenizer_; }
   const std::vector<AttentionPreset>& presets() const { return presets_; }

@@ -45,6 +45,7 @@ struct LoadReport {
   std::vector<std::string> notes;    // "FILE: what": anything else that an operator should know
   std::vector<PieceCoverage> pieces;
   WeightCacheReport weight_cache;
+  bool is_revision_from_stamp = false;  // the files were not read for it (model_revision.h)
   double seconds = 0;  // wall time of the load of the weights
 };
 

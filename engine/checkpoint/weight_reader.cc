@@ -118,8 +118,8 @@ CheckpointPlace WeightReader::PlaceOf(const std::vector<std::string>& names) con
   return {checkpoint_.name(), names.front()};
 }
 
-absl::StatusOr<Matrix> WeightReader::ReadAny(const std::vector<std::string>& names,
-                                             const Shape& expected) {
+absl::StatusOr<std::vector<std::string>> WeightReader::Use(const std::vector<std::string>& names,
+                                                           const Shape& expected) {
   std::vector<std::string> present;
   for (const std::string& name : names) {
     if (checkpoint_.Find(name) != nullptr) present.push_back(name);
@@ -134,8 +134,31 @@ absl::StatusOr<Matrix> WeightReader::ReadAny(const std::vector<std::string>& nam
   }
   used_.insert(present.begin(), present.end());
   const std::string& name = present.front();
+  ATTEND_RETURN_IF_ERROR(CheckShapeAndType(*checkpoint_.Find(name), name, expected));
+  return present;
+}
+
+void WeightReader::Report(std::string_view name, const StoredTensor& stored) {
+  const TensorLayout& layout = stored.layout;
+  ++report_.num_tensors;
+  report_.num_parameters += static_cast<int64_t>(layout.num_bytes / ByteSize(layout.type));
+  report_.used.push_back(
+      {Printable(name), stored.file(), Name(layout.type), static_cast<int64_t>(layout.num_bytes)});
+  types_.insert(Name(layout.type));
+  files_.insert(stored.file());
+}
+
+absl::Status WeightReader::Claim(const std::vector<std::string>& names, const Shape& expected) {
+  ATTEND_ASSIGN_OR_RETURN(const std::vector<std::string> present, Use(names, expected));
+  Report(present.front(), *checkpoint_.Find(present.front()));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Matrix> WeightReader::ReadAny(const std::vector<std::string>& names,
+                                             const Shape& expected) {
+  ATTEND_ASSIGN_OR_RETURN(const std::vector<std::string> present, Use(names, expected));
+  const std::string& name = present.front();
   const StoredTensor& stored = *checkpoint_.Find(name);
-  ATTEND_RETURN_IF_ERROR(CheckShapeAndType(stored, name, expected));
   // The shape is the stored one, so its element count is bounded by the file's size.
   const TensorLayout& layout = stored.layout;
   const int64_t count = static_cast<int64_t>(layout.num_bytes / ByteSize(layout.type));
@@ -153,14 +176,9 @@ absl::StatusOr<Matrix> WeightReader::ReadAny(const std::vector<std::string>& nam
   for (size_t i = 1; i < present.size(); ++i) {
     ATTEND_RETURN_IF_ERROR(CheckAlias(present[i], name, *matrix));
   }
-  ++report_.num_tensors;
-  report_.num_parameters += count;
+  Report(name, stored);
   report_.stored_bytes += static_cast<int64_t>(layout.num_bytes);
-  report_.used.push_back(
-      {Printable(name), stored.file(), Name(layout.type), static_cast<int64_t>(layout.num_bytes)});
   report_.weight_bytes += static_cast<int64_t>(matrix->allocated_bytes());
-  types_.insert(Name(layout.type));
-  files_.insert(stored.file());
   return *std::move(matrix);
 }
 

@@ -40,6 +40,9 @@ class WeightReader {
   // or several times. Every other one that exists counts as read, must have the same shape and a
   // floating-point type, and is reported where its numbers differ.
   absl::StatusOr<Matrix> ReadAny(const std::vector<std::string>& names, const Shape& expected);
+  // Marks a tensor as used without reading it: its contents are known from elsewhere. Checks and
+  // reports what ReadAny does, but for the numbers.
+  absl::Status Claim(const std::vector<std::string>& names, const Shape& expected);
   // For errors: the first of the names that exists and its file, or the first of all and the file
   // that should hold it. Points into the names and the checkpoint.
   CheckpointPlace PlaceOf(const std::vector<std::string>& names) const;
@@ -52,6 +55,10 @@ class WeightReader {
   absl::Status Finish(LoadReport* report);
 
  private:
+  // The stored names among `names`, all marked as used; the first has the right shape and type.
+  absl::StatusOr<std::vector<std::string>> Use(const std::vector<std::string>& names,
+                                               const Shape& expected);
+  void Report(std::string_view name, const StoredTensor& stored);
   // What is the case with another name of a tensor that has been read.
   absl::Status CheckAlias(const std::string& alias, std::string_view used_name, const Matrix& used);
 

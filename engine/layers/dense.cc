@@ -5,6 +5,7 @@
 
 #include "engine/base/check.h"
 #include "engine/base/status_macros.h"
+#include "engine/layers/int8_store.h"
 
 namespace attend {
 namespace {
@@ -63,27 +64,55 @@ absl::StatusOr<Matrix> ReadBiases(const WeightSource& source, const std::vector<
   return all;
 }
 
-absl::StatusOr<std::shared_ptr<const Int8Weight>> Quantize(const WeightSource& layer,
-                                                           std::string_view name,
-                                                           const Matrix& weight) {
-  auto quantized = Int8Weight::Quantize(weight.view());
-  if (!quantized.ok()) return layer.At(name, quantized.status());
+using SharedInt8Weight = std::shared_ptr<const Int8Weight>;
+
+SharedInt8Weight FindKept(const WeightSource& source, const std::string& name,
+                          const WeightSize& size) {
+  const Int8Store* store = source.form().int8_store;
+  return store != nullptr ? store->Find(source.FullName(name), size.inputs, size.outputs) : nullptr;
+}
+
+absl::StatusOr<SharedInt8Weight> Quantize(const WeightSource& source, const std::string& name,
+                                          const Matrix& weight) {
+  absl::StatusOr<SharedInt8Weight> quantized = Int8Weight::Quantize(weight.view());
+  if (!quantized.ok()) return quantized;
+  if (Int8Store* store = source.form().int8_store) store->Add(source.FullName(name), **quantized);
+  return quantized;
+}
+
+// The parts' weights below each other, under the name "query+key+value".
+absl::StatusOr<SharedInt8Weight> LoadInt8Parts(const WeightSource& source,
+                                               const std::vector<FusedPart>& parts) {
+  std::string name;
+  WeightSize size = {parts[0].spec.inputs, 0};
+  for (const FusedPart& part : parts) {
+    name += (name.empty() ? "" : "+") + part.name;
+    size.outputs += part.spec.outputs;
+  }
+  if (SharedInt8Weight kept = FindKept(source, name, size)) {
+    for (const FusedPart& part : parts) {
+      ATTEND_RETURN_IF_ERROR(
+          source.Sub(part.name).Claim("weight", part.spec.outputs, part.spec.inputs));
+    }
+    return kept;
+  }
+  ATTEND_ASSIGN_OR_RETURN(const Matrix weight, ReadWeights(source, parts));
+  auto quantized = Quantize(source, name, weight);
+  if (!quantized.ok()) return source.Sub(parts[0].name).At("weight", quantized.status());
   return quantized;
 }
 
 absl::StatusOr<Dense> LoadParts(const WeightSource& source, const std::vector<FusedPart>& parts) {
   const std::optional<Activation> activation = parts[0].spec.activation;
-  const WeightSource first = source.Sub(parts[0].name);
-  if (source.compute_type() == ComputeType::kInt8) {
-    ATTEND_ASSIGN_OR_RETURN(const Matrix weight, ReadWeights(source, parts));
+  if (source.form().compute_type == ComputeType::kInt8) {
+    ATTEND_ASSIGN_OR_RETURN(SharedInt8Weight weight, LoadInt8Parts(source, parts));
     ATTEND_ASSIGN_OR_RETURN(const Matrix bias, ReadBiases(source, parts));
-    ATTEND_ASSIGN_OR_RETURN(const auto quantized, Quantize(first, "weight", weight));
-    return Dense(Int8Dense(quantized, SpanOf(bias), activation));
+    return Dense(Int8Dense(std::move(weight), SpanOf(bias), activation));
   }
   ATTEND_ASSIGN_OR_RETURN(const Matrix weight, ReadWeights(source, parts));
   ATTEND_ASSIGN_OR_RETURN(const Matrix bias, ReadBiases(source, parts));
   auto packed = PackedDense::Create(weight.view(), SpanOf(bias), activation);
-  if (!packed.ok()) return first.At("weight", packed.status());
+  if (!packed.ok()) return source.Sub(parts[0].name).At("weight", packed.status());
   return Dense(*std::move(packed));
 }
 
@@ -106,8 +135,14 @@ absl::StatusOr<Dense> LoadFusedDense(const WeightSource& source,
 absl::StatusOr<std::shared_ptr<const Int8Weight>> LoadInt8Weight(const WeightSource& source,
                                                                  const std::string& name,
                                                                  const WeightSize& size) {
+  if (SharedInt8Weight kept = FindKept(source, name, size)) {
+    ATTEND_RETURN_IF_ERROR(source.Claim(name, size.outputs, size.inputs));
+    return kept;
+  }
   ATTEND_ASSIGN_OR_RETURN(const Matrix weight, source.ReadMatrix(name, size.outputs, size.inputs));
-  return Quantize(source, name, weight);
+  auto quantized = Quantize(source, name, weight);
+  if (!quantized.ok()) return source.At(name, quantized.status());
+  return quantized;
 }
 
 }  // namespace attend

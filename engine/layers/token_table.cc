@@ -11,7 +11,7 @@ namespace attend {
 absl::StatusOr<TokenTable> TokenTable::Load(const WeightSource& source, const std::string& name,
                                             int64_t vocab_size, int64_t hidden_size) {
   TokenTable table;
-  if (source.compute_type() == ComputeType::kInt8) {
+  if (source.form().compute_type == ComputeType::kInt8) {
     ATTEND_ASSIGN_OR_RETURN(table.int8_, LoadInt8Weight(source, name, {hidden_size, vocab_size}));
     return table;
   }

@@ -59,6 +59,10 @@ absl::StatusOr<Matrix> WeightSource::Read(std::string_view name, const Shape& sh
   return matrix;
 }
 
+absl::Status WeightSource::Claim(std::string_view name, int64_t rows, int64_t cols) const {
+  return reader_->Claim(StoredNames(name), {rows, cols});
+}
+
 absl::StatusOr<Matrix> WeightSource::Allocate(std::string_view name, int64_t rows,
                                               int64_t cols) const {
   std::optional<Matrix> matrix = Matrix::TryCreate(rows, cols);

@@ -22,18 +22,24 @@
 
 namespace attend {
 
+class Int8Store;
+
+struct WeightForm {
+  ComputeType compute_type = ComputeType::kFloat32;
+  Int8Store* int8_store = nullptr;  // borrowed; may be null
+};
+
 class WeightSource {
  public:
   // Every name under which the checkpoint may hold a canonical one, best first.
   using Translate = std::function<std::vector<std::string>(const std::string& canonical)>;
 
   // Borrows the reader.
-  WeightSource(WeightReader* reader, Translate translate,
-               ComputeType compute_type = ComputeType::kFloat32)
-      : reader_(reader), translate_(std::move(translate)), compute_type_(compute_type) {}
+  WeightSource(WeightReader* reader, Translate translate, WeightForm form = WeightForm())
+      : reader_(reader), translate_(std::move(translate)), form_(form) {}
 
   // What linear layers are to be made of.
-  ComputeType compute_type() const { return compute_type_; }
+  const WeightForm& form() const { return form_; }
 
   // The names below `name`: Sub("encoder").Sub("layers.0").
   WeightSource Sub(std::string_view name) const;
@@ -44,6 +50,12 @@ class WeightSource {
   // word. All name file, tensor, expected and found.
   absl::StatusOr<Matrix> ReadMatrix(std::string_view name, int64_t rows, int64_t cols) const;
   absl::StatusOr<Matrix> ReadVector(std::string_view name, int64_t n) const;
+
+  // For a weight that an Int8Store has: it is part of the model though nobody reads it here. The
+  // same errors as ReadMatrix but for those of its contents.
+  absl::Status Claim(std::string_view name, int64_t rows, int64_t cols) const;
+  // The canonical name in full.
+  std::string FullName(std::string_view name) const { return prefix_ + std::string(name); }
 
   // Memory to make a layer in: RESOURCE_EXHAUSTED, naming file and tensor, when it is short.
   absl::StatusOr<Matrix> Allocate(std::string_view name, int64_t rows, int64_t cols) const;
@@ -56,7 +68,7 @@ class WeightSource {
 
   WeightReader* reader_;
   Translate translate_;
-  ComputeType compute_type_;
+  WeightForm form_;
   std::string prefix_;  // empty or with a dot at the end
 };
 

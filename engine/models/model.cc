@@ -3,13 +3,17 @@
 #include "engine/models/model.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "engine/base/check.h"
 #include "engine/base/status_macros.h"
 #include "engine/checkpoint/checkpoint.h"
+#include "engine/checkpoint/panels_file.h"
+#include "engine/layers/int8_store.h"
 #include "engine/layers/token_table.h"
 #include "engine/layers/transformer_decoder.h"
 #include "engine/layers/transformer_encoder.h"
@@ -20,6 +24,7 @@ namespace attend {
 
 struct Model::Parts {
   ModelSpec spec;
+  ComputeType compute_type;
   TransformerEncoder encoder;
   TransformerDecoder decoder;
 };
@@ -90,6 +95,36 @@ std::vector<std::string> NamesIn(const Checkpoint& checkpoint, const ModelFamily
   return names;
 }
 
+// The panels file of one load: read where there is one, else written. Not committed, it leaves
+// nothing behind.
+class PanelsOfLoad {
+ public:
+  PanelsOfLoad(const ModelOptions& options, ComputeType compute_type) {
+    if (compute_type != ComputeType::kInt8) {
+      report_.why = absl::StrCat(Name(compute_type), " weights are not kept");
+      return;
+    }
+    id_ = {options.revision, compute_type, Int8Weight::kFormat, ""};
+    std::shared_ptr<const WeightCacheFile> kept = OpenPanels(options.cache, id_, &report_);
+    if (kept == nullptr) writer_ = StartPanels(options.cache, id_, &report_);
+    store_.emplace(std::move(kept), writer_.get());
+  }
+
+  Int8Store* store() { return store_ ? &*store_ : nullptr; }
+
+  // Once every weight has been read.
+  WeightCacheReport Finish() {
+    if (writer_ != nullptr) FinishPanels(std::move(writer_), id_, &report_);
+    return report_;
+  }
+
+ private:
+  WeightCacheReport report_;
+  PanelsId id_;
+  std::unique_ptr<WeightCacheWriter> writer_;
+  std::optional<Int8Store> store_;
+};
+
 void CheckLengths(const RaggedBatch& batch, int64_t limit) {
   ATTEND_CHECK(static_cast<int64_t>(batch.token_ids.size()) == batch.total_tokens(),
                "a batch of all its tokens");
@@ -112,16 +147,19 @@ absl::StatusOr<std::unique_ptr<Model>> Model::Load(const ModelDirectory& directo
   const absl::Time start = absl::Now();
   ATTEND_ASSIGN_OR_RETURN(const ModelFamily* family, FindFamily(directory.config()));
   ATTEND_ASSIGN_OR_RETURN(const ModelSpec spec, family->ParseConfig(directory.config()));
+  ATTEND_ASSIGN_OR_RETURN(const ComputeType compute_type,
+                          ResolveComputeType(spec, options.compute_type));
   ATTEND_ASSIGN_OR_RETURN(const std::unique_ptr<Checkpoint> checkpoint,
                           Checkpoint::Open(directory));
+  LoadReport read;
+  PanelsOfLoad panels(options, compute_type);
   WeightReader reader(*checkpoint);
-  const WeightSource weights(
-      &reader,
-      [&](const std::string& name) {
-        return NamesIn(*checkpoint, *family, family->StoredNames(spec, name));
-      },
-      options.compute_type);
-
+  const WeightSource weights(&reader,
+                             [&](const std::string& name) {
+                               return NamesIn(*checkpoint, *family,
+                                              family->StoredNames(spec, name));
+                             },
+                             {compute_type, panels.store()});
   ATTEND_ASSIGN_OR_RETURN(const TokenTables tokens, LoadTokenTables(weights, spec));
   ATTEND_ASSIGN_OR_RETURN(
       TransformerEncoder encoder,
@@ -132,17 +170,18 @@ absl::StatusOr<std::unique_ptr<Model>> Model::Load(const ModelDirectory& directo
                                                    tokens.target, std::move(lm_head)));
   for (const IgnorableWeight& weight : family->IgnorableWeights(spec))
     reader.Ignore(weight.name, weight.reason);
-  LoadReport read;
   ATTEND_RETURN_IF_ERROR(reader.Finish(&read));
+  read.weight_cache = panels.Finish();
   // What is held is the packed form, not what was read.
   read.weight_bytes = tokens.bytes() + encoder.weight_bytes() + decoder.weight_bytes();
   read.seconds = absl::ToDoubleSeconds(absl::Now() - start);
   if (report != nullptr) *report = std::move(read);
-  return std::unique_ptr<Model>(
-      new Model(std::make_unique<Parts>(Parts{spec, std::move(encoder), std::move(decoder)})));
+  return std::unique_ptr<Model>(new Model(
+      std::make_unique<Parts>(Parts{spec, compute_type, std::move(encoder), std::move(decoder)})));
 }
 
 const ModelSpec& Model::spec() const { return parts_->spec; }
+ComputeType Model::compute_type() const { return parts_->compute_type; }
 
 void Model::Encode(const RaggedBatch& sources, absl::Span<AttentionObserver* const> observers,
                    Workspace* workspace, Matrix* hidden) const {

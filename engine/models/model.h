@@ -23,6 +23,7 @@
 #include "engine/layers/kv_cache.h"
 #include "engine/layers/ragged_batch.h"
 #include "engine/layers/workspace.h"
+#include "engine/models/model_options.h"
 #include "engine/models/model_spec.h"
 #include "engine/tensor/compute_type.h"
 #include "engine/tensor/matrix.h"
@@ -31,10 +32,6 @@ namespace attend {
 
 // Scratch memory for one thread's passes (layers/workspace.h).
 std::unique_ptr<Workspace> MakeWorkspace();
-
-struct ModelOptions {
-  ComputeType compute_type = ComputeType::kFloat32;
-};
 
 class Model {
  public:
@@ -47,6 +44,7 @@ class Model {
   ~Model();
 
   const ModelSpec& spec() const;
+  ComputeType compute_type() const;
 
   // Encodes sequences. hidden: [total_tokens, hidden_size], after the final norm if there is one.
   // observers: one entry per sequence (nullptr: nobody looks), or empty. REQUIRES: ids within the
