@@ -36,10 +36,24 @@ EngineOptions EngineOptionsOf(const ServerOptions& options, Metrics* metrics) {
   engine.limits = options.limits;
   engine.scheduler = options.scheduler;
   engine.num_workers = options.num_workers;
+  engine.cache = options.cache;
   engine.make_observer = [metrics](const std::string& model) {
     return metrics->MakeObserver(model);
   };
   return engine;
+}
+
+// How the start used the file that keeps packed weights.
+const char* CacheUse(const WeightCacheReport& report) {
+  switch (report.use) {
+    case WeightCacheReport::Use::kNone:
+      return "none";
+    case WeightCacheReport::Use::kRead:
+      return "read";
+    case WeightCacheReport::Use::kWritten:
+      return "written";
+  }
+  return "?";
 }
 
 // Written beside and renamed, so that a reader never sees half of it.
@@ -104,7 +118,13 @@ struct Server::State {
              {"tensors_used", absl::StrCat(model->load.num_tensors)},
              {"tensors_tied", absl::StrCat(model->load.tied.size())},
              {"tensors_ignored", absl::StrCat(model->load.ignored.size())},
+             {"compute_type", model->compute_type},
              {"weight_bytes", absl::StrCat(model->load.weight_bytes)},
+             {"weight_cache", CacheUse(model->load.weight_cache)},
+             {"weight_cache_file", model->load.weight_cache.file},
+             {"weight_cache_bytes", absl::StrCat(model->load.weight_cache.bytes)},
+             {"weight_cache_note", model->load.weight_cache.why},
+             {"revision_from", model->load.is_revision_from_stamp ? "stamp" : "files"},
              {"seconds", absl::StrCat(absl::ToDoubleSeconds(duration))}});
         LogLoadNotes(source.name, model->load);
       }
@@ -174,7 +194,7 @@ absl::Status Server::Start(std::function<void(const absl::Status&)> on_loaded) {
   State& state = *state_;
   const ServerOptions& options = state.options;
   for (const ModelSource& source : options.models) {
-    ATTEND_RETURN_IF_ERROR(state.engine.Register(source.name, source.directory));
+    ATTEND_RETURN_IF_ERROR(state.engine.Register(source.name, source.directory, source.choices));
     state.metrics.AddModel(source.name, options.scheduler);
   }
   std::vector<std::string> folders;

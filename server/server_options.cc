@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <iterator>
 #include <set>
 #include <system_error>
 
@@ -44,6 +45,7 @@ struct RawOptions {
   std::string connection_idle = "10m", connection_age = "30m", connection_grace = "30s";
   std::string keepalive_time = "1m", keepalive_timeout = "20s";
   std::vector<std::string> stray;
+  std::string compute_type = "auto", weight_cache = "auto";
   std::string log_level = "info", log_format = "auto", reflection = "on";
 };
 
@@ -74,60 +76,38 @@ absl::Status CheckAddress(std::string_view flag, const std::string& address) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<ModelSource> ParseModel(const std::string& text) {
-  ModelSource source;
-  const size_t equals = text.find('=');
-  if (equals != std::string::npos && IsModelName(text.substr(0, equals))) {
-    source.name = text.substr(0, equals);
-    source.directory = text.substr(equals + 1);
-  } else {
-    source.directory = text;
-    std::error_code error;
-    fs::path path = fs::weakly_canonical(text, error);
-    if (error) path = text;
-    source.name = path.filename().string();
-  }
-  if (source.directory.empty())
-    return FlagError("model", absl::StrCat("'", text, "' names no folder"));
-  std::error_code ignored;
-  if (equals == std::string::npos && !fs::is_directory(text, ignored)) {
-    return FlagError("model",
-                     absl::StrCat("'", text, "' is neither NAME=FOLDER nor a folder here"));
-  }
-  if (!IsModelName(source.name)) {
-    return FlagError(
-        "model",
-        absl::StrCat("'", source.name,
-                     "' cannot name a model (letters, digits, '.', '_' and '-'); give it a name: "
-                     "--model NAME=",
-                     source.directory));
-  }
-  const fs::path absolute = fs::absolute(source.directory, ignored);
-  if (!ignored) source.directory = absolute.lexically_normal().string();
-  return source;
+// The user's cache folder as the XDG base directory specification has it; empty when there is none.
+std::string UserCacheFolder() {
+  const auto variable = [](const char* name) {
+    const char* value = std::getenv(name);
+    return std::string(value != nullptr && *value == '/' ? value : "");
+  };
+  const std::string caches = variable("XDG_CACHE_HOME"), home = variable("HOME");
+  if (!caches.empty()) return caches + "/attend";
+  return home.empty() ? "" : home + "/.cache/attend";
 }
 
-// Every sub-folder with a config.json, by name.
-absl::StatusOr<std::vector<ModelSource>> ScanModelsFolder(const std::string& folder) {
-  std::error_code error;
-  std::vector<ModelSource> found;
-  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
-    const std::string name = it->path().filename().string();
-    std::error_code ignored;
-    if (IsModelName(name) && fs::exists(it->path() / "config.json", ignored))
-      found.push_back({name, fs::absolute(it->path(), ignored).lexically_normal().string()});
+absl::StatusOr<CacheChoice> ParseCache(const std::string& text) {
+  CacheChoice cache;
+  if (text == "off") return cache;
+  if (text.empty()) return FlagError("weight-cache", "give a folder, auto or off");
+  if (text == "auto") {
+    cache.in_model_folder = true;
+    cache.shared_folder = UserCacheFolder();
+    return cache;
   }
-  if (error)
-    return FlagError("models-dir", absl::StrCat("cannot read '", folder, "': ", error.message()));
-  std::sort(found.begin(), found.end(),
-            [](const auto& a, const auto& b) { return a.name < b.name; });
-  return found;
+  std::error_code error;
+  const fs::path absolute = fs::absolute(text, error);
+  cache.shared_folder = error ? text : absolute.lexically_normal().string();
+  if (fs::exists(cache.shared_folder, error) && !fs::is_directory(cache.shared_folder, error))
+    return FlagError("weight-cache", absl::StrCat("'", text, "' is not a folder"));
+  return cache;
 }
 
 absl::Status CollectModels(const RawOptions& raw, std::vector<ModelSource>* models) {
   for (const std::string& text : raw.models) {
-    ATTEND_ASSIGN_OR_RETURN(ModelSource source, ParseModel(text));
-    models->push_back(std::move(source));
+    ATTEND_ASSIGN_OR_RETURN(std::vector<ModelSource> sources, ParseModelFlag(text));
+    std::move(sources.begin(), sources.end(), std::back_inserter(*models));
   }
   if (!raw.models_dir.empty()) {
     ATTEND_ASSIGN_OR_RETURN(std::vector<ModelSource> found, ScanModelsFolder(raw.models_dir));
@@ -143,8 +123,11 @@ absl::Status CollectModels(const RawOptions& raw, std::vector<ModelSource>* mode
         "en-fr=models/en-fr, or a folder of "
         "such folders with --models-dir models (see --help)");
   }
+  ATTEND_ASSIGN_OR_RETURN(const std::optional<ComputeType> compute_type,
+                          ParseComputeTypeFlag("compute-type", raw.compute_type));
   std::set<std::string> names;
-  for (const ModelSource& source : *models) {
+  for (ModelSource& source : *models) {
+    if (!source.has_own_compute_type) source.choices.compute_type = compute_type;
     if (!names.insert(source.name).second) {
       return FlagError(
           "model",
@@ -165,11 +148,20 @@ void DeclareServing(CLI::App* app, ServerOptions* options, RawOptions* raw) {
     return WithEnvironment(app->add_option(flag, value, help)->capture_default_str());
   };
   add("--model", raw->models,
-      "NAME=FOLDER or FOLDER of a model in Hugging Face layout; may be repeated")
-      ->delimiter(',')
+      "NAME=FOLDER or FOLDER of a model in Hugging Face layout, options of its own after commas: "
+      "NAME=FOLDER,compute-type=int8; may be repeated")
       ->allow_extra_args(false)
       ->group("Models");
   add("--models-dir", raw->models_dir, "folder whose sub-folders are models")->group("Models");
+  add("--compute-type", raw->compute_type,
+      "auto, float32 or int8: the numbers that models without one of their own compute in; auto is "
+      "the fastest that a model supports")
+      ->check(CLI::IsMember({"auto", "float32", "int8"}))
+      ->group("Models");
+  add("--weight-cache", raw->weight_cache,
+      "where packed weights are kept for the next start: auto (.attend in the model's folder, else "
+      "the user's cache folder), off, or a folder")
+      ->group("Models");
   add("--listen", options->listen, "HOST:PORT of gRPC; port 0 takes any free one")
       ->group("Addresses");
   add("--metrics-address", options->metrics_address,
@@ -333,18 +325,11 @@ absl::Status Resolve(const RawOptions& raw, ServerOptions* options) {
       raw.log_format == "text" || (raw.log_format == "auto" && ::isatty(STDERR_FILENO) != 0);
   options->log_format = text ? LogFormat::kText : LogFormat::kJson;
   ATTEND_RETURN_IF_ERROR(CheckTogether(*options));
+  ATTEND_ASSIGN_OR_RETURN(options->cache, ParseCache(raw.weight_cache));
   return CollectModels(raw, &options->models);
 }
 
 }  // namespace
-
-bool IsModelName(const std::string& name) {
-  if (name.empty() || name.size() > 63 || !absl::ascii_isalnum(static_cast<unsigned char>(name[0])))
-    return false;
-  return std::all_of(name.begin(), name.end(), [](char c) {
-    return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '.' || c == '_' || c == '-';
-  });
-}
 
 absl::StatusOr<std::variant<ServerOptions, PrintAndExit>> ParseServerOptions(
     int argc, const char* const* argv) {

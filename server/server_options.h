@@ -11,13 +11,9 @@
 #include "absl/time/time.h"
 #include "engine/engine.h"  // EngineLimits, SchedulerOptions
 #include "server/logging.h"
+#include "server/model_source.h"
 
 namespace attend::server {
-
-struct ModelSource {
-  std::string name;       // "en-fr"
-  std::string directory;  // absolute, when it was parsed
-};
 
 struct RpcOptions {
   int max_message_bytes = 4 * 1024 * 1024;  // a request; responses are built to stay below it too
@@ -41,6 +37,7 @@ struct ServerOptions {
   EngineLimits limits;
   SchedulerOptions scheduler;
   int num_workers = 1;
+  CacheChoice cache;  // unlike the command line, nothing is kept unless it is asked for
   RpcOptions rpc;
   absl::Duration drain_delay = absl::ZeroDuration();
   absl::Duration drain_timeout = absl::Seconds(30);
@@ -57,8 +54,5 @@ struct PrintAndExit {
 // named. Reads the environment and, for --models-dir, the folder.
 absl::StatusOr<std::variant<ServerOptions, PrintAndExit>> ParseServerOptions(
     int argc, const char* const* argv);
-
-// Letters, digits, '.', '_' and '-', starting with a letter or digit; at most 63.
-bool IsModelName(const std::string& name);
 
 }  // namespace attend::server

@@ -39,8 +39,8 @@ ServerProcess::ServerProcess() {
     dup2(log, STDERR_FILENO);
     execl(ATTEND_BINARY_DIR "/bin/attend-server", "attend-server", "--model",
           "en-fr=" ATTEND_SOURCE_DIR "/models/en-fr", "--listen", "127.0.0.1:0",
-          "--metrics-address", "127.0.0.1:0", "--port-file", port_path.c_str(),
-          static_cast<char*>(nullptr));
+          "--metrics-address", "127.0.0.1:0", "--weight-cache", "off", "--port-file",
+          port_path.c_str(), static_cast<char*>(nullptr));
     _exit(127);
   }
   std::string port;

@@ -90,6 +90,48 @@ TEST(ListModelsTest, PagesByNameAndFailedModelsSayWhy) {
   EXPECT_EQ(translated.outcomes(0).translation().model_revision().substr(0, 9), "models/a@");
 }
 
+TEST(ComputeTypeTest, IsChosenForEachModel) {
+  ServerOptions options = TinyOptions();
+  options.models = {{"plain", TinyModelFolder()}, {"auto", TinyModelFolder()}};
+  options.models[1].choices.compute_type = std::nullopt;
+  ServerUnderTest server(options);
+  for (const char* name : {"plain", "auto"}) {
+    v1::GetModelRequest request;
+    request.set_name(std::string("models/") + name);
+    grpc::ClientContext context;
+    v1::GetModelResponse response;
+    ASSERT_TRUE(server.models->GetModel(&context, request, &response).ok());
+    EXPECT_EQ(response.model().state(), v1::MODEL_STATE_SERVING);
+    EXPECT_EQ(response.model().compute_type(), "float32");
+    EXPECT_EQ(server.MetricValue("attend_model_info", {{"model", name},
+                                                       {"revision", response.model().revision()},
+                                                       {"architecture", "MarianMTModel"},
+                                                       {"compute_type", "float32"}}),
+              1);
+  }
+}
+
+TEST(ComputeTypeTest, OneThatAModelLacksIsThatModelsFailure) {
+  ServerOptions options = TinyOptions();
+  options.models = {{"plain", TinyModelFolder()}, {"small", TinyModelFolder()}};
+  options.models[1].choices.compute_type = ComputeType::kInt8;
+  ServerUnderTest server(options);
+  v1::GetModelRequest request;
+  request.set_name("models/small");
+  grpc::ClientContext context;
+  v1::GetModelResponse response;
+  ASSERT_TRUE(server.models->GetModel(&context, request, &response).ok());
+  EXPECT_EQ(response.model().state(), v1::MODEL_STATE_FAILED);
+  EXPECT_EQ(response.model().compute_type(), "");
+  EXPECT_EQ(response.model().error().code(), static_cast<int>(grpc::StatusCode::UNIMPLEMENTED));
+  EXPECT_EQ(response.model().error().message(), "MarianMTModel does not run in int8");
+  v1::TranslateRequest translate = TranslateOf({"Yes."});
+  translate.mutable_config()->set_model("models/plain");
+  grpc::ClientContext served;
+  v1::TranslateResponse translated;
+  EXPECT_TRUE(server.translation->Translate(&served, translate, &translated).ok());
+}
+
 TEST(ListModelsTest, BrokenFoldersAreToldWithoutPathsAndInUtf8) {
   const TemporaryFolder temporary;
   std::filesystem::create_directory(temporary.Path("odd"));

@@ -49,6 +49,7 @@ class Program {
       ::dup2(fd, 1);
       ::dup2(fd, 2);
       ::setenv("ATTEND_PORT_FILE", ports.c_str(), 1);
+      ::setenv("ATTEND_WEIGHT_CACHE", "off", 1);  // nothing is written into the tree
       ::execv(arguments[0], arguments.data());
       ::_exit(127);
     }
@@ -209,6 +210,51 @@ TEST(ProcessTest, SigintWorksTheSameAndTheLogIsJson) {
     EXPECT_EQ(line.find("The cat"), std::string::npos) << "texts of callers are not logged";
   }
   EXPECT_GT(calls, 0);
+}
+
+// The record of a start that says how the model was loaded.
+nlohmann::json LoadRecord(const std::vector<std::string>& flags) {
+  Program program(Flags(flags));
+  auto stub = program.Stub();
+  WaitUntilServing(stub.get());
+  program.Signal(SIGTERM);
+  EXPECT_EQ(program.Wait(), 0);
+  std::istringstream lines(program.output());
+  for (std::string line; std::getline(lines, line);) {
+    nlohmann::json record = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
+    if (record.is_object() && record["message"] == "model serves") return record;
+  }
+  ADD_FAILURE() << program.output();
+  return {};
+}
+
+// The tiny model's files are older than the two seconds that a stamp asks for.
+TEST(ProcessTest, TheNextStartNeedNotReadTheFilesForTheRevision) {
+  const TemporaryFolder cache;
+  const std::vector<std::string> flags = {"--model",        std::string("tiny=") + kModel,
+                                          "--log-format",   "json",
+                                          "--weight-cache", cache.Path("attend")};
+  const nlohmann::json first = LoadRecord(flags), second = LoadRecord(flags);
+  EXPECT_EQ(first["revision_from"], "files");
+  EXPECT_EQ(second["revision_from"], "stamp");
+  EXPECT_EQ(first["revision"], second["revision"]);
+  EXPECT_EQ(first["compute_type"], "float32");
+  EXPECT_EQ(first["weight_cache"], "none");
+  EXPECT_EQ(first["weight_cache_note"], "float32 weights are not kept");
+  const nlohmann::json off =
+      LoadRecord({"--model", std::string("tiny=") + kModel, "--log-format", "json"});
+  EXPECT_EQ(off["revision_from"], "files");
+  EXPECT_EQ(off["revision"], first["revision"]);
+}
+
+// A folder that cannot be made is no reason not to serve.
+TEST(ProcessTest, ACacheThatCannotBeWrittenIsDoneWithout) {
+  const TemporaryFolder folder;
+  folder.Write("file", "in the way");
+  const nlohmann::json record =
+      LoadRecord({"--model", std::string("tiny=") + kModel, "--log-format", "json",
+                  "--weight-cache", folder.Path("file/cache")});
+  EXPECT_EQ(record["revision_from"], "files");
 }
 
 TEST(ProcessTest, ASecondSignalEndsAtOnce) {

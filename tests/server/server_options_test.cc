@@ -135,6 +135,72 @@ TEST(ServerOptionsTest, FindsModelFolders) {
   EXPECT_THAT(Error({"--models-dir", folder.c_str()}), HasSubstr("config.json"));
 }
 
+TEST(ServerOptionsTest, ComputeTypeForAllAndForEach) {
+  ServerOptions options = Good({"--model", "a=/x"});
+  EXPECT_EQ(options.models[0].choices.compute_type, std::nullopt) << "auto";
+  options = Good({"--compute-type", "int8", "--model", "a=/x", "--model",
+                  "b=/y,compute-type=float32", "--model", "c=/z,compute-type=auto"});
+  ASSERT_EQ(options.models.size(), 3u);
+  EXPECT_EQ(options.models[0].choices.compute_type, ComputeType::kInt8);
+  EXPECT_EQ(options.models[1].choices.compute_type, ComputeType::kFloat32);
+  EXPECT_EQ(options.models[2].choices.compute_type, std::nullopt);
+  ::setenv("ATTEND_COMPUTE_TYPE", "float32", 1);
+  ::setenv("ATTEND_MODEL", "a=/x,b=/y,compute-type=int8", 1);
+  options = Good({});
+  ::unsetenv("ATTEND_COMPUTE_TYPE");
+  ::unsetenv("ATTEND_MODEL");
+  ASSERT_EQ(options.models.size(), 2u);
+  EXPECT_EQ(options.models[0].choices.compute_type, ComputeType::kFloat32);
+  EXPECT_EQ(options.models[1].choices.compute_type, ComputeType::kInt8);
+  EXPECT_THAT(Error({"--model", "a=/x", "--compute-type", "int4"}), HasSubstr("--compute-type"));
+  EXPECT_THAT(Error({"--model", "a=/x,compute-type=int4"}), HasSubstr("auto, float32 and int8"));
+}
+
+TEST(ServerOptionsTest, ComputeTypeOfScannedModels) {
+  const TemporaryFolder folder;
+  std::filesystem::create_directory(folder.Path("en-fr"));
+  folder.Write("en-fr/config.json", "{}");
+  const ServerOptions options =
+      Good({"--models-dir", folder.path().c_str(), "--compute-type", "int8"});
+  ASSERT_EQ(options.models.size(), 1u);
+  EXPECT_EQ(options.models[0].choices.compute_type, ComputeType::kInt8);
+}
+
+// "in the model's folder? shared folder" of the chosen cache.
+std::string CacheOf(const std::vector<const char*>& flags) {
+  std::vector<const char*> all = {"--model", "a=/x"};
+  all.insert(all.end(), flags.begin(), flags.end());
+  const CacheChoice cache = Good(all).cache;
+  return std::string(cache.in_model_folder ? "yes " : "no ") + cache.shared_folder;
+}
+
+TEST(ServerOptionsTest, WeightCache) {
+  const auto restore = [](const char* name, const char* value) {
+    value != nullptr ? ::setenv(name, value, 1) : ::unsetenv(name);
+  };
+  const char* const home_before = std::getenv("HOME");
+  const std::string home = home_before != nullptr ? home_before : "";
+  ::unsetenv("XDG_CACHE_HOME");
+  ::setenv("HOME", "/home/somebody", 1);
+  EXPECT_EQ(CacheOf({}), "yes /home/somebody/.cache/attend") << "auto is the default";
+  ::setenv("XDG_CACHE_HOME", "/caches", 1);
+  EXPECT_EQ(CacheOf({"--weight-cache", "auto"}), "yes /caches/attend");
+  ::setenv("XDG_CACHE_HOME", "relative", 1);
+  EXPECT_EQ(CacheOf({}), "yes /home/somebody/.cache/attend") << "relative ones count for nothing";
+  ::unsetenv("XDG_CACHE_HOME");
+  ::unsetenv("HOME");
+  EXPECT_EQ(CacheOf({}), "yes ");
+  restore("HOME", home_before != nullptr ? home.c_str() : nullptr);
+  EXPECT_EQ(CacheOf({"--weight-cache", "off"}), "no ");
+  EXPECT_EQ(CacheOf({"--weight-cache=/some/./folder"}), "no /some/folder");
+  ::setenv("ATTEND_WEIGHT_CACHE", "/of/the/environment", 1);
+  EXPECT_EQ(CacheOf({}), "no /of/the/environment");
+  ::unsetenv("ATTEND_WEIGHT_CACHE");
+  EXPECT_THAT(Error({"--model", "a=/x", "--weight-cache", "/dev/null"}),
+              HasSubstr("--weight-cache: '/dev/null' is not a folder"));
+  EXPECT_THAT(Error({"--model", "a=/x", "--weight-cache", ""}), HasSubstr("--weight-cache"));
+}
+
 TEST(ServerOptionsTest, HelpAndVersionArePrinted) {
   for (const char* flag : {"--help", "--version"}) {
     absl::StatusOr<Parsed> parsed = Parse({flag});
