@@ -29,8 +29,8 @@ class UnfinishedFile;
 // Immutable; may be used from any thread. The spans live as long as it does.
 class WeightCacheFile {
  public:
-  // Reads and checks the index alone, which takes about a millisecond; the blobs are read from the
-  // disk ahead of their use, in the background. NOT_FOUND when there is no such file; DATA_LOSS /
+  // Reads and checks the index alone; the blobs are read from the disk ahead of their use, in the
+  // background. NOT_FOUND when there is no such file; DATA_LOSS /
   // CHECKPOINT_CORRUPT when it is cut short, longer than it says or its index is damaged;
   // FAILED_PRECONDITION for another key, version or byte order, for what is no regular file and for
   // a file that other users own or may write; RESOURCE_EXHAUSTED when it cannot be mapped.
