@@ -23,14 +23,14 @@ void ReadBlobs(const std::string& bytes) {
                  "bad bytes are data loss, those of others a failed precondition");
     return;
   }
-  uint64_t total = 0;
+  uint64_t end = attend::kWeightCachePrefixBytes;
   for (const attend::WeightCacheBlob& blob : *blobs) {
     const auto content = source.ReadString(blob.offset, blob.size);
     ATTEND_CHECK(content.ok(), "blobs lie inside the file");
     ATTEND_CHECK(blob.offset % attend::kWeightCacheAlignment == 0, "blobs are aligned");
-    total += blob.size;
+    ATTEND_CHECK(blob.offset >= end, "blobs do not overlap");
+    end = blob.offset + blob.size;
   }
-  ATTEND_CHECK(total + attend::kWeightCachePrefixBytes <= bytes.size(), "blobs do not overlap");
 }
 
 }  // namespace
