@@ -95,41 +95,27 @@ TEST(ComputeTypeTest, IsChosenForEachModel) {
   options.models = {{"plain", TinyModelFolder()}, {"auto", TinyModelFolder()}};
   options.models[1].choices.compute_type = std::nullopt;
   ServerUnderTest server(options);
-  for (const char* name : {"plain", "auto"}) {
+  const std::vector<std::pair<const char*, const char*>> expected = {{"plain", "float32"},
+                                                                     {"auto", "int8"}};
+  for (const auto& [name, type] : expected) {
     v1::GetModelRequest request;
     request.set_name(std::string("models/") + name);
     grpc::ClientContext context;
     v1::GetModelResponse response;
     ASSERT_TRUE(server.models->GetModel(&context, request, &response).ok());
     EXPECT_EQ(response.model().state(), v1::MODEL_STATE_SERVING);
-    EXPECT_EQ(response.model().compute_type(), "float32");
+    EXPECT_EQ(response.model().compute_type(), type);
     EXPECT_EQ(server.MetricValue("attend_model_info", {{"model", name},
                                                        {"revision", response.model().revision()},
                                                        {"architecture", "MarianMTModel"},
-                                                       {"compute_type", "float32"}}),
+                                                       {"compute_type", type}}),
               1);
+    v1::TranslateRequest translate = TranslateOf({"Yes."});
+    translate.mutable_config()->set_model(std::string("models/") + name);
+    grpc::ClientContext served;
+    v1::TranslateResponse translated;
+    EXPECT_TRUE(server.translation->Translate(&served, translate, &translated).ok());
   }
-}
-
-TEST(ComputeTypeTest, OneThatAModelLacksIsThatModelsFailure) {
-  ServerOptions options = TinyOptions();
-  options.models = {{"plain", TinyModelFolder()}, {"small", TinyModelFolder()}};
-  options.models[1].choices.compute_type = ComputeType::kInt8;
-  ServerUnderTest server(options);
-  v1::GetModelRequest request;
-  request.set_name("models/small");
-  grpc::ClientContext context;
-  v1::GetModelResponse response;
-  ASSERT_TRUE(server.models->GetModel(&context, request, &response).ok());
-  EXPECT_EQ(response.model().state(), v1::MODEL_STATE_FAILED);
-  EXPECT_EQ(response.model().compute_type(), "");
-  EXPECT_EQ(response.model().error().code(), static_cast<int>(grpc::StatusCode::UNIMPLEMENTED));
-  EXPECT_EQ(response.model().error().message(), "MarianMTModel does not run in int8");
-  v1::TranslateRequest translate = TranslateOf({"Yes."});
-  translate.mutable_config()->set_model("models/plain");
-  grpc::ClientContext served;
-  v1::TranslateResponse translated;
-  EXPECT_TRUE(server.translation->Translate(&served, translate, &translated).ok());
 }
 
 TEST(ListModelsTest, BrokenFoldersAreToldWithoutPathsAndInUtf8) {

@@ -229,7 +229,7 @@ nlohmann::json LoadRecord(const std::vector<std::string>& flags) {
 }
 
 // The tiny model's files are older than the two seconds that a stamp asks for.
-TEST(ProcessTest, TheNextStartNeedNotReadTheFilesForTheRevision) {
+TEST(ProcessTest, TheNextStartNeedsNeitherTheRevisionAnewNorTheWeights) {
   const TemporaryFolder cache;
   const std::vector<std::string> flags = {"--model",        std::string("tiny=") + kModel,
                                           "--log-format",   "json",
@@ -238,9 +238,10 @@ TEST(ProcessTest, TheNextStartNeedNotReadTheFilesForTheRevision) {
   EXPECT_EQ(first["revision_from"], "files");
   EXPECT_EQ(second["revision_from"], "stamp");
   EXPECT_EQ(first["revision"], second["revision"]);
-  EXPECT_EQ(first["compute_type"], "float32");
-  EXPECT_EQ(first["weight_cache"], "none");
-  EXPECT_EQ(first["weight_cache_note"], "float32 weights are not kept");
+  EXPECT_EQ(first["compute_type"], "int8");
+  EXPECT_EQ(first["weight_cache"], "written");
+  EXPECT_EQ(second["weight_cache"], "read");
+  EXPECT_EQ(first["weight_cache_file"], second["weight_cache_file"]);
   const nlohmann::json off =
       LoadRecord({"--model", std::string("tiny=") + kModel, "--log-format", "json"});
   EXPECT_EQ(off["revision_from"], "files");
@@ -255,6 +256,18 @@ TEST(ProcessTest, ACacheThatCannotBeWrittenIsDoneWithout) {
       LoadRecord({"--model", std::string("tiny=") + kModel, "--log-format", "json",
                   "--weight-cache", folder.Path("file/cache")});
   EXPECT_EQ(record["revision_from"], "files");
+  EXPECT_EQ(record["weight_cache"], "none");
+  EXPECT_NE(record["weight_cache_note"], "");
+}
+
+TEST(ProcessTest, Float32WeightsAreNotKept) {
+  const TemporaryFolder cache;
+  const nlohmann::json record =
+      LoadRecord({"--model", std::string("tiny=") + kModel + ",compute-type=float32",
+                  "--log-format", "json", "--weight-cache", cache.Path("attend")});
+  EXPECT_EQ(record["compute_type"], "float32");
+  EXPECT_EQ(record["weight_cache"], "none");
+  EXPECT_EQ(record["weight_cache_note"], "float32 weights are not kept");
 }
 
 TEST(ProcessTest, ASecondSignalEndsAtOnce) {

@@ -46,7 +46,7 @@ TEST(RequestQueueTest, RetryAfterFollowsThroughput) {
   }
   EXPECT_NE(first, second);  // those who are refused together do not come back together
   std::this_thread::sleep_for(std::chrono::milliseconds(30));
-  queue.Release(30);  // at most one token a millisecond
+  queue.Release(30);                                  // at most one token a millisecond
   EXPECT_GE(retry_after(), absl::Milliseconds(290));  // 370 tokens above half of the queue
   EXPECT_LE(retry_after(), absl::Seconds(36));
 }
