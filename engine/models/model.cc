@@ -104,6 +104,10 @@ class PanelsOfLoad {
       report_.why = absl::StrCat(Name(compute_type), " weights are not kept");
       return;
     }
+    if (options.cache.is_off()) {
+      report_.why = "no folder to keep weights in";
+      return;
+    }
     id_ = {options.revision, compute_type, Int8Weight::kFormat, ""};
     std::shared_ptr<const WeightCacheFile> kept = OpenPanels(options.cache, id_, &report_);
     if (kept == nullptr) writer_ = StartPanels(options.cache, id_, &report_);
