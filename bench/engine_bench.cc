@@ -28,7 +28,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 struct Arguments {
-  std::string model, workload, json;
+  std::string model, workload, json, answers;
   std::vector<size_t> batches = {1, 8, 32};
   std::vector<int> beams = {1};
   EngineSettings engine;
@@ -154,6 +154,15 @@ Json Describe(const Arguments& arguments, const std::vector<WorkItem>& items,
   return record;
 }
 
+// The ids that the first combination chose, to be compared with another engine's.
+absl::Status WriteAnswers(const Combination& combination, const std::string& path) {
+  std::ofstream file(path);
+  for (const auto& answer : combination.runs[0].outcome.answers)
+    file << Json(answer).dump() << "\n";
+  if (file.flush()) return absl::OkStatus();
+  return absl::InvalidArgumentError(path + ": cannot be written");
+}
+
 absl::Status Offline(const Arguments& arguments) {
   ATTEND_ASSIGN_OR_RETURN(const std::vector<WorkItem> items,
                           ReadWorkload(arguments.workload, arguments.limit));
@@ -170,7 +179,8 @@ absl::Status Offline(const Arguments& arguments) {
   for (const Combination& combination : combinations) {
     ATTEND_RETURN_IF_ERROR(Emit(Describe(arguments, items, *engine, combination), arguments.json));
   }
-  return absl::OkStatus();
+  if (arguments.answers.empty()) return absl::OkStatus();
+  return WriteAnswers(combinations[0], arguments.answers);
 }
 
 // A process of its own, because the peak of its memory is measured, too.
@@ -203,33 +213,23 @@ absl::Status Probe(const Arguments& arguments) {
   return Emit(record, arguments.json);
 }
 
-// Of both commands.
-void AddModelFlags(CLI::App* app, Arguments* arguments) {
-  app->add_option("--model", arguments->model, "Hugging Face folder")->required();
-  app->add_option("--workload", arguments->workload, "sentences as ids, one JSON line each")
-      ->required();
-  app->add_option("--threads", arguments->engine.threads, "threads of each engine loop")
-      ->check(CLI::Range(1, 1024))
-      ->capture_default_str();
-  app->add_option("--compute-type", arguments->engine.compute_type, "int8 or float32")
-      ->transform(CLI::CheckedTransformer(std::map<std::string, ComputeType>{
-          {"float32", ComputeType::kFloat32}, {"int8", ComputeType::kInt8}}))
-      ->default_str("int8");
-  app->add_option("--inter", arguments->engine.loops, "engine loops")
-      ->check(CLI::Range(1, 1024))
-      ->capture_default_str();
-  app->add_option("--limit", arguments->limit, "sentences that are used; 0: all")
-      ->capture_default_str();
-  app->add_option("--json", arguments->json, "file that the records are added to");
-}
-
 int Main(int argc, char** argv) {
   Arguments arguments;
   CLI::App app("Times the engine without gRPC.");
-  CLI::App* const probe = app.add_subcommand("probe", "load time, first answer and memory");
-  AddModelFlags(probe, &arguments);
-  AddModelFlags(&app, &arguments);
-  for (const char* name : {"--model", "--workload"}) app.get_option(name)->required(false);
+  CLI::App* const probe =
+      app.add_subcommand("probe", "load time, first answer and memory")->fallthrough();
+  app.add_option("--model", arguments.model, "Hugging Face folder")->required();
+  app.add_option("--workload", arguments.workload, "sentences as ids, one JSON line each")
+      ->required();
+  app.add_option("--threads", arguments.engine.threads, "threads of each engine loop")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  app.add_option("--inter", arguments.engine.loops, "engine loops")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  app.add_option("--limit", arguments.limit, "sentences that are used; 0: all")
+      ->capture_default_str();
+  app.add_option("--json", arguments.json, "file that the records are added to");
   app.add_option("--batch", arguments.batches, "sentences in flight in each loop")
       ->delimiter(',')
       ->check(CLI::Range(1, 100000))
@@ -252,11 +252,9 @@ int Main(int argc, char** argv) {
                  "stream: a sentence that ends makes room for the next; batch: all end first")
       ->check(CLI::IsMember({"stream", "batch"}))
       ->capture_default_str();
+  app.add_option("--answers", arguments.answers,
+                 "file for the ids of all answers, of the first beam and batch");
   CLI11_PARSE(app, argc, argv);
-  if (arguments.model.empty() || arguments.workload.empty()) {
-    std::fprintf(stderr, "engine_bench: --model and --workload are required\n");
-    return 2;
-  }
   const absl::Status status = probe->parsed() ? Probe(arguments) : Offline(arguments);
   if (status.ok()) return 0;
   std::fprintf(stderr, "engine_bench: %s\n", std::string(status.message()).c_str());

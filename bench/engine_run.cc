@@ -40,6 +40,7 @@ class BenchEngine::Feed {
   Feed(BenchEngine* engine, const std::vector<WorkItem>& items, const RunPlan& plan)
       : engine_(engine), items_(items), plan_(plan) {
     batches_ = CutIntoBatches(items, plan.batch, plan.order);
+    outcome_.answers.resize(items.size());
     // Where each sentence makes room for the next one, the batches are only an order.
     if (plan.admission == Admission::kStream) {
       std::vector<std::vector<size_t>> singles;
@@ -97,8 +98,11 @@ class BenchEngine::Feed {
     request->source_ids.push_back(engine_->model_->spec().eos_token_id);
     request->options = *std::move(options);
     request->caller = index + 1;  // as single callers, among whom nobody is held back
-    request->on_done = [this, &item, batch, start](GenerationResult result) {
-      Answered(batch, start, CheckAnswer(item, result), item.target_tokens);
+    request->on_done = [this, index, batch, start](GenerationResult result) {
+      absl::Status checked = CheckAnswer(items_[index], result);
+      // Each index is in one batch only, so no other thread writes here.
+      if (checked.ok()) outcome_.answers[index] = std::move(result.hypotheses[0].tokens);
+      Answered(batch, start, std::move(checked), items_[index].target_tokens);
     };
     const absl::Status accepted = batch->loop->Submit(std::move(request));
     if (!accepted.ok()) Answered(batch, start, accepted, 0);

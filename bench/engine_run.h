@@ -37,6 +37,7 @@ struct RunOutcome {
   double wall_seconds = 0;
   std::vector<double> latencies;  // seconds from submitting a sentence to its answer
   int64_t target_tokens = 0;
+  std::vector<std::vector<int32_t>> answers;  // of each sentence
 };
 
 // A loaded model with its loops running.

@@ -28,8 +28,8 @@ double MachineBusySeconds() {
   return ticks / static_cast<double>(sysconf(_SC_CLK_TCK));
 }
 
-double StatusMb(const std::string& key) {
-  std::ifstream file("/proc/self/status");
+double StatusMb(pid_t pid, const std::string& key) {
+  std::ifstream file("/proc/" + (pid == 0 ? "self" : std::to_string(pid)) + "/status");
   for (std::string line; std::getline(file, line);) {
     if (line.compare(0, key.size() + 1, key + ":") == 0) {
       return std::stod(line.substr(key.size() + 1)) / 1024;
@@ -64,9 +64,12 @@ double ForeignCpuMeter::WallSeconds() const {
 }
 
 double ForeignCpuMeter::ForeignCores() const {
-  const double machine = MachineBusySeconds() - machine_seconds_;
-  const double own = ClockSeconds(CLOCK_PROCESS_CPUTIME_ID) - own_seconds_;
-  return std::max(0.0, machine - own) / std::max(WallSeconds(), 1e-9);
+  const double machine = (MachineBusySeconds() - machine_seconds_) / std::max(WallSeconds(), 1e-9);
+  return std::max(0.0, machine - OwnCores());
+}
+
+double ForeignCpuMeter::OwnCores() const {
+  return (ClockSeconds(CLOCK_PROCESS_CPUTIME_ID) - own_seconds_) / std::max(WallSeconds(), 1e-9);
 }
 
 std::string CpuName() {
@@ -86,8 +89,8 @@ double LoadAverage() {
   return load;
 }
 
-double ResidentMb() { return StatusMb("VmRSS"); }
-double PeakResidentMb() { return StatusMb("VmHWM"); }
+double ResidentMb(pid_t pid) { return StatusMb(pid, "VmRSS"); }
+double PeakResidentMb(pid_t pid) { return StatusMb(pid, "VmHWM"); }
 
 double SecondsSinceProcessStart() {
   std::ifstream file("/proc/self/stat");

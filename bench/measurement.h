@@ -1,6 +1,8 @@
 // What every bench reports about numbers and about the machine they were taken on.
 #pragma once
 
+#include <sys/types.h>
+
 #include <chrono>
 #include <string>
 #include <vector>
@@ -22,6 +24,8 @@ class ForeignCpuMeter {
   double WallSeconds() const;
   // Cores that were busy with something else, on average.
   double ForeignCores() const;
+  // Cores that this process used, on average.
+  double OwnCores() const;
 
  private:
   std::chrono::steady_clock::time_point start_;
@@ -31,9 +35,9 @@ class ForeignCpuMeter {
 std::string CpuName();  // as the kernel calls it
 double LoadAverage();   // of the last minute
 
-// MB of this process; 0 where the kernel does not say.
-double ResidentMb();      // now
-double PeakResidentMb();  // so far
+// MB of a process, 0 being this one; 0 where the kernel does not say.
+double ResidentMb(pid_t pid = 0);      // now
+double PeakResidentMb(pid_t pid = 0);  // so far
 
 // Seconds since the kernel started this process.
 double SecondsSinceProcessStart();
