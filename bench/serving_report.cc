@@ -63,7 +63,8 @@ void ServerWatch::AddTo(Json* record) const {
 void AddCalls(const LoadOutcome& outcome, Json* record) {
   std::vector<double> latencies, with_attention, lateness;
   std::map<std::string, int> errors;
-  double tokens = 0, batch = 0, answered = 0;
+  int64_t tokens = 0;
+  double batch = 0, answered = 0;
   for (const CallRecord& call : outcome.calls) {
     lateness.push_back(call.lateness);
     if (!call.error.empty()) {
@@ -77,8 +78,9 @@ void AddCalls(const LoadOutcome& outcome, Json* record) {
   }
   (*record)["wall_s"] = Rounded(outcome.wall_seconds, 3);
   (*record)["requests"] = outcome.calls.size();
+  (*record)["tgt_tokens"] = tokens;
   (*record)["req_s"] = Rounded(answered / outcome.wall_seconds, 2);
-  (*record)["tok_s"] = Rounded(tokens / outcome.wall_seconds, 1);
+  (*record)["tok_s"] = Rounded(static_cast<double>(tokens) / outcome.wall_seconds, 1);
   (*record)["mean_batch"] = Rounded(batch / std::max(1.0, answered), 2);
   AddLatencies(latencies, record);
   (*record)["late_p99_ms"] = Rounded(Percentile(lateness, 99) * 1e3, 3);
