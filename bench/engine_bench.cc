@@ -188,11 +188,12 @@ absl::Status Probe(const Arguments& arguments) {
   ATTEND_ASSIGN_OR_RETURN(const std::vector<WorkItem> items,
                           ReadWorkload(arguments.workload, arguments.limit));
   const double base_mb = ResidentMb();
+  const ForeignCpuMeter meter;
   ATTEND_ASSIGN_OR_RETURN(const std::unique_ptr<BenchEngine> engine,
                           BenchEngine::Load(arguments.model, arguments.engine));
   const double loaded_mb = ResidentMb();
   ATTEND_ASSIGN_OR_RETURN(const RunOutcome first, engine->Run({items[0]}, RunPlan()));
-  const double since_start = SecondsSinceProcessStart();
+  const double since_start = SecondsSinceProcessStart(), foreign = meter.ForeignCores();
   const double first_mb = ResidentMb();
   RunPlan plan;
   plan.batch = 32;
@@ -203,6 +204,7 @@ absl::Status Probe(const Arguments& arguments) {
   record["load_s"] = Rounded(engine->load_seconds(), 4);
   record["first_sentence_s"] = Rounded(first.wall_seconds, 4);
   record["start_to_first_answer_s"] = Rounded(since_start, 3);
+  record["foreign"] = Rounded(foreign, 2);
   record["weights_mb"] = Rounded(engine->weight_mb(), 1);
   record["base_mb"] = Rounded(base_mb, 1);
   record["rss_loaded_mb"] = Rounded(loaded_mb, 1);

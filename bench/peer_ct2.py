@@ -29,7 +29,7 @@ class Engine:
     def __init__(self, args, rows):
         self.compute, workers, threads = args.config.split(":")
         self.workers, self.threads = int(workers), int(threads)
-        self.base_mb, start = machine.resident_mb(), time.perf_counter()
+        self.base_mb, self.meter, start = machine.resident_mb(), machine.ForeignCpuMeter(), time.perf_counter()
         self.translator = ctranslate2.Translator(args.model, device="cpu", compute_type=self.compute,
                                                  inter_threads=self.workers, intra_threads=self.threads)
         self.load_seconds = time.perf_counter() - start
@@ -119,9 +119,10 @@ def offline(args, rows, engine):
             done = runs[beam, batch]
             if sum(run["foreign"] <= args.noise for run in done) >= args.reps:
                 continue
-            with machine.ForeignCpuMeter() as meter:
-                latencies, found = run_batches(engine, workloads.batches(rows, batch, orders[beam, batch]), beam)
-            done.append({"wall": meter.wall, "foreign": meter.foreign, "latencies": latencies})
+            meter = machine.ForeignCpuMeter()
+            latencies, found = run_batches(engine, workloads.batches(rows, batch, orders[beam, batch]), beam)
+            wall, foreign = meter.stop()
+            done.append({"wall": wall, "foreign": foreign, "latencies": latencies})
             answers = answers or found
     source_tokens = sum(len(source) for source in engine.sources)
     target_tokens = sum(engine.targets)
@@ -230,12 +231,12 @@ def online(args, rows, engine):
         if name.endswith("%") and not most:
             raise SystemExit(f"{name} needs max before it, or --max-rate")
         rate = None if name == "max" else most * float(name[:-1]) / 100 if name.endswith("%") else float(name)
-        with machine.ForeignCpuMeter() as meter:
-            record = run_server(engine, args, rate)
+        meter = machine.ForeignCpuMeter()
+        record = run_server(engine, args, rate)
         if name == "max":
             most = most or record["req_s"]
         emit({**engine.heading(args, "online"), "max_batch": args.max_batch, "rate": name,
-              "rate_s": rate and round(rate, 3), **record, "foreign": round(meter.foreign, 2)}, args)
+              "rate_s": rate and round(rate, 3), **record, "foreign": round(meter.stop()[1], 2)}, args)
 
 
 def probe(args, rows, engine):
@@ -243,11 +244,13 @@ def probe(args, rows, engine):
     loaded, start = machine.resident_mb(), time.perf_counter()
     engine.run([0], 1)
     first, after_one = time.perf_counter() - start, machine.resident_mb()
+    foreign = engine.meter.stop()[1]
     for batch in workloads.batches(rows, 32, "sorted"):
         engine.run(batch, 1)
     emit({**engine.heading(args, "probe"), "load_s": round(engine.load_seconds, 4), "first_sentence_s": round(first, 4),
-          "base_mb": round(engine.base_mb, 1), "rss_loaded_mb": round(loaded, 1), "rss_batch1_mb": round(after_one, 1),
-          "rss_batch32_mb": round(machine.resident_mb(), 1), "peak_rss_mb": round(machine.peak_resident_mb(), 1)}, args)
+          "foreign": round(foreign, 2), "base_mb": round(engine.base_mb, 1), "rss_loaded_mb": round(loaded, 1),
+          "rss_batch1_mb": round(after_one, 1), "rss_batch32_mb": round(machine.resident_mb(), 1),
+          "peak_rss_mb": round(machine.peak_resident_mb(), 1)}, args)
 
 
 def convert(args):

@@ -12,16 +12,16 @@ def _busy_seconds():
 
 
 class ForeignCpuMeter:
-    """with ForeignCpuMeter() as meter: ...; then meter.wall and meter.foreign, cores that others kept busy."""
+    """From its making to stop(): the time that passed, and the cores that other processes kept busy meanwhile."""
 
-    def __enter__(self):
+    def __init__(self):
         self.start, self.busy, self.own = time.perf_counter(), _busy_seconds(), time.process_time()
-        return self
 
-    def __exit__(self, *_):
-        self.wall = max(time.perf_counter() - self.start, 1e-9)
+    def stop(self):
+        """(seconds, cores)."""
+        wall = max(time.perf_counter() - self.start, 1e-9)
         own = time.process_time() - self.own
-        self.foreign = max(0.0, (_busy_seconds() - self.busy - own) / self.wall)
+        return wall, max(0.0, (_busy_seconds() - self.busy - own) / wall)
 
 
 def load_average():

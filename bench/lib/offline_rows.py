@@ -38,11 +38,14 @@ class Offline:
         # With few batches, how the last ones fill the workers would be what is measured.
         once = {"beam": beam, "batch": batch, "reps": 1, "extra_reps": 0, "limit": self.limit * (4 if batch > 8 else 1)}
         shapes = [(1, 1)] if cores == 1 else [(cores, 1), (1, cores)]
-        ours = [self.ours(model, compute=compute, inter=inter, threads=intra, **once) for inter, intra in shapes]
-        peer = [self.peer(model, compute=compute, workers=inter, threads=intra, **once) for inter, intra in shapes]
+        # Commands are made when they are run: what no chosen row needs is not made either.
+        ours = [lambda i=inter, t=intra: programs.record(self.ours(model, compute=compute, inter=i, threads=t, **once))
+                for inter, intra in shapes]
+        peer = [lambda w=inter, t=intra: programs.record(self.peer(model, compute=compute, workers=w, threads=t, **once))
+                for inter, intra in shapes]
         is_latency = value.startswith("lat")
-        return Row(title, [lambda c=c: programs.record(c) for c in ours], [lambda c=c: programs.record(c) for c in peer],
-                   lambda entry: entry[value], "ms" if is_latency else "tokens/s", is_latency, target, stretch)
+        return Row(title, ours, peer, lambda entry: entry[value], "ms" if is_latency else "tokens/s", is_latency, target,
+                   stretch)
 
     def probe(self, title, model, value, unit, target, stretch=None):
         return Row(title, [lambda: programs.record(self.ours(model, "probe"))],
