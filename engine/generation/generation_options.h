@@ -16,10 +16,11 @@ namespace attend {
 enum class EarlyStopping { kFalse, kTrue, kNever };
 
 struct SamplingOptions {
-  float temperature = 1.0f;  // > 0
-  int top_k = 50;            // 0: off
-  float top_p = 1.0f;        // (0, 1]
-  uint64_t seed = 0;         // same seed, model and input: same output
+  float temperature = 1.0f;    // > 0
+  int top_k = 50;              // 0: off
+  float top_p = 1.0f;          // (0, 1]
+  uint64_t seed = 0;           // same seed, model and input: same output
+  bool seed_is_drawn = false;  // at random for one call, which must not get another's samples
 };
 
 // Fully resolved options of one sequence.

@@ -194,7 +194,10 @@ void EngineLoop::State::Drop(const StepPlan& plan) {
       queue.Release(sequence.queued_tokens);
     }
     if (observer != nullptr) {
-      observer->OnCancelled(drop.cause,
+      const CancelFlag& expired = sequence.request->expired;
+      const bool too_late =
+          drop.cause == CancelCause::kClient && expired != nullptr && expired->load();
+      observer->OnCancelled(too_late ? CancelCause::kDeadline : drop.cause,
                             drop.was_running ? CancelStage::kDecode : CancelStage::kQueued, wasted);
     }
     Answer(drop.id, StatusOf(drop.cause, tokens_done));

@@ -1,5 +1,6 @@
 // What the engine tells whoever measures it. Implemented by the server's metrics; knows no metric
-// names. Called on the engine loop's thread; must be quick and must not call back into the engine.
+// names. Called on the engine loop's thread where nothing else is said; must be quick and must not
+// call back into the engine.
 #pragma once
 
 #include <cstdint>
@@ -28,6 +29,15 @@ struct LoadStats {
   int64_t kv_cache_bytes = 0;
 };
 
+// A request that an equal one could answer, by where its answer came from.
+enum class ResponseLookup { kHit, kMerged, kMiss };
+
+// State of the response cache after a change.
+struct ResponseCacheStats {
+  int64_t entries = 0, bytes = 0;
+  int64_t evictions = 0;  // since the last report
+};
+
 class EngineObserver {
  public:
   virtual ~EngineObserver() = default;
@@ -37,6 +47,9 @@ class EngineObserver {
   virtual void OnFirstToken(absl::Duration since_submit) = 0;
   // A sequence that nobody wants any more; wasted_tokens were computed for it.
   virtual void OnCancelled(CancelCause cause, CancelStage stage, int64_t wasted_tokens) = 0;
+  // These two on any thread. Never called where answers are not shared.
+  virtual void OnResponseLookup(ResponseLookup /*lookup*/) {}
+  virtual void OnResponseCache(const ResponseCacheStats& /*cache*/) {}
 };
 
 }  // namespace attend

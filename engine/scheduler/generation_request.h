@@ -20,6 +20,13 @@
 namespace attend {
 
 // Where time went, by a monotonic clock; and what was computed.
+// Where an answer comes from. Whichever it is, tokens and scores are the same bits.
+enum class ResponseOrigin {
+  kComputed,  // for this request
+  kCached,    // kept from an equal request that was answered before
+  kMerged,    // computed once for this and an equal request that came before it
+};
+
 struct SequenceStats {
   absl::Duration queue, encode,
       decode;  // waiting; own share is not split: duration of the steps it took part in
@@ -28,6 +35,8 @@ struct SequenceStats {
   int output_tokens = 0;    // of the best hypothesis
   int computed_tokens = 0;  // decoder rows run for it (forced: target tokens)
   int peak_batch_sequences = 0;
+  // Others than kComputed: computed_tokens is 0, and times are those that this request waited.
+  ResponseOrigin origin = ResponseOrigin::kComputed;
 };
 
 struct GenerationResult {
@@ -53,10 +62,11 @@ struct GenerationRequest {
 
   absl::Time deadline = absl::InfiniteFuture();
   CancelFlag cancelled;  // may be null
+  CancelFlag expired;    // may be null; set before `cancelled` when a deadline is the reason
   uint64_t caller = 0;   // requests of one call share it: fairness counts by caller
 
-  // Called on the loop's thread; must not block. on_settled gets each newly settled run of tokens
-  // (streaming).
+  // Called on the loop's thread (or as ResponseSharing::Submit says); must not block. on_settled
+  // gets each newly settled run of tokens (streaming).
   std::function<void(absl::Span<const int32_t>)> on_settled;
   std::function<void(GenerationResult)> on_done;  // exactly once, also on shutdown
 };

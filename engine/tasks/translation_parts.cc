@@ -129,6 +129,7 @@ absl::StatusOr<GenerationOptions> PrepareOptions(const TaskModel& model, const E
   // No seed: each call draws its own, so that asking twice samples twice.
   if (options->sampling && !(overrides.sampling && overrides.sampling->seed)) {
     options->sampling->seed = std::random_device()();
+    options->sampling->seed_is_drawn = true;
   }
   ATTEND_ASSIGN_OR_RETURN(options->prefix_tokens,
                           PrefixTokens(model, limits, target_prefix, path + ".target_prefix"));
