@@ -237,7 +237,7 @@ void Engine::State::Stop(bool all) {
       if (all || (call.caller != nullptr && call.caller->load())) call.stop->store(true);
     }
   }
-  for (const auto& model : Serving()) model->loop()->Wake();
+  for (const auto& model : Serving()) model->Wake();
 }
 
 Engine::Engine(EngineOptions options) : state_(std::make_unique<State>(std::move(options))) {}
@@ -283,6 +283,7 @@ absl::Status Engine::Load(const std::string& name) {
   options.name = name;
   options.scheduler = state_->options.scheduler;
   options.cache = state_->options.cache;
+  options.sharing = state_->options.sharing;
   options.max_num_beams = state_->options.limits.max_num_beams;
   if (state_->options.make_observer) options.observer = state_->options.make_observer(name);
   auto loaded = ServedModel::Load(std::move(options));

@@ -28,6 +28,7 @@
 #include "engine/scheduler/engine_loop.h"  // SchedulerOptions
 #include "engine/scheduler/engine_observer.h"
 #include "engine/scheduler/generation_request.h"  // CancelFlag
+#include "engine/scheduler/response_sharing.h"    // ResponseSharingOptions
 #include "engine/tasks/attention_types.h"
 #include "engine/tasks/call_types.h"  // inputs and outputs of the calls, EngineLimits
 #include "engine/tensor/compute_type.h"
@@ -38,8 +39,9 @@ namespace attend {
 struct EngineOptions {
   EngineLimits limits;
   SchedulerOptions scheduler;
-  int num_workers = 1;  // threads that finish calls
-  CacheChoice cache;    // where what is made of model folders is kept; by default nowhere
+  CacheChoice cache;  // where what is made of model folders is kept; by default nowhere
+  ResponseSharingOptions sharing;  // of each model
+  int num_workers = 1;             // threads that finish calls
   // Makes the observer of a model when it is added; may be empty.
   std::function<std::unique_ptr<EngineObserver>(const std::string& model)> make_observer;
 };

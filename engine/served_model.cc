@@ -91,6 +91,16 @@ absl::StatusOr<std::shared_ptr<ServedModel>> ServedModel::Load(Options options) 
     model->loop_ = std::make_unique<EngineLoop>(model->model_.get(), options.scheduler,
                                                 model->observer_.get());
     ATTEND_RETURN_IF_ERROR(model->WarmUp());
+    if (options.sharing.any()) {
+      EngineLoop* const loop = model->loop_.get();
+      LoopDoor door;
+      door.submit = [loop](std::shared_ptr<GenerationRequest> request) {
+        return loop->Submit(std::move(request));
+      };
+      door.wake = [loop] { loop->Wake(); };
+      model->sharing_ = std::make_unique<ResponseSharing>(options.sharing, std::move(door),
+                                                          model->observer_.get());
+    }
     return model;
   } catch (const std::bad_alloc&) {
     return OutOfMemory(directory);
@@ -182,6 +192,11 @@ absl::Status ServedModel::WarmUp() {
   return PartsDisagree("warm-up", "a translation", std::string(status.message()));
 }
 
+void ServedModel::Wake() {
+  loop_->Wake();
+  if (sharing_ != nullptr) sharing_->Wake();
+}
+
 int64_t ServedModel::max_input_tokens() const {
   return std::min<int64_t>(spec().encoder.max_position_embeddings, tokenizer_->max_length());
 }
@@ -197,6 +212,7 @@ TaskModel ServedModel::Borrow(const std::shared_ptr<ServedModel>& model) {
   out.generation = &model->generation_;
   out.presets = &model->presets_;
   out.loop = model->loop_.get();
+  out.sharing = model->sharing_.get();
   out.source_language = model->source_language_;
   out.max_input_tokens = model->max_input_tokens();
   out.max_output_tokens = model->max_output_tokens();

@@ -15,6 +15,7 @@
 #include "engine/models/model.h"
 #include "engine/scheduler/engine_loop.h"
 #include "engine/scheduler/engine_observer.h"
+#include "engine/scheduler/response_sharing.h"
 #include "engine/tasks/call_environment.h"
 #include "engine/tokenizers/tokenizer.h"
 
@@ -27,6 +28,7 @@ class ServedModel {
   struct Options {
     std::string name, directory;
     SchedulerOptions scheduler;
+    ResponseSharingOptions sharing;
     int max_num_beams = 8;
     std::optional<ComputeType> compute_type = ComputeType::kFloat32;  // nullopt: auto
     CacheChoice cache;
@@ -52,8 +54,13 @@ class ServedModel {
   int64_t max_input_tokens() const;
   int64_t max_output_tokens() const;
   EngineLoop* loop() const { return loop_.get(); }
-  // Joins the loop's thread. REQUIRES: no call runs any more.
-  void Stop() { loop_.reset(); }
+  // Makes cancel flags just set seen now.
+  void Wake();
+  // Joins the threads. REQUIRES: no call runs any more.
+  void Stop() {
+    sharing_.reset();
+    loop_.reset();
+  }
 
  private:
   ServedModel() = default;
@@ -70,7 +77,8 @@ class ServedModel {
   GenerationOptions generation_;
   std::vector<AttentionPreset> presets_;
   std::unique_ptr<EngineObserver> observer_;
-  std::unique_ptr<EngineLoop> loop_;  // last: it borrows the others
+  std::unique_ptr<EngineLoop> loop_;          // borrows the others
+  std::unique_ptr<ResponseSharing> sharing_;  // null: every request goes to the loop; last: uses it
 };
 
 }  // namespace attend

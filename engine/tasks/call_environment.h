@@ -8,6 +8,7 @@
 
 #include "engine/models/model_spec.h"
 #include "engine/scheduler/engine_loop.h"
+#include "engine/scheduler/response_sharing.h"
 #include "engine/tasks/attention_types.h"
 #include "engine/tasks/byte_budget.h"
 #include "engine/tasks/call_types.h"
@@ -24,7 +25,8 @@ struct TaskModel {
   const GenerationOptions* generation = nullptr;  // the checkpoint's own options
   const std::vector<AttentionPreset>* presets = nullptr;
   EngineLoop* loop = nullptr;
-  std::string source_language;  // chooses abbreviations of the sentence splitter
+  ResponseSharing* sharing = nullptr;  // where requests go instead, when it is not null
+  std::string source_language;         // chooses abbreviations of the sentence splitter
   int64_t max_input_tokens = 0, max_output_tokens = 0;
   std::shared_ptr<const void> keep_alive;
 };

@@ -39,6 +39,8 @@ struct CallUsage {
   absl::Duration tokenize, queue, encode, decode, attention, detokenize;
   absl::Duration time_to_first_token;
   int peak_batch_items = 0;
+  // Segments that were not computed for this call: ResponseOrigin. Their tokens count above.
+  int64_t cached_segments = 0, merged_segments = 0;
 };
 
 // What is known of a call however it ends; complete before `done` is called, and not touched after.

@@ -50,7 +50,7 @@ class RunningGroup : public std::enable_shared_from_this<RunningGroup> {
         self->OnDone(i, tokens, std::move(result));
       };
     }
-    Pump();
+    Pump(/*on_worker=*/false);
   }
 
  private:
@@ -58,9 +58,21 @@ class RunningGroup : public std::enable_shared_from_this<RunningGroup> {
     return static_cast<int64_t>(request.source_ids.size() + request.forced_target.size());
   }
 
+  absl::Status Submit(std::shared_ptr<GenerationRequest> request) {
+    const TaskModel& model = environment_.model;
+    return model.sharing != nullptr ? model.sharing->Submit(std::move(request))
+                                    : model.loop->Submit(std::move(request));
+  }
+
+  void Wake() {
+    const TaskModel& model = environment_.model;
+    model.loop->Wake();
+    if (model.sharing != nullptr) model.sharing->Wake();
+  }
+
   // Submits what the window has room for. Only one thread at a time is inside; a second one leaves
   // it more to do.
-  void Pump() {
+  void Pump(bool on_worker) {
     mutex_.lock();
     if (pumping_) {
       pump_again_ = true;
@@ -76,8 +88,14 @@ class RunningGroup : public std::enable_shared_from_this<RunningGroup> {
     const bool finished = TakeFinish();
     const bool wake = std::exchange(wake_, false);
     mutex_.unlock();
-    if (wake) environment_.model.loop->Wake();
-    if (finished) Finish();
+    if (wake) Wake();
+    if (!finished) return;
+    // A call that was answered while it was being submitted is finished where all are.
+    if (on_worker || !failure_.ok() || num_requests_ == 0) {
+      Finish();
+    } else {
+      environment_.workers->Post([self = shared_from_this()] { self->Finish(); });
+    }
   }
 
   // REQUIRES: mutex_ is held; it is let go while the loop is spoken to.
@@ -90,7 +108,7 @@ class RunningGroup : public std::enable_shared_from_this<RunningGroup> {
       ++outstanding_;
       outstanding_tokens_ += tokens;
       mutex_.unlock();
-      const absl::Status status = environment_.model.loop->Submit(std::move(request));
+      const absl::Status status = Submit(std::move(request));
       mutex_.lock();
       if (status.ok()) {
         group_.requests[next_ - 1].reset();  // the loop has it; its callback holds us
@@ -120,8 +138,8 @@ class RunningGroup : public std::enable_shared_from_this<RunningGroup> {
     if (!wanted.ok()) {
       Fail(wanted);
     } else {
-      environment_.workers->PostAfter(kRetryInterval,
-                                      [self = shared_from_this()] { self->Pump(); });
+      environment_.workers->PostAfter(
+          kRetryInterval, [self = shared_from_this()] { self->Pump(/*on_worker=*/true); });
     }
   }
 
@@ -140,15 +158,23 @@ class RunningGroup : public std::enable_shared_from_this<RunningGroup> {
     mutex_.lock();
     --outstanding_;
     outstanding_tokens_ -= tokens;
-    ++completed_;
+    // Only work counts, of whoever: a call that the cache began to answer may be refused.
+    if (result.stats.origin != ResponseOrigin::kCached) ++completed_;
     tokens_done_ += result.stats.output_tokens;
     if (EndsCall(result.status)) Fail(result.status);
     results_[index] = std::move(result);
     const bool more = failure_.ok() && next_ < num_requests_;
     const bool last = outstanding_ == 0 && !more;
+    bool post = more || last || wake_;
+    if (post && pumping_) {  // whoever pumps sees to it, and may be who called us (a hit)
+      pump_again_ = true;
+      post = false;
+    }
     mutex_.unlock();
     // Neither submitting nor finishing is work for the loop's thread.
-    if (more || last) environment_.workers->Post([self = shared_from_this()] { self->Pump(); });
+    if (post) {
+      environment_.workers->Post([self = shared_from_this()] { self->Pump(/*on_worker=*/true); });
+    }
   }
 
   // Whether the caller must call Finish: once, when nothing runs and nothing more will. REQUIRES:
@@ -192,6 +218,10 @@ void RunGroup(const CallEnvironment& environment, RequestGroup group) {
 void AddUsage(const std::vector<GenerationResult>& results, bool forced, CallUsage* usage) {
   for (const GenerationResult& result : results) {
     const SequenceStats& stats = result.stats;
+    if (result.status.ok()) {
+      usage->cached_segments += stats.origin == ResponseOrigin::kCached ? 1 : 0;
+      usage->merged_segments += stats.origin == ResponseOrigin::kMerged ? 1 : 0;
+    }
     usage->queue = std::max(usage->queue, stats.queue);
     usage->peak_batch_items = std::max(usage->peak_batch_items, stats.peak_batch_sequences);
     if (forced) {

@@ -23,7 +23,8 @@ struct RequestGroup {
   // source ids, options, forced pass, observer and on_settled are set; the rest is the group's.
   std::vector<std::shared_ptr<GenerationRequest>> requests;
   GroupPatience patience = GroupPatience::kRefuse;
-  // Called on the loop's thread as each request ends; may be empty. Must not block.
+  // Called as each request ends, on the loop's thread or on whichever ResponseSharing calls back,
+  // by several at once for several requests; may be empty. Must not block.
   std::function<void(size_t index, const GenerationResult& result)> on_result;
   // Called exactly once when nothing of the group runs any more: on a worker, or before RunGroup
   // returns. Not OK: the call as a whole failed (CANCELLED, DEADLINE_EXCEEDED, QUEUE_FULL,
