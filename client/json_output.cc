@@ -106,6 +106,8 @@ Json ToJson(const attend::v1::Usage& usage) {
   json["decode_seconds"] = SecondsOf(usage.decode_duration());
   json["total_seconds"] = SecondsOf(usage.total_duration());
   json["peak_batch_items"] = usage.peak_batch_items();
+  if (usage.cached_segments() > 0) json["cached_segments"] = usage.cached_segments();
+  if (usage.merged_segments() > 0) json["merged_segments"] = usage.merged_segments();
   return json;
 }
 

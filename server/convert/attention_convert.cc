@@ -192,6 +192,8 @@ void ToProto(const CallUsage& usage, absl::Duration total, v1::Usage* out) {
   DurationToProto(usage.decode, out->mutable_decode_duration());
   DurationToProto(total, out->mutable_total_duration());
   out->set_peak_batch_items(static_cast<uint32_t>(usage.peak_batch_items));
+  out->set_cached_segments(static_cast<uint32_t>(usage.cached_segments));
+  out->set_merged_segments(static_cast<uint32_t>(usage.merged_segments));
 }
 
 void AxesToProto(const AttentionResult& result, const OffsetMaps& maps, v1::Attention* out) {

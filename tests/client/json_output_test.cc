@@ -44,6 +44,17 @@ TEST(ToJson, WritesATranslation) {
       "\"model_revision\":\"\"}");
 }
 
+TEST(ToJson, WritesWhatWasSharedOnlyWhereItWas) {
+  attend::v1::Usage usage;
+  usage.set_input_tokens(4);
+  EXPECT_FALSE(ToJson(usage).contains("cached_segments"));
+  EXPECT_FALSE(ToJson(usage).contains("merged_segments"));
+  usage.set_cached_segments(2);
+  usage.set_merged_segments(3);
+  EXPECT_EQ(ToJson(usage)["cached_segments"], 2);
+  EXPECT_EQ(ToJson(usage)["merged_segments"], 3);
+}
+
 TEST(ToJson, WritesDenseAndSparseMatrices) {
   attend::v1::AttentionMatrix matrix;
   matrix.set_kind(attend::v1::ATTENTION_KIND_CROSS);
