@@ -35,6 +35,7 @@ EngineOptions EngineOptionsOf(const ServerOptions& options, Metrics* metrics) {
   EngineOptions engine;
   engine.limits = options.limits;
   engine.scheduler = options.scheduler;
+  engine.sharing = options.sharing;
   engine.num_workers = options.num_workers;
   engine.cache = options.cache;
   engine.make_observer = [metrics](const std::string& model) {
@@ -195,7 +196,7 @@ absl::Status Server::Start(std::function<void(const absl::Status&)> on_loaded) {
   const ServerOptions& options = state.options;
   for (const ModelSource& source : options.models) {
     ATTEND_RETURN_IF_ERROR(state.engine.Register(source.name, source.directory, source.choices));
-    state.metrics.AddModel(source.name, options.scheduler);
+    state.metrics.AddModel(source.name, options.scheduler, options.sharing);
   }
   std::vector<std::string> folders;
   for (const ModelSource& source : options.models) folders.push_back(source.directory);

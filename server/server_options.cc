@@ -46,7 +46,7 @@ struct RawOptions {
   std::string keepalive_time = "1m", keepalive_timeout = "20s";
   std::vector<std::string> stray;
   std::string compute_type = "auto", weight_cache = "auto";
-  std::string log_level = "info", log_format = "auto", reflection = "on";
+  std::string log_level = "info", log_format = "auto", reflection = "on", merge_duplicates = "off";
 };
 
 absl::Status FlagError(std::string_view flag, std::string_view message) {
@@ -207,6 +207,18 @@ void DeclareLimits(CLI::App* app, ServerOptions* options, RawOptions* raw) {
       "source tokens encoded between two decode steps", 1, kMany);
   add("--kv-cache-mb", raw->kv_cache_mb, "MiB for keys and values of running sequences, per model",
       1, 1 << 20);
+  WithEnvironment(
+      app->add_option("--response-cache-bytes", options->sharing.cache_bytes,
+                      "bytes of answers kept for equal sentences, per model, as 67108864 "
+                      "or 64MiB; 0: none"))
+      ->capture_default_str()
+      ->transform(CLI::AsSizeValue(/*kb_is_1000=*/false))
+      ->check(CLI::Range(int64_t{0}, int64_t{1} << 40));
+  WithEnvironment(app->add_option("--merge-duplicates", raw->merge_duplicates,
+                                  "on or off: equal sentences on their way at the same time are "
+                                  "computed once"))
+      ->capture_default_str()
+      ->check(CLI::IsMember({"on", "off"}));
   EngineLimits& limits = options->limits;
   add("--max-texts", limits.max_texts, "texts per call", 1, 100000);
   add("--max-text-bytes", limits.max_text_bytes, "bytes per text", 1, kMany);
@@ -315,6 +327,7 @@ absl::Status Resolve(const RawOptions& raw, ServerOptions* options) {
   ATTEND_RETURN_IF_ERROR(
       ParseDurationFlag("keepalive-timeout", raw.keepalive_timeout, false, &rpc.keepalive_timeout));
   rpc.reflection = raw.reflection == "on";
+  options->sharing.merge_duplicates = raw.merge_duplicates == "on";
   options->scheduler.kv_cache_bytes = int64_t{raw.kv_cache_mb} << 20;
   options->limits.attention_memory_bytes = int64_t{raw.attention_memory_mb} << 20;
   for (const LogLevel level :

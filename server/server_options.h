@@ -36,6 +36,7 @@ struct ServerOptions {
   std::vector<ModelSource> models;               // names are distinct
   EngineLimits limits;
   SchedulerOptions scheduler;
+  ResponseSharingOptions sharing;
   int num_workers = 1;
   CacheChoice cache;  // unlike the command line, nothing is kept unless it is asked for
   RpcOptions rpc;

@@ -8,6 +8,7 @@ namespace {
 constexpr std::array<const char*, 3> kPhases = {"encode", "decode", "forced"};      // StepPhase
 constexpr std::array<const char*, 3> kCauses = {"client", "deadline", "shutdown"};  // CancelCause
 constexpr std::array<const char*, 3> kStages = {"queued", "encode", "decode"};      // CancelStage
+constexpr std::array<const char*, 3> kLookups = {"hit", "merged", "miss"};  // ResponseLookup
 
 class EngineMetrics final : public EngineObserver {
  public:
@@ -20,12 +21,17 @@ class EngineMetrics final : public EngineObserver {
         queue_oldest_(families->Gauge(Metric::kQueueOldest, {model})),
         active_(families->Gauge(Metric::kActiveSequences, {model})),
         kv_cache_(families->Gauge(Metric::kKvCacheBytes, {model})),
+        cache_entries_(families->Gauge(Metric::kResponseCacheEntries, {model})),
+        cache_bytes_(families->Gauge(Metric::kResponseCacheBytes, {model})),
+        cache_evictions_(families->Counter(Metric::kResponseCacheEvictions, {model})),
         decode_steps_(families->Counter(Metric::kDecodeSteps, {model})),
         busy_(families->Counter(Metric::kWorkerBusy, {"engine_loop"})) {
     for (size_t i = 0; i < kPhases.size(); ++i) {
       batch_items_[i] = &families->Histogram(Metric::kBatchItems, {model, kPhases[i]});
       batch_tokens_[i] = &families->Histogram(Metric::kBatchTokens, {model, kPhases[i]});
     }
+    for (size_t i = 0; i < kLookups.size(); ++i)
+      lookups_[i] = &families->Counter(Metric::kResponseLookups, {model, kLookups[i]});
     for (size_t cause = 0; cause < kCauses.size(); ++cause) {
       wasted_[cause] = &families->Counter(Metric::kWastedTokens, {model, kCauses[cause]});
       for (size_t stage = 0; stage < kStages.size(); ++stage) {
@@ -66,6 +72,16 @@ class EngineMetrics final : public EngineObserver {
     wasted_[static_cast<size_t>(cause)]->Increment(static_cast<double>(wasted_tokens));
   }
 
+  void OnResponseLookup(ResponseLookup lookup) override {
+    lookups_[static_cast<size_t>(lookup)]->Increment();
+  }
+
+  void OnResponseCache(const ResponseCacheStats& cache) override {
+    cache_entries_.Set(static_cast<double>(cache.entries));
+    cache_bytes_.Set(static_cast<double>(cache.bytes));
+    cache_evictions_.Increment(static_cast<double>(cache.evictions));
+  }
+
  private:
   prometheus::Histogram& queue_wait_;
   prometheus::Histogram& first_token_;
@@ -75,9 +91,13 @@ class EngineMetrics final : public EngineObserver {
   prometheus::Gauge& queue_oldest_;
   prometheus::Gauge& active_;
   prometheus::Gauge& kv_cache_;
+  prometheus::Gauge& cache_entries_;
+  prometheus::Gauge& cache_bytes_;
+  prometheus::Counter& cache_evictions_;
   prometheus::Counter& decode_steps_;
   prometheus::Counter& busy_;
   std::array<prometheus::Histogram*, kPhases.size()> batch_items_{}, batch_tokens_{};
+  std::array<prometheus::Counter*, kLookups.size()> lookups_{};
   std::array<prometheus::Counter*, kCauses.size()> wasted_{};
   std::array<std::array<prometheus::Counter*, kStages.size()>, kCauses.size()> cancelled_{};
 };

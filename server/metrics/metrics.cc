@@ -249,12 +249,15 @@ void Metrics::AttentionSent(const std::string& model, int64_t bytes) {
     series->attention_bytes->Observe(static_cast<double>(bytes));
 }
 
-void Metrics::AddModel(const std::string& model, const SchedulerOptions& options) {
+void Metrics::AddModel(const std::string& model, const SchedulerOptions& options,
+                       const ResponseSharingOptions& sharing) {
   std::unique_ptr<ModelSeries> series = state_->MakeModel(model);
   state_->families.Gauge(Metric::kQueueCapacityTokens, {model})
       .Set(static_cast<double>(options.queue_capacity_tokens));
   state_->families.Gauge(Metric::kKvCacheCapacityBytes, {model})
       .Set(static_cast<double>(options.kv_cache_bytes));
+  state_->families.Gauge(Metric::kResponseCacheCapacityBytes, {model})
+      .Set(static_cast<double>(sharing.cache_bytes));
   MakeEngineMetrics(model, &state_->families);
   const std::lock_guard<std::mutex> lock(state_->mutex);
   state_->models[model] = std::move(series);

@@ -49,7 +49,8 @@ class Metrics {
   // Models. AddModel comes first, at registration; it also makes the series of the loop, so that
   // they are there before the model is. The observer counts the steps of the model's loop; it must
   // not outlive this.
-  void AddModel(const std::string& model, const SchedulerOptions& options);
+  void AddModel(const std::string& model, const SchedulerOptions& options,
+                const ResponseSharingOptions& sharing);
   std::unique_ptr<EngineObserver> MakeObserver(const std::string& model);
   void ModelLoaded(const ModelInfo& model, absl::Duration duration);
   void ModelStateIs(const ModelInfo& model);

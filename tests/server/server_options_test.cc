@@ -43,6 +43,28 @@ TEST(ServerOptionsTest, Defaults) {
   EXPECT_EQ(options.drain_timeout, absl::Seconds(30));
   EXPECT_EQ(options.scheduler.kv_cache_bytes, int64_t{512} << 20);
   EXPECT_TRUE(options.rpc.reflection);
+  EXPECT_EQ(options.sharing.cache_bytes, 0);
+  EXPECT_FALSE(options.sharing.merge_duplicates);
+}
+
+TEST(ServerOptionsTest, SharingOfAnswers) {
+  const auto cache_bytes = [](const char* text) {
+    return Good({"--model=x=/m", "--response-cache-bytes", text}).sharing.cache_bytes;
+  };
+  EXPECT_EQ(cache_bytes("0"), 0);
+  EXPECT_EQ(cache_bytes("1048577"), 1048577);
+  EXPECT_EQ(cache_bytes("64MiB"), int64_t{64} << 20);
+  EXPECT_EQ(cache_bytes("2GB"), int64_t{2} << 30);
+  for (const char* wrong : {"-1", "much", "64parsecs", "2000TiB"}) {
+    EXPECT_THAT(Error({"--model", "m", "--response-cache-bytes", wrong}),
+                HasSubstr("--response-cache-bytes"));
+  }
+  EXPECT_TRUE(Good({"--model=x=/m", "--merge-duplicates=on"}).sharing.merge_duplicates);
+  EXPECT_THAT(Error({"--model", "m", "--merge-duplicates", "maybe"}),
+              HasSubstr("--merge-duplicates"));
+  ::setenv("ATTEND_RESPONSE_CACHE_BYTES", "1MiB", 1);
+  EXPECT_EQ(Good({"--model=x=/m"}).sharing.cache_bytes, 1 << 20);
+  ::unsetenv("ATTEND_RESPONSE_CACHE_BYTES");
 }
 
 TEST(ServerOptionsTest, FlagsAndTheirEnvironment) {
