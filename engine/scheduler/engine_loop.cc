@@ -31,6 +31,7 @@ int64_t TickNow() {
 absl::Status StatusOf(CancelCause cause, int tokens_done) {
   switch (cause) {
     case CancelCause::kClient:
+    case CancelCause::kMerged:
       break;
     case CancelCause::kDeadline:
       return DeadlinePassed(tokens_done);
@@ -194,10 +195,9 @@ void EngineLoop::State::Drop(const StepPlan& plan) {
       queue.Release(sequence.queued_tokens);
     }
     if (observer != nullptr) {
-      const CancelFlag& expired = sequence.request->expired;
-      const bool too_late =
-          drop.cause == CancelCause::kClient && expired != nullptr && expired->load();
-      observer->OnCancelled(too_late ? CancelCause::kDeadline : drop.cause,
+      const CancelReason& reason = sequence.request->cancel_reason;
+      const bool has_reason = drop.cause == CancelCause::kClient && reason != nullptr;
+      observer->OnCancelled(has_reason ? reason->load() : drop.cause,
                             drop.was_running ? CancelStage::kDecode : CancelStage::kQueued, wasted);
     }
     Answer(drop.id, StatusOf(drop.cause, tokens_done));
@@ -221,6 +221,7 @@ void EngineLoop::State::RunStep(const StepPlan& plan) {
       sequence.stats.queue = Elapsed(sequence.submitted, now);
       queue.Release(sequence.queued_tokens);
       if (observer != nullptr) observer->OnQueueWait(sequence.stats.queue);
+      if (sequence.request->on_started) sequence.request->on_started();
     }
   }
   runner.Run(plan, sequences);

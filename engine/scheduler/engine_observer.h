@@ -11,7 +11,8 @@
 namespace attend {
 
 enum class StepPhase { kEncode, kDecode, kForced };
-enum class CancelCause { kClient, kDeadline, kShutdown };
+// kMerged: an equal request was admitted first, and answers this one too.
+enum class CancelCause { kClient, kDeadline, kShutdown, kMerged };
 enum class CancelStage { kQueued, kEncode, kDecode };
 
 struct StepStats {

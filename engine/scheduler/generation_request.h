@@ -16,6 +16,7 @@
 #include "engine/generation/generation_options.h"
 #include "engine/generation/search_state.h"
 #include "engine/layers/attention_observer.h"
+#include "engine/scheduler/engine_observer.h"  // CancelCause
 
 namespace attend {
 
@@ -48,6 +49,9 @@ struct GenerationResult {
 // Set by any thread; read by the loop between steps.
 using CancelFlag = std::shared_ptr<std::atomic<bool>>;
 
+// Set before the flag that it belongs to.
+using CancelReason = std::shared_ptr<std::atomic<CancelCause>>;
+
 struct GenerationRequest {
   std::vector<int32_t> source_ids;  // with special tokens; not empty
   GenerationOptions options;
@@ -61,9 +65,12 @@ struct GenerationRequest {
   AttentionObserver* observer = nullptr;  // outlives the request; called on the loop's thread
 
   absl::Time deadline = absl::InfiniteFuture();
-  CancelFlag cancelled;  // may be null
-  CancelFlag expired;    // may be null; set before `cancelled` when a deadline is the reason
-  uint64_t caller = 0;   // requests of one call share it: fairness counts by caller
+  CancelFlag cancelled;        // may be null
+  CancelReason cancel_reason;  // may be null; of `cancelled`, for the count of what is given up
+  uint64_t caller = 0;         // requests of one call share it: fairness counts by caller
+
+  // When it leaves the queue to be computed. On the loop's thread; must not block.
+  std::function<void()> on_started;
 
   // Called on the loop's thread (or as ResponseSharing::Submit says); must not block. on_settled
   // gets each newly settled run of tokens (streaming).

@@ -2,18 +2,20 @@
 // calls nobody back), so that a computation is in the table before it can end and is never there
 // without running; it is let go before anyone who waits is called.
 //
+// A caller that comes while a computation still waits in the queue takes a place there of its own,
+// or a short call would wait in the turns of a long one. The place that is admitted first runs, the
+// others are given up; what they still say is passed over.
+//
 // Deltas are handed out by the loop's thread alone, which marks those it is calling as busy:
 // whoever wants to end such a one leaves its status with it, and the loop's thread ends it
 // afterwards.
 #include "engine/scheduler/merged_requests.h"
 
 #include <algorithm>
-#include <atomic>
 #include <condition_variable>
 #include <iterator>
 #include <list>
 #include <mutex>
-#include <optional>
 #include <thread>
 #include <unordered_map>
 #include <utility>
@@ -21,10 +23,9 @@
 
 #include "absl/time/clock.h"
 #include "absl/types/span.h"
-#include "engine/base/call_errors.h"
 #include "engine/base/status_macros.h"
-#include "engine/scheduler/request_queue.h"  // MonotonicNow
-#include "engine/scheduler/response_key.h"   // ResponseKeyHash
+#include "engine/scheduler/merged_computation.h"
+#include "engine/scheduler/response_key.h"  // ResponseKeyHash
 
 namespace attend {
 namespace {
@@ -33,61 +34,6 @@ namespace {
 constexpr absl::Duration kLongestSleep = absl::Hours(1);
 // What a follower takes beside its text and options, whose size is that of the key.
 constexpr size_t kFollowerBytes = 512;
-
-// Someone who waits for a computation.
-struct Waiter {
-  absl::Time deadline;
-  CancelFlag cancelled;
-  std::function<void(absl::Span<const int32_t>)> on_settled;
-  std::function<void(GenerationResult)> on_done;
-  MonotonicTime joined;
-  int input_tokens = 0;
-  int64_t bytes = 0;                // of one who follows; 0: the first
-  size_t num_settled = 0;           // tokens handed out
-  bool busy = false;                // its on_settled may be running
-  std::optional<absl::Status> end;  // what it ends with when it is busy no longer
-};
-
-struct Computation {
-  std::string key;
-  MonotonicTime started;
-  std::vector<int32_t> settled;
-  std::list<Waiter> waiters;
-  CancelFlag stop = std::make_shared<std::atomic<bool>>(false);
-  CancelFlag expired = std::make_shared<std::atomic<bool>>(false);
-};
-
-absl::Status WhyNotWanted(const Waiter& waiter, absl::Time now, size_t tokens_done) {
-  if (waiter.cancelled != nullptr && waiter.cancelled->load())
-    return absl::CancelledError("the caller cancelled");
-  if (waiter.deadline <= now) return DeadlinePassed(static_cast<int64_t>(tokens_done));
-  return absl::OkStatus();
-}
-
-// The part of a computation's times that lies after `late`, counted from its start.
-SequenceStats StatsOfFollower(SequenceStats stats, absl::Duration late) {
-  stats.time_to_first_token = std::max(stats.time_to_first_token - late, absl::ZeroDuration());
-  for (absl::Duration* phase : {&stats.queue, &stats.encode, &stats.decode}) {
-    const absl::Duration missed = std::min(*phase, late);
-    *phase -= missed;
-    late -= missed;
-  }
-  stats.computed_tokens = 0;
-  stats.origin = ResponseOrigin::kMerged;
-  return stats;
-}
-
-void End(Waiter* waiter, GenerationResult result) {
-  if (waiter->on_done) waiter->on_done(std::move(result));
-}
-
-void End(Waiter* waiter, absl::Status status) {
-  GenerationResult result;
-  result.status = std::move(status);
-  result.stats.queue = Elapsed(waiter->joined, MonotonicNow());
-  result.stats.input_tokens = waiter->input_tokens;
-  End(waiter, std::move(result));
-}
 
 }  // namespace
 
@@ -112,9 +58,12 @@ struct MergedRequests::State : std::enable_shared_from_this<State> {
   std::thread watcher;
 
   // REQUIRES of all these: mutex is held.
-  absl::Status Begin(const std::string& key, GenerationRequest* request);
-  bool TryFollow(Computation* computation, GenerationRequest* request);
-  void Join(Computation* computation, GenerationRequest* request, int64_t bytes);
+  absl::Status Begin(const std::string& key, GenerationRequest* request, MonotonicTime now);
+  bool TryFollow(const std::shared_ptr<Computation>& computation, GenerationRequest* request,
+                 MonotonicTime now);
+  absl::Status TakePlace(const std::shared_ptr<Computation>& computation,
+                         const GenerationRequest& request, MonotonicTime now);
+  void Join(Computation* computation, GenerationRequest* request, int64_t bytes, MonotonicTime now);
   // Takes out someone who leaves before the end; true when nobody is left and the computation was
   // told to stop, which the loop must then be woken for.
   bool Leave(Computation* computation, std::list<Waiter>::iterator waiter,
@@ -124,52 +73,75 @@ struct MergedRequests::State : std::enable_shared_from_this<State> {
   // stop.
   bool FindLeaving(std::list<Waiter>* leaving);
 
+  // Whether this place is the one that counts, which it becomes when none is.
+  static bool Claim(Computation* computation, size_t place);
   // The loop's thread.
-  void OnSettled(Computation* computation, absl::Span<const int32_t> tokens);
-  void OnDone(Computation* computation, GenerationResult result);
+  void OnStarted(Computation* computation, size_t place);
+  void OnSettled(Computation* computation, size_t place, absl::Span<const int32_t> tokens);
+  void OnDone(Computation* computation, size_t place, GenerationResult result);
   // The watcher's thread.
   void Watch();
 };
 
-absl::Status MergedRequests::State::Begin(const std::string& key, GenerationRequest* request) {
+absl::Status MergedRequests::State::Begin(const std::string& key, GenerationRequest* request,
+                                          MonotonicTime now) {
   auto computation = std::make_shared<Computation>();
   computation->key = key;
-  computation->started = MonotonicNow();
-  auto carrier = std::make_shared<GenerationRequest>();
-  carrier->source_ids = request->source_ids;
-  carrier->options = request->options;
-  carrier->caller = request->caller;
-  carrier->cancelled = computation->stop;
-  carrier->expired = computation->expired;
-  carrier->on_settled = [self = shared_from_this(), computation](absl::Span<const int32_t> tokens) {
-    self->OnSettled(computation.get(), tokens);
-  };
-  carrier->on_done = [self = shared_from_this(), computation](GenerationResult result) {
-    self->OnDone(computation.get(), std::move(result));
-  };
-  ATTEND_RETURN_IF_ERROR(loop.submit(std::move(carrier)));
-  Join(computation.get(), request, /*bytes=*/0);
-  computations.emplace(computation->key, computation);
+  ATTEND_RETURN_IF_ERROR(TakePlace(computation, *request, now));
+  Join(computation.get(), request, /*bytes=*/0, now);
+  computations.emplace(key, std::move(computation));
   return absl::OkStatus();
 }
 
-bool MergedRequests::State::TryFollow(Computation* computation, GenerationRequest* request) {
+bool MergedRequests::State::TryFollow(const std::shared_ptr<Computation>& computation,
+                                      GenerationRequest* request, MonotonicTime now) {
   const auto bytes = static_cast<int64_t>(computation->key.size() + kFollowerBytes);
   if (follower_bytes + bytes > max_follower_bytes) return false;
-  Join(computation, request, bytes);
+  const auto is_its_own = [&](const Place& place) { return place.caller == request->caller; };
+  if (!computation->runs_at &&
+      std::none_of(computation->places.begin(), computation->places.end(), is_its_own)) {
+    // Where the queue has no place for it, it waits for those of others.
+    TakePlace(computation, *request, now).IgnoreError();
+  }
+  Join(computation.get(), request, bytes, now);
   follower_bytes += bytes;
   return true;
 }
 
+absl::Status MergedRequests::State::TakePlace(const std::shared_ptr<Computation>& computation,
+                                              const GenerationRequest& request, MonotonicTime now) {
+  const size_t index = computation->places.size();
+  Place place;
+  place.caller = request.caller;
+  place.submitted = now;
+  auto carrier = std::make_shared<GenerationRequest>();
+  carrier->source_ids = request.source_ids;
+  carrier->options = request.options;
+  carrier->caller = request.caller;
+  carrier->cancelled = place.stop;
+  carrier->cancel_reason = place.reason;
+  const std::shared_ptr<State> self = shared_from_this();
+  carrier->on_started = [self, computation, index] { self->OnStarted(computation.get(), index); };
+  carrier->on_settled = [self, computation, index](absl::Span<const int32_t> tokens) {
+    self->OnSettled(computation.get(), index, tokens);
+  };
+  carrier->on_done = [self, computation, index](GenerationResult result) {
+    self->OnDone(computation.get(), index, std::move(result));
+  };
+  ATTEND_RETURN_IF_ERROR(loop.submit(std::move(carrier)));
+  computation->places.push_back(std::move(place));
+  return absl::OkStatus();
+}
+
 void MergedRequests::State::Join(Computation* computation, GenerationRequest* request,
-                                 int64_t bytes) {
+                                 int64_t bytes, MonotonicTime now) {
   Waiter waiter;
   waiter.deadline = request->deadline;
   waiter.cancelled = std::move(request->cancelled);
   waiter.on_settled = std::move(request->on_settled);
   waiter.on_done = std::move(request->on_done);
   waiter.input_tokens = static_cast<int>(request->source_ids.size());
-  waiter.joined = MonotonicNow();
+  waiter.joined = now;
   waiter.bytes = bytes;
   computation->waiters.push_back(std::move(waiter));
   if (request->deadline < next_deadline) {
@@ -181,11 +153,17 @@ void MergedRequests::State::Join(Computation* computation, GenerationRequest* re
 bool MergedRequests::State::Leave(Computation* computation, std::list<Waiter>::iterator waiter,
                                   std::list<Waiter>* leaving) {
   follower_bytes -= waiter->bytes;
-  const bool is_late = absl::IsDeadlineExceeded(*waiter->end);
+  const CancelCause cause =
+      absl::IsDeadlineExceeded(*waiter->end) ? CancelCause::kDeadline : CancelCause::kClient;
   leaving->splice(leaving->end(), computation->waiters, waiter);
   if (!computation->waiters.empty()) return false;
-  computation->expired->store(is_late);
-  computation->stop->store(true);
+  // One sequence is given up for this reason; other places of it, if it has not begun, for being
+  // its.
+  const size_t counts = computation->runs_at.value_or(0);
+  for (size_t i = 0; i < computation->places.size(); ++i) {
+    Place& place = computation->places[i];
+    if (!place.stop->load()) place.Stop(i == counts ? cause : CancelCause::kMerged);
+  }
   return true;
 }
 
@@ -195,11 +173,32 @@ void MergedRequests::State::Forget(const Computation& computation) {
   if (found != computations.end() && found->second.get() == &computation) computations.erase(found);
 }
 
-void MergedRequests::State::OnSettled(Computation* computation, absl::Span<const int32_t> tokens) {
+bool MergedRequests::State::Claim(Computation* computation, size_t place) {
+  if (!computation->runs_at) computation->runs_at = place;
+  return *computation->runs_at == place;
+}
+
+void MergedRequests::State::OnStarted(Computation* computation, size_t place) {
+  bool any_given_up = false;
+  {
+    const std::lock_guard<std::mutex> lock(mutex);
+    if (!Claim(computation, place)) return;
+    for (size_t i = 0; i < computation->places.size(); ++i) {
+      if (i == place || computation->places[i].stop->load()) continue;
+      computation->places[i].Stop(CancelCause::kMerged);
+      any_given_up = true;
+    }
+  }
+  if (any_given_up) loop.wake();
+}
+
+void MergedRequests::State::OnSettled(Computation* computation, size_t place,
+                                      absl::Span<const int32_t> tokens) {
   std::vector<int32_t>& settled = computation->settled;
   std::vector<Waiter*> listeners;
   {
     const std::lock_guard<std::mutex> lock(mutex);
+    if (!Claim(computation, place)) return;
     settled.insert(settled.end(), tokens.begin(), tokens.end());
     for (Waiter& waiter : computation->waiters) {
       if (!waiter.on_settled) continue;
@@ -229,22 +228,32 @@ void MergedRequests::State::OnSettled(Computation* computation, absl::Span<const
   for (Waiter& waiter : leaving) End(&waiter, *std::move(waiter.end));
 }
 
-void MergedRequests::State::OnDone(Computation* computation, GenerationResult result) {
+void MergedRequests::State::OnDone(Computation* computation, size_t place,
+                                   GenerationResult result) {
+  {
+    const std::lock_guard<std::mutex> lock(mutex);
+    if (!Claim(computation, place)) return;
+  }
+  // Before it is forgotten: whoever comes now finds it in one place or the other.
   if (on_result) on_result(computation->key, result);
   std::list<Waiter> waiters;
+  MonotonicTime submitted;
   {
     const std::lock_guard<std::mutex> lock(mutex);
     Forget(*computation);
     waiters.swap(computation->waiters);
     for (const Waiter& waiter : waiters) follower_bytes -= waiter.bytes;
+    submitted = computation->places[place].submitted;
   }
   const SequenceStats stats = result.stats;
   while (!waiters.empty()) {
     Waiter waiter = std::move(waiters.front());
     waiters.pop_front();
     GenerationResult own = waiters.empty() ? std::move(result) : result;
-    if (waiter.bytes > 0) {
-      own.stats = StatsOfFollower(stats, Elapsed(computation->started, waiter.joined));
+    own.stats = StatsAsSeen(stats, Elapsed(submitted, waiter.joined));
+    if (waiter.bytes > 0) {  // it follows
+      own.stats.computed_tokens = 0;
+      own.stats.origin = ResponseOrigin::kMerged;
     }
     End(&waiter, std::move(own));
   }
@@ -311,13 +320,14 @@ MergedRequests::~MergedRequests() {
 
 absl::StatusOr<MergedRequests::Part> MergedRequests::Submit(const std::string& key,
                                                             GenerationRequest* request) {
+  const MonotonicTime now = MonotonicNow();
   const std::lock_guard<std::mutex> lock(state_->mutex);
   const auto found = state_->computations.find(key);
   if (found == state_->computations.end()) {
-    ATTEND_RETURN_IF_ERROR(state_->Begin(key, request));
+    ATTEND_RETURN_IF_ERROR(state_->Begin(key, request, now));
     return Part::kFirst;
   }
-  return state_->TryFollow(found->second.get(), request) ? Part::kFollower : Part::kNone;
+  return state_->TryFollow(found->second, request, now) ? Part::kFollower : Part::kNone;
 }
 
 void MergedRequests::Wake() {

@@ -3,8 +3,8 @@
 // A computation belongs to nobody in particular: it runs under a request of its own and goes on as
 // long as anybody waits for it. Each of those who wait keeps its own deadline and its own cancel
 // flag, which a thread of this class watches, and gets its own deltas: what concerns only one of
-// them never reaches another. In the turns between callers a computation counts for the caller that
-// came first. Thread-safe.
+// them never reaches another. While a computation waits in the queue, each caller that wants it has
+// a place there: the turns between callers are what they are without merging. Thread-safe.
 #pragma once
 
 #include <cstdint>

@@ -18,6 +18,8 @@ const char* Name(CancelCause cause) {
       return "deadline";
     case CancelCause::kShutdown:
       return "shutdown";
+    case CancelCause::kMerged:
+      return "merged";
   }
   return "?";
 }

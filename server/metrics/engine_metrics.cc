@@ -5,10 +5,11 @@
 namespace attend::server {
 namespace {
 
-constexpr std::array<const char*, 3> kPhases = {"encode", "decode", "forced"};      // StepPhase
-constexpr std::array<const char*, 3> kCauses = {"client", "deadline", "shutdown"};  // CancelCause
-constexpr std::array<const char*, 3> kStages = {"queued", "encode", "decode"};      // CancelStage
-constexpr std::array<const char*, 3> kLookups = {"hit", "merged", "miss"};  // ResponseLookup
+constexpr std::array<const char*, 3> kPhases = {"encode", "decode", "forced"};  // StepPhase
+constexpr std::array<const char*, 4> kCauses = {"client", "deadline", "shutdown",
+                                                "merged"};                      // CancelCause
+constexpr std::array<const char*, 3> kStages = {"queued", "encode", "decode"};  // CancelStage
+constexpr std::array<const char*, 3> kLookups = {"hit", "merged", "miss"};      // ResponseLookup
 
 class EngineMetrics final : public EngineObserver {
  public:

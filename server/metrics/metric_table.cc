@@ -233,7 +233,8 @@ std::vector<MetricRow> MakeTable() {
        C,
        {"model", "cause", "stage"},
        {},
-       "Sequences given up: by client, deadline or shutdown, while queued, in encode or in decode"},
+       "Sequences given up: by client, deadline or shutdown, or because an equal one came first "
+       "(merged), while queued, in encode or in decode"},
       {Metric::kWastedTokens,
        "attend_wasted_tokens_total",
        C,

@@ -36,7 +36,7 @@ class MergedRequestsTest : public ::testing::Test {
 
 TEST_F(MergedRequestsTest, EqualRequestsAreComputedOnce) {
   Asker first, second, other;
-  first.request->caller = 7;
+  first.request->caller = second.request->caller = 7;
   EXPECT_EQ(Submit(&first), Part::kFirst);
   EXPECT_EQ(Submit(&second), Part::kFollower);
   EXPECT_EQ(Submit(&other, "other"), Part::kFirst);
@@ -139,7 +139,7 @@ TEST_F(MergedRequestsTest, WhatNobodyWantsIsStoppedAndTheNextBeginsAnew) {
   Cancel(&second);
   second.Wait();
   EXPECT_TRUE(loop.IsStopped(0));
-  EXPECT_FALSE(loop.running[0]->expired->load());
+  EXPECT_EQ(loop.running[0]->cancel_reason->load(), CancelCause::kClient);
   EXPECT_EQ(loop.num_wakes, 1);
 
   Asker third, fourth;
@@ -163,7 +163,78 @@ TEST_F(MergedRequestsTest, WhenTheLastRunsOutOfTimeTheLoopHearsThatReason) {
   first.Wait();
   EXPECT_TRUE(absl::IsDeadlineExceeded(second.Wait().status));
   EXPECT_TRUE(loop.IsStopped(0));
-  EXPECT_TRUE(loop.running[0]->expired->load());
+  EXPECT_EQ(loop.running[0]->cancel_reason->load(), CancelCause::kDeadline);
+}
+
+// ---- Places in the queue. ----
+
+TEST_F(MergedRequestsTest, WhatWaitsHasAPlaceForEachCallerAndTheFirstAdmittedRuns) {
+  Asker first, again, other, late;
+  first.Listen();
+  other.request->caller = 1;
+  late.request->caller = 2;
+  Submit(&first);
+  EXPECT_EQ(Submit(&again), Part::kFollower);
+  EXPECT_EQ(loop.running.size(), 1u) << "one place a caller";
+  EXPECT_EQ(Submit(&other), Part::kFollower);
+  ASSERT_EQ(loop.running.size(), 2u);
+  EXPECT_EQ(loop.running[1]->caller, 1u);
+  EXPECT_EQ(loop.running[1]->source_ids, loop.running[0]->source_ids);
+
+  loop.running[1]->on_started();
+  EXPECT_TRUE(loop.IsStopped(0));
+  EXPECT_EQ(loop.running[0]->cancel_reason->load(), CancelCause::kMerged);
+  EXPECT_FALSE(loop.IsStopped(1));
+  EXPECT_EQ(loop.num_wakes, 1);
+  EXPECT_EQ(Submit(&late), Part::kFollower);
+  EXPECT_EQ(loop.running.size(), 2u) << "what runs needs no places";
+
+  // Both may be admitted at once; what the other says is passed over.
+  loop.running[0]->on_started();
+  loop.Settle(0, {8});
+  loop.Settle(1, {8});
+  EXPECT_THAT(first.settled(), ElementsAre(8));
+  GenerationResult dropped;
+  dropped.status = absl::CancelledError("merged");
+  loop.Finish(0, std::move(dropped));
+  EXPECT_EQ(first.num_answers(), 0);
+  loop.Finish(1, ResultOf({8, 9}));
+  for (Asker* asker : {&first, &again, &other, &late}) {
+    EXPECT_TRUE(asker->Wait().status.ok());
+    EXPECT_THAT(asker->Wait().hypotheses[0].tokens, ElementsAre(8, 9));
+  }
+  EXPECT_EQ(first.Wait().stats.origin, ResponseOrigin::kComputed);
+  EXPECT_EQ(other.Wait().stats.origin, ResponseOrigin::kMerged);
+}
+
+TEST_F(MergedRequestsTest, AFullQueueHasNoSecondPlaceAndStillAnswers) {
+  Asker first, other;
+  other.request->caller = 1;
+  Submit(&first);
+  loop.refusal = absl::ResourceExhaustedError("full");
+  EXPECT_EQ(Submit(&other), Part::kFollower);
+  ASSERT_EQ(loop.running.size(), 1u);
+  Cancel(&first);
+  first.Wait();
+  EXPECT_FALSE(loop.IsStopped(0)) << "the place goes to who is left";
+  loop.running[0]->on_started();
+  loop.Finish(0, ResultOf({8}));
+  EXPECT_TRUE(other.Wait().status.ok());
+}
+
+TEST_F(MergedRequestsTest, WhatNobodyWantsLeavesAllItsPlacesAndCountsOnce) {
+  Asker first, other;
+  other.request->caller = 1;
+  Submit(&first);
+  Submit(&other);
+  first.cancelled->store(true);
+  Cancel(&other);
+  first.Wait();
+  other.Wait();
+  EXPECT_TRUE(loop.IsStopped(0));
+  EXPECT_TRUE(loop.IsStopped(1));
+  EXPECT_EQ(loop.running[0]->cancel_reason->load(), CancelCause::kClient);
+  EXPECT_EQ(loop.running[1]->cancel_reason->load(), CancelCause::kMerged);
 }
 
 TEST_F(MergedRequestsTest, EveryoneWhoStreamsGetsAllTokensInOrder) {

@@ -292,6 +292,47 @@ TEST(ResponseSharingLoopTest, WhatIsSharedIsWhatWouldBeComputed) {
   }
 }
 
+// One row: one sequence after the other, callers in turn.
+TEST(ResponseSharingLoopTest, AShortCallDoesNotWaitInTheTurnsOfALongOne) {
+  SchedulerOptions options;
+  options.max_batch_rows = 1;
+  EngineLoop loop(MarianTiny::Get().model.get(), options, nullptr);
+  ResponseSharing sharing(MergeOnly(), DoorOf(&loop), nullptr);
+  Asker holder(MarianTiny::Get().sources[0]);
+  holder.request->options = Searches()[0];
+  holder.request->caller = 9;
+  Event reached, go_on;
+  holder.request->on_settled = [&](absl::Span<const int32_t>) {
+    reached.Notify();
+    go_on.Wait();
+  };
+  ASSERT_TRUE(loop.Submit(holder.request).ok());
+  reached.Wait();
+
+  std::mutex mutex;
+  std::vector<std::string> order;
+  std::vector<std::unique_ptr<Asker>> askers;
+  const auto submit = [&](const std::string& name, uint64_t caller, size_t source) {
+    askers.push_back(std::make_unique<Asker>(MarianTiny::Get().sources[source]));
+    GenerationRequest& request = *askers.back()->request;
+    request.options = Searches()[0];
+    request.caller = caller;
+    request.on_done = [&, name, done = request.on_done](GenerationResult result) {
+      {
+        const std::lock_guard<std::mutex> lock(mutex);
+        order.push_back(name);
+      }
+      done(std::move(result));
+    };
+    ASSERT_TRUE(sharing.Submit(askers.back()->request).ok());
+  };
+  for (size_t i = 0; i < 4; ++i) submit("long " + std::to_string(i), 1, i);
+  submit("short", 2, 3);
+  go_on.Notify();
+  for (const auto& asker : askers) EXPECT_TRUE(asker->Wait().status.ok());
+  EXPECT_THAT(order, ElementsAre("long 0", "long 3", "short", "long 1", "long 2"));
+}
+
 TEST(ResponseSharingLoopTest, WhatNobodyWantsIsDroppedAndCountedByItsReason) {
   for (const bool by_deadline : {true, false}) {
     Recorder recorder;
