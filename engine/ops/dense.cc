@@ -354,14 +354,11 @@ void PackedDense::Run(ConstMatrixView in, MatrixView out) const {
   const int64_t grain = std::max<int64_t>(1, 4'000'000 / (inputs() * outputs()));
   try {
     ParallelFor(in.rows, grain, [&](int64_t begin, int64_t end) {
-      try {
-        parts_->RunRows({in.row(begin), end - begin, in.cols, in.stride},
-                        out.Rows(begin, end - begin));
-      } catch (const std::exception&) {
-        ATTEND_CHECK(false, "oneDNN failed to run a kernel that it made");
-      }
+      parts_->RunRows({in.row(begin), end - begin, in.cols, in.stride},
+                      out.Rows(begin, end - begin));
     });
-  } catch (const std::exception&) {
+  } catch (const dnnl::error& error) {
+    if (error.status == dnnl_out_of_memory) throw std::bad_alloc();
     ATTEND_CHECK(false, "oneDNN failed to run a kernel that it made");
   }
 }

@@ -335,10 +335,6 @@ TEST(MarianGenerateTest, SameBitsAloneAndInCompany) {
 }
 
 TEST(MarianGenerateTest, SameBitsWithSeveralThreadsInOneOp) {
-#ifdef __SANITIZE_THREAD__
-  GTEST_SKIP()
-      << "the OpenMP runtime is not built for ThreadSanitizer: its barriers look like races";
-#endif
   const std::vector<Job> jobs = MixedJobs();
   SchedulerOptions options;
   options.num_threads = 3;
