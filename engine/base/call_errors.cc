@@ -1,5 +1,6 @@
 #include "engine/base/call_errors.h"
 
+#include <new>
 #include <string>
 #include <utility>
 
@@ -24,6 +25,17 @@ absl::Status DeadlinePassed(int64_t tokens_done) {
   return MakeError(absl::StatusCode::kDeadlineExceeded,
                    absl::StrCat("the deadline passed after ", tokens_done, " output tokens"),
                    std::move(detail));
+}
+
+absl::Status OutOfMemory() {
+  try {
+    ErrorDetail detail;
+    detail.reason = "OUT_OF_MEMORY";
+    return MakeError(absl::StatusCode::kResourceExhausted, "the server has no memory for this call",
+                     std::move(detail));
+  } catch (const std::bad_alloc&) {
+    return absl::Status(absl::StatusCode::kResourceExhausted, "");
+  }
 }
 
 absl::Status TooManyTexts(int64_t texts, int64_t limit) {

@@ -16,6 +16,9 @@ absl::Status ShuttingDown(std::string_view what, std::optional<int64_t> tokens_d
 // DEADLINE_EXCEEDED with the number of output tokens that were made in vain.
 absl::Status DeadlinePassed(int64_t tokens_done);
 
+// RESOURCE_EXHAUSTED / OUT_OF_MEMORY, for who has caught std::bad_alloc; needs no memory itself.
+absl::Status OutOfMemory();
+
 // INVALID_ARGUMENT / TOO_MANY_ITEMS for the field texts.
 absl::Status TooManyTexts(int64_t texts, int64_t limit);
 

@@ -5,6 +5,8 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <memory>
+#include <new>
 #include <utility>
 
 #include "engine/base/check.h"
@@ -40,6 +42,7 @@ SelfCache SelfCache::Fork() const {
 
 void SelfCache::Append() {
   if (length_ % kPageTokens == 0) {
+    pages_.reserve(pages_.size() + 1);  // a page that found no room would be lost
     pages_.push_back(pool_->Allocate());
   } else if (KvPage* last = pages_.back(); last->references > 1) {
     KvPage* own = pool_->Allocate();
@@ -86,16 +89,22 @@ void KvCachePool::Trim(int64_t keep_bytes) {
     std::free(free_.back()->data);
     delete free_.back();
     free_.pop_back();
+    --num_pages_;
   }
 }
 
 KvPage* KvCachePool::Allocate() {
   KvPage* page;
   if (free_.empty()) {
-    page = new KvPage;
-    page->data = static_cast<float*>(
+    // Room in the list first, so that Release never needs memory.
+    const auto pages = static_cast<size_t>(num_pages_);
+    if (free_.capacity() <= pages) free_.reserve(2 * pages + 16);
+    auto fresh = std::make_unique<KvPage>();
+    fresh->data = static_cast<float*>(
         std::aligned_alloc(64, static_cast<size_t>((page_bytes_ + 63) / 64 * 64)));
-    ATTEND_CHECK(page->data != nullptr, "out of memory");
+    if (fresh->data == nullptr) throw std::bad_alloc();
+    page = fresh.release();
+    ++num_pages_;
   } else {
     page = free_.back();
     free_.pop_back();

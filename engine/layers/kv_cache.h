@@ -41,7 +41,8 @@ class SelfCache {
   SelfCache Fork() const;
   // Makes room for one more token (copying a shared last page), and counts it. The token's keys and
   // values must then be written by the layers. Bytes beyond the pool's capacity are still given
-  // (admission reserves ahead; see scheduler).
+  // (admission reserves ahead; see scheduler). Throws std::bad_alloc, and has done nothing then,
+  // when the system has no memory.
   void Append();
 
   int length() const { return length_; }
@@ -75,14 +76,14 @@ class KvCachePool {
   // Gives memory of free pages above `keep_bytes` back to the system.
   void Trim(int64_t keep_bytes);
 
-  KvPage* Allocate();          // one reference
+  KvPage* Allocate();          // one reference; throws std::bad_alloc
   void Release(KvPage* page);  // drops one reference
   void AddCrossBytes(int64_t bytes) { used_bytes_ += bytes; }
 
  private:
   int num_layers_;
   int64_t hidden_size_, page_bytes_, capacity_bytes_;
-  int64_t used_bytes_ = 0;
+  int64_t used_bytes_ = 0, num_pages_ = 0;  // num_pages_: in use and free
   std::vector<KvPage*> free_;
 };
 

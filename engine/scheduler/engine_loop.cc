@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <new>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -95,6 +96,8 @@ struct EngineLoop::State {
   void Accept(std::vector<Arrival> arrivals);
   void Drop(const StepPlan& plan);
   void RunStep(const StepPlan& plan);
+  void Compute(const StepPlan& plan, std::vector<SequenceId>* ended);
+  void GiveUp(const StepPlan& plan);
   void ReportSettled(Sequence* sequence);
   void Answer(SequenceId id, absl::Status status);
   void ObserveLoad();
@@ -167,7 +170,11 @@ void EngineLoop::State::Answer(SequenceId id, absl::Status status) {
   sequences.erase(found);
   GenerationResult result;
   if (status.ok() && sequence->search != nullptr) {
-    result.hypotheses = sequence->search->Hypotheses();
+    try {
+      result.hypotheses = sequence->search->Hypotheses();
+    } catch (const std::bad_alloc&) {
+      status = OutOfMemory();
+    }
     if (!result.hypotheses.empty()) {
       sequence->stats.output_tokens = static_cast<int>(result.hypotheses[0].tokens.size());
     }
@@ -224,16 +231,39 @@ void EngineLoop::State::RunStep(const StepPlan& plan) {
       if (sequence.request->on_started) sequence.request->on_started();
     }
   }
-  runner.Run(plan, sequences);
   std::vector<SequenceId> ended;
-  for (const SequenceId id : plan.decode) {
-    Sequence* sequence = sequences.at(id).get();
-    ReportSettled(sequence);
-    if (sequence->search->finished()) ended.push_back(id);
+  try {
+    Compute(plan, &ended);
+  } catch (const std::bad_alloc&) {
+    GiveUp(plan);
+    return;
   }
   scheduler.Update(ended);
   for (const SequenceId id : plan.forced) Answer(id, absl::OkStatus());
   for (const SequenceId id : ended) Answer(id, absl::OkStatus());
+}
+
+void EngineLoop::State::Compute(const StepPlan& plan, std::vector<SequenceId>* ended) {
+  ended->reserve(plan.decode.size());
+  runner.Run(plan, sequences);
+  for (const SequenceId id : plan.decode) {
+    Sequence* sequence = sequences.at(id).get();
+    ReportSettled(sequence);
+    if (sequence->search->finished()) ended->push_back(id);
+  }
+}
+
+// Memory ran out in the middle of a step. Nobody can tell how far each sequence has come, so all
+// that took part end; those that wait have lost nothing.
+void EngineLoop::State::GiveUp(const StepPlan& plan) {
+  scheduler.Update(plan.decode);
+  for (const std::vector<SequenceId>* ids : {&plan.forced, &plan.decode}) {
+    for (const SequenceId id : *ids) runner.Release(sequences.at(id).get());
+  }
+  runner.Recover();
+  for (const std::vector<SequenceId>* ids : {&plan.forced, &plan.decode}) {
+    for (const SequenceId id : *ids) Answer(id, OutOfMemory());
+  }
 }
 
 void EngineLoop::State::ObserveLoad() {

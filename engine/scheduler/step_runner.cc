@@ -49,19 +49,28 @@ void StepRunner::Observe(StepPhase phase, size_t sequences, int64_t tokens,
   observer_->OnStep({phase, static_cast<int>(sequences), tokens, duration});
 }
 
-void StepRunner::ProjectCross(ConstMatrixView encoded, CrossCache* cross) {
-  model_->ProjectCross(encoded, workspace_.get(), cross);
-  pool_.AddCrossBytes(CrossBytes(cross->length()));
-}
-
-void StepRunner::ReleaseCross(CrossCache* cross) {
-  pool_.AddCrossBytes(-CrossBytes(cross->length()));
-  *cross = CrossCache();
+// Counted first: a projection that fails half-way must be given back as a whole.
+void StepRunner::ProjectCross(ConstMatrixView encoded, Sequence* sequence) {
+  sequence->cross_bytes = CrossBytes(encoded.rows);
+  pool_.AddCrossBytes(sequence->cross_bytes);
+  model_->ProjectCross(encoded, workspace_.get(), &sequence->cross);
 }
 
 void StepRunner::Release(Sequence* sequence) {
   sequence->rows.clear();
-  ReleaseCross(&sequence->cross);
+  sequence->cross = CrossCache();
+  pool_.AddCrossBytes(-std::exchange(sequence->cross_bytes, 0));
+}
+
+// The scratch memory goes as well: what just ran out is needed elsewhere.
+void StepRunner::Recover() {
+  rearranged_.clear();
+  decode_rows_.clear();
+  attention_observers_.clear();
+  hidden_ = Matrix();
+  logits_ = Matrix();
+  *workspace_ = Workspace();
+  pool_.Trim(0);
 }
 
 void StepRunner::Trim() {
@@ -102,7 +111,7 @@ void StepRunner::RunForced(absl::Span<const SequenceId> ids, const SequenceTable
     const GenerationRequest& request = *sequence->request;
     if (request.forced_target.empty()) continue;  // the encoder's weights only
     const int n = static_cast<int>(i);
-    ProjectCross(hidden_.view().Rows(sources_.begin(n), sources_.length(n)), &sequence->cross);
+    ProjectCross(hidden_.view().Rows(sources_.begin(n), sources_.length(n)), sequence);
     // The decoder reads the target one token late: row i is the step that writes token i.
     std::vector<int32_t> inputs = {request.options.decoder_start_token_id};
     inputs.insert(inputs.end(), request.forced_target.begin(), request.forced_target.end() - 1);
@@ -135,7 +144,7 @@ void StepRunner::RunEncode(absl::Span<const SequenceId> ids, const SequenceTable
   for (size_t i = 0; i < ids.size(); ++i) {
     Sequence* sequence = Find(table, ids[i]);
     const int n = static_cast<int>(i);
-    ProjectCross(hidden_.view().Rows(sources_.begin(n), sources_.length(n)), &sequence->cross);
+    ProjectCross(hidden_.view().Rows(sources_.begin(n), sources_.length(n)), sequence);
     sequence->search = MakeSearch(sequence->request->options, sequence->request->source_ids,
                                   model_->spec().target_vocab_size);
     sequence->rows.emplace_back(&pool_);

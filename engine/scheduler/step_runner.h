@@ -28,6 +28,7 @@ struct Sequence {
   SequenceStats stats;
   std::unique_ptr<SearchState> search;  // once encoded; never for a forced pass
   CrossCache cross;
+  int64_t cross_bytes = 0;      // that the pool counts for `cross`
   std::vector<SelfCache> rows;  // one per row of the search, in order
   size_t num_reported = 0;      // settled tokens that on_settled has seen
 };
@@ -45,12 +46,16 @@ class StepRunner {
   int64_t WorstCaseBytes(int64_t rows, int64_t max_length, int64_t source_tokens) const;
 
   // Runs the plan's passes (not its drops). Every planned id must be in the table. Afterwards a
-  // sequence has ended when its search is finished, or when it was a forced pass.
+  // sequence has ended when its search is finished, or when it was a forced pass. Throws
+  // std::bad_alloc when memory is short: then the planned sequences can only be released, and
+  // Recover comes before the next Run.
   void Run(const StepPlan& plan, const SequenceTable& table);
   // Frees the caches of a sequence that leaves.
   void Release(Sequence* sequence);
 
   int64_t used_bytes() const { return pool_.used_bytes(); }
+  // After a Run that threw: forgets what it left half done.
+  void Recover();
   // Gives memory of past bursts back; for when nothing runs.
   void Trim();
 
@@ -58,9 +63,8 @@ class StepRunner {
   void RunForced(absl::Span<const SequenceId> ids, const SequenceTable& table);
   void RunEncode(absl::Span<const SequenceId> ids, const SequenceTable& table);
   void RunDecode(absl::Span<const SequenceId> ids, const SequenceTable& table);
-  void ProjectCross(ConstMatrixView encoded, CrossCache* cross);
+  void ProjectCross(ConstMatrixView encoded, Sequence* sequence);
   void Rearrange(Sequence* sequence);
-  void ReleaseCross(CrossCache* cross);
   int64_t CrossBytes(int64_t source_tokens) const;
   void Observe(StepPhase phase, size_t sequences, int64_t tokens, absl::Duration duration);
 

@@ -8,7 +8,9 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <new>
 #include <optional>
+#include <utility>
 
 #include "engine/base/check.h"
 
@@ -55,11 +57,14 @@ class Matrix {
     return *this;
   }
 
-  // Sets the shape; contents become undefined. Memory must suffice: sizes of passes were checked
-  // when the model was loaded, and lengths when the request was admitted.
+  // Sets the shape; contents become undefined. Throws std::bad_alloc, and is empty then, when memory
+  // is short: the engine loop ends the sequences of that step and goes on.
   void Resize(int64_t rows, int64_t cols) {
     ATTEND_DCHECK(rows >= 0 && cols >= 0, "negative matrix size");
-    ATTEND_CHECK(Allocate(rows * cols), "out of memory");
+    if (!Allocate(rows * cols)) {
+      rows_ = cols_ = 0;
+      throw std::bad_alloc();
+    }
     rows_ = rows;
     cols_ = cols;
   }

@@ -47,15 +47,4 @@ absl::Status ResponseTooLarge(int64_t bytes, int64_t max_bytes, const std::strin
       std::move(detail));
 }
 
-absl::Status OutOfMemory() {
-  try {
-    ErrorDetail detail;
-    detail.reason = "OUT_OF_MEMORY";
-    return MakeError(absl::StatusCode::kResourceExhausted, "the server has no memory for this call",
-                     std::move(detail));
-  } catch (const std::bad_alloc&) {
-    return absl::Status(absl::StatusCode::kResourceExhausted, "");  // needs no memory
-  }
-}
-
 }  // namespace attend::server

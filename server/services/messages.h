@@ -12,6 +12,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "engine/base/call_errors.h"
 
 namespace attend::server {
 
@@ -26,9 +27,6 @@ absl::Status SerializeMessage(const google::protobuf::MessageLite& message, int6
 // INVALID_ARGUMENT / RESPONSE_TOO_LARGE: for who finds it before there is a message. `bytes` is
 // what there is at least; `field`, when not empty, is the part of the request to blame.
 absl::Status ResponseTooLarge(int64_t bytes, int64_t max_bytes, const std::string& field = "");
-
-// RESOURCE_EXHAUSTED / OUT_OF_MEMORY.
-absl::Status OutOfMemory();
 
 // Runs `body`, which returns a status; what it throws (a library, or an exhausted memory) becomes
 // INTERNAL or RESOURCE_EXHAUSTED. Every callback of gRPC and of the engine goes through this:
