@@ -90,6 +90,8 @@ ModelInfo Describe(const std::string& name, const Entry& entry) {
   info.max_input_tokens = model.max_input_tokens();
   info.max_output_tokens = model.max_output_tokens();
   info.compute_type = Name(model.compute_type());
+  info.engines = model.shape().engines;
+  info.threads = model.shape().threads;
   info.load = model.report();
   info.presets = model.presets();
   return info;

@@ -62,7 +62,8 @@ struct ModelInfo {
   std::string source_language, target_language;  // BCP-47, empty when unknown
   ModelSpec spec;
   int64_t max_input_tokens = 0, max_output_tokens = 0;
-  std::string compute_type;  // "float32"; empty until it is loaded
+  std::string compute_type;      // "float32"; empty until it is loaded
+  int engines = 0, threads = 0;  // loops that serve it, threads of each
   LoadReport load;
   std::vector<AttentionPreset> presets;
   absl::Time load_time;

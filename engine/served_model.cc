@@ -10,10 +10,12 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "engine/base/cpu_budget.h"
 #include "engine/base/error.h"
 #include "engine/base/status_macros.h"
 #include "engine/checkpoint/model_directory.h"
 #include "engine/checkpoint/model_revision.h"
+#include "engine/scheduler/step_runner.h"
 #include "engine/tasks/attention_presets.h"
 #include "engine/tasks/language_codes.h"
 #include "engine/tokenizers/tokenizer_factory.h"
@@ -88,11 +90,15 @@ absl::StatusOr<std::shared_ptr<ServedModel>> ServedModel::Load(Options options) 
     ATTEND_RETURN_IF_ERROR(WithReason(model->Read(options)));
     ATTEND_RETURN_IF_ERROR(model->CheckParts());
     model->observer_ = std::move(options.observer);
-    model->loop_ = std::make_unique<EngineLoop>(model->model_.get(), options.scheduler,
-                                                model->observer_.get());
+    model->shape_ = model->ChooseShape(options);
+    SchedulerOptions scheduler = options.scheduler;
+    scheduler.num_engines = model->shape_.engines;
+    scheduler.num_threads = model->shape_.threads;
+    model->loop_ =
+        std::make_unique<EngineGroup>(model->model_.get(), scheduler, model->observer_.get());
     ATTEND_RETURN_IF_ERROR(model->WarmUp());
     if (options.sharing.any()) {
-      EngineLoop* const loop = model->loop_.get();
+      EngineGroup* const loop = model->loop_.get();
       LoopDoor door;
       door.submit = [loop](std::shared_ptr<GenerationRequest> request) {
         return loop->Submit(std::move(request));
@@ -166,9 +172,27 @@ absl::Status ServedModel::CheckParts() const {
   return absl::OkStatus();
 }
 
+EngineShape ServedModel::ChooseShape(const Options& options) const {
+  ShapeQuestion question;
+  question.engines = options.scheduler.num_engines;
+  question.threads = options.scheduler.num_threads;
+  question.num_cpus = ProcessCpuBudget().num_cpus;
+  question.weight_bytes = report_.weight_bytes;
+  question.kv_cache_bytes = options.scheduler.kv_cache_bytes;
+  question.largest_request_bytes =
+      StepRunner(model_.get(), 0, nullptr)
+          .WorstCaseBytes(options.max_num_beams, max_output_tokens() + 1, max_input_tokens());
+  return attend::ChooseShape(question);
+}
+
 // The first pass allocates, builds primitives and touches every weight: better now than for the
-// first caller.
+// first caller. Much of it is each loop's own.
 absl::Status ServedModel::WarmUp() {
+  for (int i = 0; i < loop_->num_engines(); ++i) ATTEND_RETURN_IF_ERROR(WarmUp(loop_->engine(i)));
+  return absl::OkStatus();
+}
+
+absl::Status ServedModel::WarmUp(EngineLoop* loop) {
   auto request = std::make_shared<GenerationRequest>();
   request->source_ids = tokenizer_->Encode("a", TextSide::kSource).ids();
   GenerationOverrides few_tokens;
@@ -186,7 +210,7 @@ absl::Status ServedModel::WarmUp() {
   request->on_done = [outcome](const GenerationResult& result) {
     outcome->set_value(result.status.ok() ? CheckFinite(result) : result.status);
   };
-  absl::Status status = loop_->Submit(std::move(request));
+  absl::Status status = loop->Submit(std::move(request));
   if (status.ok()) status = warm.get();
   if (status.ok() || GetErrorDetail(status).has_value()) return status;
   return PartsDisagree("warm-up", "a translation", std::string(status.message()));

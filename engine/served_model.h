@@ -1,5 +1,5 @@
 // One model as it is served: its folder read and checked, its tokenizer, its attention presets and
-// the loop that runs it.
+// the loops that run it.
 #pragma once
 
 #include <memory>
@@ -13,15 +13,16 @@
 #include "engine/checkpoint/weight_reader.h"  // LoadReport
 #include "engine/generation/generation_options.h"
 #include "engine/models/model.h"
-#include "engine/scheduler/engine_loop.h"
+#include "engine/scheduler/engine_group.h"
 #include "engine/scheduler/engine_observer.h"
+#include "engine/scheduler/engine_shape.h"
 #include "engine/scheduler/response_sharing.h"
 #include "engine/tasks/call_environment.h"
 #include "engine/tokenizers/tokenizer.h"
 
 namespace attend {
 
-// Immutable once loaded, but for the loop's own state. Held by shared_ptr: calls that run keep it
+// Immutable once loaded, but for the loops' own state. Held by shared_ptr: calls that run keep it
 // alive.
 class ServedModel {
  public:
@@ -35,8 +36,8 @@ class ServedModel {
     std::unique_ptr<EngineObserver> observer;  // may be null
   };
 
-  // Reads the folder, checks that its parts fit together, starts the loop and warms it up with one
-  // tiny sentence.
+  // Reads the folder, checks that its parts fit together, starts the loops and warms each of them
+  // up with one tiny sentence.
   static absl::StatusOr<std::shared_ptr<ServedModel>> Load(Options options);
 
   // What a call needs, kept alive by it.
@@ -53,7 +54,6 @@ class ServedModel {
   const std::string& target_language() const { return target_language_; }
   int64_t max_input_tokens() const;
   int64_t max_output_tokens() const;
-  EngineLoop* loop() const { return loop_.get(); }
   // Makes cancel flags just set seen now.
   void Wake();
   // Joins the threads. REQUIRES: no call runs any more.
@@ -61,13 +61,18 @@ class ServedModel {
     sharing_.reset();
     loop_.reset();
   }
+  // As chosen where the options left it open.
+  EngineShape shape() const { return shape_; }
+  EngineGroup* loop() const { return loop_.get(); }
 
  private:
   ServedModel() = default;
 
   absl::Status Read(const Options& options);
   absl::Status CheckParts() const;
+  EngineShape ChooseShape(const Options& options) const;
   absl::Status WarmUp();
+  absl::Status WarmUp(EngineLoop* loop);
 
   std::string name_, directory_, revision_;
   std::string source_language_, target_language_;  // canonical BCP-47
@@ -77,8 +82,10 @@ class ServedModel {
   GenerationOptions generation_;
   std::vector<AttentionPreset> presets_;
   std::unique_ptr<EngineObserver> observer_;
-  std::unique_ptr<EngineLoop> loop_;          // borrows the others
-  std::unique_ptr<ResponseSharing> sharing_;  // null: every request goes to the loop; last: uses it
+  EngineShape shape_;
+  std::unique_ptr<EngineGroup> loop_;  // borrows the others
+  std::unique_ptr<ResponseSharing>
+      sharing_;  // null: every request goes to the loops; last: uses them
 };
 
 }  // namespace attend

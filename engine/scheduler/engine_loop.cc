@@ -62,6 +62,10 @@ absl::Status CheckIds(const char* what, absl::Span<const int32_t> ids, int64_t v
   return absl::OkStatus();
 }
 
+int64_t WorkOf(const SequenceDemand& demand) {
+  return demand.encode_tokens * std::max<int64_t>(1, demand.rows);
+}
+
 }  // namespace
 
 struct EngineLoop::State {
@@ -87,6 +91,7 @@ struct EngineLoop::State {
   SequenceId last_id = 0;
 
   std::atomic<int64_t> last_tick_ns{0};  // monotonic; 0 while asleep
+  std::atomic<int64_t> outstanding_work{0};
   std::thread thread;
 
   absl::Status Check(const GenerationRequest& request) const;
@@ -157,6 +162,7 @@ void EngineLoop::State::Accept(std::vector<Arrival> arrivals) {
     sequence->request = std::move(arrival.request);
     sequence->queued_tokens = arrival.tokens;
     sequence->submitted = arrival.submitted;
+    sequence->work = WorkOf(demand);
     sequences.emplace(demand.id, std::move(sequence));
   }
 }
@@ -182,6 +188,7 @@ void EngineLoop::State::Answer(SequenceId id, absl::Status status) {
   result.status = std::move(status);
   result.stats = sequence->stats;
   runner.Release(sequence.get());
+  outstanding_work.fetch_sub(sequence->work, std::memory_order_relaxed);
   const std::shared_ptr<GenerationRequest> request = std::move(sequence->request);
   sequence.reset();
   if (request->on_done) request->on_done(std::move(result));
@@ -304,11 +311,15 @@ EngineLoop::EngineLoop(const Model* model, const SchedulerOptions& options,
   state_->thread = std::thread([state = state_.get()] { state->Loop(); });
 }
 
-EngineLoop::~EngineLoop() {
+EngineLoop::~EngineLoop() { Stop(); }
+
+void EngineLoop::Stop() {
   state_->queue.Abort();
   state_->queue.Stop();
-  state_->thread.join();
+  if (state_->thread.joinable()) state_->thread.join();
 }
+
+void EngineLoop::Close() { state_->queue.Close(); }
 
 absl::Status EngineLoop::Submit(std::shared_ptr<GenerationRequest> request) {
   ATTEND_RETURN_IF_ERROR(state_->Check(*request));
@@ -327,7 +338,12 @@ absl::Status EngineLoop::Submit(std::shared_ptr<GenerationRequest> request) {
                      state_->limits.max_batch_rows),
         std::move(detail));
   }
-  return state_->queue.Push(std::move(request), demand.encode_tokens);
+  // Counted first: the answer may come before Push returns.
+  const int64_t work = WorkOf(demand);
+  state_->outstanding_work.fetch_add(work, std::memory_order_relaxed);
+  absl::Status status = state_->queue.Push(std::move(request), demand.encode_tokens);
+  if (!status.ok()) state_->outstanding_work.fetch_sub(work, std::memory_order_relaxed);
+  return status;
 }
 
 void EngineLoop::Wake() { state_->queue.Wake(); }
@@ -343,6 +359,10 @@ absl::Duration EngineLoop::SinceLastTick() const {
   const int64_t tick = state_->last_tick_ns.load(std::memory_order_relaxed);
   if (tick == 0) return absl::ZeroDuration();
   return absl::Nanoseconds(TickNow() - tick);
+}
+
+int64_t EngineLoop::outstanding_work() const {
+  return state_->outstanding_work.load(std::memory_order_relaxed);
 }
 
 int64_t EngineLoop::queue_capacity_tokens() const { return state_->queue.capacity_tokens(); }

@@ -1,6 +1,7 @@
 // What the engine tells whoever measures it. Implemented by the server's metrics; knows no metric
-// names. Called on the engine loop's thread where nothing else is said; must be quick and must not
-// call back into the engine.
+// names. Called on the engine loop's thread where nothing else is said; where a model has several
+// (engine_group.h), on all of theirs, at the same time too. Must be quick and must not call back
+// into the engine.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +23,7 @@ struct StepStats {
   absl::Duration duration;
 };
 
-// State of queue and cache after a step.
+// State of queue and cache after a step; of all loops of the model.
 struct LoadStats {
   int64_t queue_sequences = 0, queue_tokens = 0;
   absl::Duration queue_oldest;

@@ -24,6 +24,7 @@ namespace attend {
 struct Sequence {
   std::shared_ptr<GenerationRequest> request;
   int64_t queued_tokens = 0;
+  int64_t work = 0;  // that outstanding_work counts for it
   MonotonicTime submitted;
   SequenceStats stats;
   std::unique_ptr<SearchState> search;  // once encoded; never for a forced pass

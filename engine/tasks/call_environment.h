@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "engine/models/model_spec.h"
-#include "engine/scheduler/engine_loop.h"
+#include "engine/scheduler/engine_group.h"
 #include "engine/scheduler/response_sharing.h"
 #include "engine/tasks/attention_types.h"
 #include "engine/tasks/byte_budget.h"
@@ -24,9 +24,9 @@ struct TaskModel {
   const Tokenizer* tokenizer = nullptr;
   const GenerationOptions* generation = nullptr;  // the checkpoint's own options
   const std::vector<AttentionPreset>* presets = nullptr;
-  EngineLoop* loop = nullptr;
   ResponseSharing* sharing = nullptr;  // where requests go instead, when it is not null
-  std::string source_language;         // chooses abbreviations of the sentence splitter
+  EngineGroup* loop = nullptr;
+  std::string source_language;  // chooses abbreviations of the sentence splitter
   int64_t max_input_tokens = 0, max_output_tokens = 0;
   std::shared_ptr<const void> keep_alive;
 };

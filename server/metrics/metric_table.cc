@@ -288,7 +288,7 @@ std::vector<MetricRow> MakeTable() {
        G,
        {"pool"},
        {},
-       "Loops of models, one for each model that serves"},
+       "Loops of the models that serve, --engines for each"},
       {Metric::kLogMessages, "attend_log_messages_total", C, {"level"}, {}, "Log records written"},
       {Metric::kProcessCpu,
        "process_cpu_seconds_total",

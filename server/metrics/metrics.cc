@@ -279,7 +279,7 @@ void Metrics::ModelLoaded(const ModelInfo& model, absl::Duration duration) {
   if (series->description != nullptr) {
     state_->families.Remove(Metric::kModelInfo, series->description);
   } else {
-    state_->families.Gauge(Metric::kWorkers, {"engine_loop"}).Increment();
+    state_->families.Gauge(Metric::kWorkers, {"engine_loop"}).Increment(model.engines);
   }
   series->description = &state_->families.Gauge(
       Metric::kModelInfo,

@@ -11,8 +11,10 @@
 #include <random>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
+#include "engine/scheduler/engine_group.h"
 #include "tests/engine/scheduler/marian_tiny.h"
 
 namespace attend {
@@ -170,7 +172,8 @@ std::vector<std::unique_ptr<Ticket>> TicketsOf(const std::vector<Job>& jobs) {
   return tickets;
 }
 
-void SubmitFromThreads(const std::vector<std::unique_ptr<Ticket>>& tickets, EngineLoop* loop,
+template <typename Loop>
+void SubmitFromThreads(const std::vector<std::unique_ptr<Ticket>>& tickets, Loop* loop,
                        size_t num_threads) {
   std::vector<std::thread> threads;
   for (size_t t = 0; t < num_threads; ++t) {
@@ -315,9 +318,9 @@ TEST(MarianGenerateTest, EqualsTransformersOneByOne) {
 
 void ExpectSameBitsAs(const std::vector<GenerationResult>& alone, const std::vector<Job>& jobs,
                       const SchedulerOptions& options) {
-  EngineLoop loop(MarianTiny::Get().model.get(), options, nullptr);
+  EngineGroup group(MarianTiny::Get().model.get(), options, nullptr);
   const auto tickets = TicketsOf(jobs);
-  SubmitFromThreads(tickets, &loop, 4);
+  SubmitFromThreads(tickets, &group, 4);
   for (size_t i = 0; i < jobs.size(); ++i) {
     SCOPED_TRACE(i);
     ExpectSameBits(alone[i], tickets[i]->Wait());
@@ -334,11 +337,17 @@ TEST(MarianGenerateTest, SameBitsAloneAndInCompany) {
   ExpectSameBitsAs(alone, jobs, few_rows);
 }
 
-TEST(MarianGenerateTest, SameBitsWithSeveralThreadsInOneOp) {
+TEST(MarianGenerateTest, SameBitsWithAnyNumberOfEnginesAndThreads) {
   const std::vector<Job> jobs = MixedJobs();
-  SchedulerOptions options;
-  options.num_threads = 3;
-  ExpectSameBitsAs(RunOneByOne(jobs), jobs, options);
+  const std::vector<GenerationResult> alone = RunOneByOne(jobs);
+  const std::pair<int, int> shapes[] = {{1, 1}, {1, 2}, {1, 3}, {2, 1}, {2, 2}, {3, 1}};
+  for (const auto& [engines, threads] : shapes) {
+    SCOPED_TRACE(testing::Message() << engines << " engines, " << threads << " threads");
+    SchedulerOptions options;
+    options.num_engines = engines;
+    options.num_threads = threads;
+    ExpectSameBitsAs(alone, jobs, options);
+  }
 }
 
 TEST(MarianGenerateTest, SameBitsWhileNeighboursAreCancelledAndExpire) {

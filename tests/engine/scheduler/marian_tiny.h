@@ -92,8 +92,13 @@ class Ticket {
   Ticket& operator=(const Ticket&) = delete;
 
   GenerationRequest& request() { return *request_; }
-  absl::Status Submit(EngineLoop* loop) { return loop->Submit(request_); }
-  void Cancel(EngineLoop* loop) {
+  // `loop`: an EngineLoop or an EngineGroup.
+  template <typename Loop>
+  absl::Status Submit(Loop* loop) {
+    return loop->Submit(request_);
+  }
+  template <typename Loop>
+  void Cancel(Loop* loop) {
     request_->cancelled->store(true);
     loop->Wake();
   }
