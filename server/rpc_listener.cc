@@ -5,6 +5,7 @@
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/resource_quota.h>
 
 #include <algorithm>
 #include <limits>
@@ -32,6 +33,10 @@ class WithoutReflection final : public grpc::ServerBuilderOption {
   }
 };
 
+// Reflection is the one service that is not ours, and synchronous: each of its streams holds a
+// thread for as long as its client likes. Ours run on callbacks, whose threads gRPC counts itself.
+constexpr int kMostSynchronousThreads = 8;
+
 int Milliseconds(absl::Duration duration) {
   return static_cast<int>(
       std::min<int64_t>(absl::ToInt64Milliseconds(duration), std::numeric_limits<int>::max()));
@@ -58,6 +63,9 @@ void Configure(const RpcOptions& options, grpc::ServerBuilder* builder) {
   builder->AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS, Milliseconds(options.connection_age));
   builder->AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS,
                               Milliseconds(options.connection_grace));
+  grpc::ResourceQuota quota("attend");
+  quota.SetMaxThreads(kMostSynchronousThreads);
+  builder->SetResourceQuota(quota);
   // Two servers on one port would share its connections silently; an address in use is an error
   // instead.
   builder->AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);

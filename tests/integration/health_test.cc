@@ -9,6 +9,7 @@ namespace attend::server {
 namespace {
 
 namespace health = grpc::health::v1;
+namespace v1 = attend::v1;
 
 health::HealthCheckResponse::ServingStatus Check(ServerUnderTest& server,
                                                  const std::string& service) {
@@ -125,6 +126,73 @@ TEST(ReflectionTest, ListsServicesAndKnowsTheirFiles) {
   EXPECT_NE(Reflect(SharedServer(), 4, "attend.v1.TranslationService")
                 .find("attend/v1/translation.proto"),
             std::string::npos);
+}
+
+// A reflection stream that stays open, and whether it was answered.
+class OpenReflection {
+ public:
+  explicit OpenReflection(ServerUnderTest& server) : stub_(server.NewChannel()) {
+    call_ = stub_.PrepareCall(
+        &context_, "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", &queue_);
+    call_->StartCall(nullptr);
+    if (!Wait()) return;
+    const grpc::Slice slice(std::string("\x3a\x01*"));  // list_services: "*"
+    call_->Write(grpc::ByteBuffer(&slice, 1), nullptr);
+    if (!Wait()) return;
+    grpc::ByteBuffer response;
+    call_->Read(&response, nullptr);
+    answered_ = Wait();
+  }
+  ~OpenReflection() { Close(); }
+
+  bool answered() const { return answered_; }
+  grpc::StatusCode Close() {
+    if (closed_) return grpc::StatusCode::OK;
+    closed_ = true;
+    if (answered_) context_.TryCancel();
+    grpc::Status status;
+    call_->Finish(&status, nullptr);
+    Wait();
+    return status.error_code();
+  }
+
+ private:
+  bool Wait() {
+    void* tag = nullptr;
+    bool ok = false;
+    return queue_.Next(&tag, &ok) && ok;
+  }
+
+  grpc::GenericStub stub_;
+  grpc::ClientContext context_;
+  grpc::CompletionQueue queue_;
+  std::unique_ptr<grpc::GenericClientAsyncReaderWriter> call_;
+  bool answered_ = false, closed_ = false;
+};
+
+// gRPC gives each of these streams a thread, which its client may keep as long as it likes.
+TEST(ReflectionTest, OpenStreamsCannotTakeThreadsWithoutLimit) {
+  ServerUnderTest server;
+  std::vector<std::unique_ptr<OpenReflection>> streams;
+  for (int i = 0; i < 20; ++i) streams.push_back(std::make_unique<OpenReflection>(server));
+  int answered = 0;
+  for (const auto& stream : streams) {
+    if (stream->answered()) {
+      ++answered;
+    } else {
+      EXPECT_EQ(stream->Close(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+    }
+  }
+  EXPECT_GE(answered, 1);
+  EXPECT_LE(answered, 8);
+  grpc::ClientContext context;
+  v1::TranslateResponse response;
+  EXPECT_TRUE(server.translation->Translate(&context, TranslateOf({"Yes."}), &response).ok())
+      << "our own services need none of these threads";
+  streams.clear();
+  bool again = false;
+  for (int i = 0; i < 1000 && !again; ++i) again = OpenReflection(server).answered();
+  EXPECT_TRUE(again);
 }
 
 TEST(ReflectionTest, CanBeOff) {
