@@ -14,6 +14,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
+#include "engine/base/cpu_budget.h"
 #include "engine/base/status_macros.h"
 #include "engine/engine.h"
 #include "server/logging.h"
@@ -127,6 +128,7 @@ struct Server::State {
              {"weight_cache_note", model->load.weight_cache.why},
              {"revision_from", model->load.is_revision_from_stamp ? "stamp" : "files"},
              {"seconds", absl::StrCat(absl::ToDoubleSeconds(duration))}});
+        LogThreads(*model);
         LogLoadNotes(source.name, model->load);
       }
     }
@@ -143,6 +145,30 @@ struct Server::State {
     return true;
   }
 
+  void LogThreads(const ModelInfo& model) const {
+    const CpuBudget& cpus = ProcessCpuBudget();
+    Log(LogLevel::kInfo, "threads of a model",
+        {{"model", model.name},
+         {"engines", absl::StrCat(model.engines)},
+         {"threads", absl::StrCat(model.threads)},
+         {"usable_cpus", absl::StrCat(cpus.num_cpus)},
+         {"limits", DescribeLimits(cpus)}});
+    if (model.engines * model.threads > cpus.num_cpus) {
+      Log(LogLevel::kWarning, "more threads than usable CPUs: they will wait for each other",
+          {{"model", model.name}});
+    }
+  }
+
+  // What concerns all models.
+  void LogCpus() const {
+    for (const std::string& note : ProcessCpuBudget().notes)
+      Log(LogLevel::kWarning, "a limit of CPU time was not understood", {{"note", note}});
+    if (options.models.size() > 1) {
+      Log(LogLevel::kInfo, "each model may use all CPUs; those that are busy at once share them",
+          {{"models", absl::StrCat(options.models.size())}});
+    }
+  }
+
   static void LogLoadNotes(const std::string& name, const LoadReport& report) {
     for (const std::string& tied : report.tied)
       Log(LogLevel::kDebug, "tied tensor", {{"model", name}, {"tensor", tied}});
@@ -155,6 +181,7 @@ struct Server::State {
   void LoadAll() {
     absl::Status first_error;
     int num_serving = 0;
+    LogCpus();
     for (const ModelSource& source : options.models) {
       {
         const absl::MutexLock lock(&mutex);

@@ -38,6 +38,7 @@ constexpr char kAbout[] =
 struct RawOptions {
   std::vector<std::string> models;
   std::string models_dir;
+  std::string engines = "auto", threads = "auto";
   int kv_cache_mb = 512;
   int attention_memory_mb = 1024;
   std::string drain_delay = "0s", drain_timeout = "30s", default_deadline = "60s",
@@ -62,6 +63,15 @@ absl::Status ParseDurationFlag(std::string_view flag, const std::string& text, b
   }
   if (!zero_allowed && *out == absl::ZeroDuration()) return FlagError(flag, "must be above zero");
   return absl::OkStatus();
+}
+
+// A number from 1 on, or 0 for "auto".
+absl::Status ParseCountFlag(std::string_view flag, const std::string& text, int most, int* out) {
+  *out = 0;
+  if (text == "auto" || text == "0") return absl::OkStatus();
+  if (absl::SimpleAtoi(text, out) && *out >= 1 && *out <= most) return absl::OkStatus();
+  return FlagError(flag,
+                   absl::StrCat("'", text, "' is neither auto nor a number from 1 to ", most));
 }
 
 absl::Status CheckAddress(std::string_view flag, const std::string& address) {
@@ -197,7 +207,11 @@ void DeclareLimits(CLI::App* app, ServerOptions* options, RawOptions* raw) {
   };
   constexpr int64_t kMany = int64_t{1} << 31;
   SchedulerOptions& scheduler = options->scheduler;
-  add("--threads", scheduler.num_threads, "threads that compute one step of a model", 1, 256);
+  add_text("--engines", raw->engines,
+           "loops that serve a model side by side, each with a batch of its own; auto: by CPUs and "
+           "size of the model");
+  add_text("--threads", raw->threads,
+           "threads that compute one step of each engine; auto as above");
   add("--workers", options->num_workers, "threads that finish calls", 1, 256);
   add("--queue-tokens", scheduler.queue_capacity_tokens, "source tokens that may wait, per model",
       1, kMany);
@@ -329,6 +343,9 @@ absl::Status Resolve(const RawOptions& raw, ServerOptions* options) {
   rpc.reflection = raw.reflection == "on";
   options->sharing.merge_duplicates = raw.merge_duplicates == "on";
   options->scheduler.kv_cache_bytes = int64_t{raw.kv_cache_mb} << 20;
+  SchedulerOptions& scheduler = options->scheduler;
+  ATTEND_RETURN_IF_ERROR(ParseCountFlag("engines", raw.engines, 64, &scheduler.num_engines));
+  ATTEND_RETURN_IF_ERROR(ParseCountFlag("threads", raw.threads, 256, &scheduler.num_threads));
   options->limits.attention_memory_bytes = int64_t{raw.attention_memory_mb} << 20;
   for (const LogLevel level :
        {LogLevel::kDebug, LogLevel::kInfo, LogLevel::kWarning, LogLevel::kError}) {

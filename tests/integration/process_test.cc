@@ -1,5 +1,6 @@
 // The real program as a service manager sees it: flags, port file, signals, exit codes.
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -191,6 +192,52 @@ TEST(ProcessTest, AStrayArgumentIsNoModel) {
   Program program(Flags({"--model", std::string("tiny=") + kModel, "stray"}));
   EXPECT_EQ(program.Wait(), 2);
   EXPECT_THAT(program.output(), HasSubstr("'stray' stands alone"));
+}
+
+// The record of the log whose message is `message`; null when there is none.
+nlohmann::json Record(const std::string& output, const std::string& message) {
+  std::istringstream lines(output);
+  for (std::string line; std::getline(lines, line);) {
+    const auto record = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
+    if (record.is_object() && record.value("message", "") == message) return record;
+  }
+  return nullptr;
+}
+
+// What the server says of its threads when it starts with `flags` on at most one CPU.
+nlohmann::json ThreadsOnOneCpu(const std::vector<std::string>& flags) {
+  cpu_set_t before, one;
+  EXPECT_EQ(::sched_getaffinity(0, sizeof(before), &before), 0);
+  int cpu = 0;
+  while (!CPU_ISSET(cpu, &before)) ++cpu;
+  CPU_ZERO(&one);
+  CPU_SET(cpu, &one);
+  EXPECT_EQ(::sched_setaffinity(0, sizeof(one), &one), 0);
+  Program program(Flags(flags));  // inherits the mask
+  EXPECT_EQ(::sched_setaffinity(0, sizeof(before), &before), 0);
+  WaitUntilServing(program.Stub().get());
+  program.Signal(SIGTERM);
+  EXPECT_EQ(program.Wait(), 0);
+  return Record(program.output(), "threads of a model");
+}
+
+TEST(ProcessTest, ThreadsFollowTheCpusThatItMayUse) {
+  const std::vector<std::string> flags = {"--model", std::string("tiny=") + kModel, "--log-format",
+                                          "json"};
+  const nlohmann::json chosen = ThreadsOnOneCpu(flags);
+  ASSERT_TRUE(chosen.is_object());
+  EXPECT_EQ(chosen["model"], "tiny");
+  EXPECT_EQ(chosen["usable_cpus"], "1");
+  EXPECT_THAT(chosen["limits"].get<std::string>(), HasSubstr("affinity 1"));
+  EXPECT_EQ(chosen["engines"], "1");
+  EXPECT_EQ(chosen["threads"], "1");
+  std::vector<std::string> more = flags;
+  more.insert(more.end(), {"--engines", "2", "--threads", "3"});
+  const nlohmann::json asked = ThreadsOnOneCpu(more);
+  ASSERT_TRUE(asked.is_object());
+  EXPECT_EQ(asked["usable_cpus"], "1");
+  EXPECT_EQ(asked["engines"], "2");
+  EXPECT_EQ(asked["threads"], "3");
 }
 
 TEST(ProcessTest, SigintWorksTheSameAndTheLogIsJson) {

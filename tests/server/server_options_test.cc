@@ -67,6 +67,25 @@ TEST(ServerOptionsTest, SharingOfAnswers) {
   ::unsetenv("ATTEND_RESPONSE_CACHE_BYTES");
 }
 
+TEST(ServerOptionsTest, EnginesAndThreadsAreNumbersOrAuto) {
+  ServerOptions options = Good({"--model=x=/m"});
+  EXPECT_EQ(options.scheduler.num_engines, 0) << "chosen when the model is loaded";
+  EXPECT_EQ(options.scheduler.num_threads, 0);
+  options = Good({"--model=x=/m", "--engines=3", "--threads", "2"});
+  EXPECT_EQ(options.scheduler.num_engines, 3);
+  EXPECT_EQ(options.scheduler.num_threads, 2);
+  options = Good({"--model=x=/m", "--engines=auto", "--threads=0"});
+  EXPECT_EQ(options.scheduler.num_engines, 0);
+  EXPECT_EQ(options.scheduler.num_threads, 0);
+  ::setenv("ATTEND_ENGINES", "4", 1);
+  EXPECT_EQ(Good({"--model=x=/m"}).scheduler.num_engines, 4);
+  ::unsetenv("ATTEND_ENGINES");
+  for (const char* bad : {"--engines=-1", "--engines=65", "--engines=two", "--engines=1.5"})
+    EXPECT_THAT(Error({"--model=x=/m", bad}), HasSubstr("--engines: '")) << bad;
+  EXPECT_THAT(Error({"--model=x=/m", "--threads=257"}),
+              HasSubstr("'257' is neither auto nor a number from 1 to 256"));
+}
+
 TEST(ServerOptionsTest, FlagsAndTheirEnvironment) {
   ::setenv("ATTEND_QUEUE_TOKENS", "123", 1);
   ::setenv("ATTEND_DRAIN_DELAY", "1500ms", 1);
@@ -100,7 +119,7 @@ TEST(ServerOptionsTest, ErrorsNameTheFlag) {
   EXPECT_THAT(Error({"--model", "m", "--drain-timeout", "soon"}), HasSubstr("--drain-timeout"));
   EXPECT_THAT(Error({"--model", "m", "--drain-timeout", "-1s"}), HasSubstr("--drain-timeout"));
   EXPECT_THAT(Error({"--model", "m", "--default-deadline", "0s"}), HasSubstr("--default-deadline"));
-  EXPECT_THAT(Error({"--model", "m", "--threads", "0"}), HasSubstr("--threads"));
+  EXPECT_THAT(Error({"--model", "m", "--threads", "many"}), HasSubstr("--threads"));
   EXPECT_THAT(Error({"--model", "m", "--max-texts", "1e9"}), HasSubstr("--max-texts"));
   EXPECT_THAT(Error({"--model", "m", "--log-level", "loud"}), HasSubstr("--log-level"));
   EXPECT_THAT(Error({"--model", "m", "--keepalive-time", "0s"}), HasSubstr("--keepalive-time"));
