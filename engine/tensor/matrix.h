@@ -57,8 +57,8 @@ class Matrix {
     return *this;
   }
 
-  // Sets the shape; contents become undefined. Throws std::bad_alloc, and is empty then, when memory
-  // is short: the engine loop ends the sequences of that step and goes on.
+  // Sets the shape; contents become undefined. Throws std::bad_alloc, and is empty then, when
+  // memory is short: the engine loop ends the sequences of that step and goes on.
   void Resize(int64_t rows, int64_t cols) {
     ATTEND_DCHECK(rows >= 0 && cols >= 0, "negative matrix size");
     if (!Allocate(rows * cols)) {
