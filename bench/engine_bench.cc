@@ -226,6 +226,10 @@ int Main(int argc, char** argv) {
   app.add_option("--threads", arguments.engine.threads, "threads of each engine loop")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
+  app.add_option("--compute-type", arguments.engine.compute_type, "int8 or float32")
+      ->transform(CLI::CheckedTransformer(std::map<std::string, ComputeType>{
+          {"float32", ComputeType::kFloat32}, {"int8", ComputeType::kInt8}}))
+      ->default_str("int8");
   app.add_option("--inter", arguments.engine.loops, "engine loops")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();

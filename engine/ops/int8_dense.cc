@@ -14,7 +14,7 @@ namespace {
 // Rows that are quantised and multiplied at a time: their bytes stay in the second-level cache.
 constexpr int64_t kMostRows = 128;
 // Bytes of weights times rows from which on a second thread pays.
-constexpr int64_t kThreadWork = int64_t{256} << 10;
+constexpr int64_t kThreadWork = int64_t{32} << 10;
 // Panels that a kernel walks at once; pieces for threads are cut at multiples of it.
 constexpr int64_t kGroup = 4;
 
