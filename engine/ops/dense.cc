@@ -25,6 +25,7 @@
 #include "absl/strings/str_cat.h"
 #include "engine/base/check.h"
 #include "engine/ops/op_threads.h"
+#include "engine/ops/weight_memory.h"
 #include "oneapi/dnnl/dnnl.hpp"
 #include "oneapi/dnnl/dnnl_debug.h"  // dnnl_cpu_isa2str
 
@@ -158,12 +159,20 @@ void Execute(const Kernel& kernel, const dnnl::memory& weight, const dnnl::memor
       "running a kernel");
 }
 
-dnnl::memory Reordered(const float* weight, const DenseShape& shape,
-                       const dnnl::memory::desc& blocked) {
+// Blocked weights in memory of our own.
+struct Weights {
+  std::shared_ptr<char> bytes;
+  dnnl::memory memory;
+};
+
+Weights Reordered(const float* weight, const DenseShape& shape, const dnnl::memory::desc& blocked) {
   dnnl::memory plain({{shape.outputs, shape.inputs}, kF32, Tag::ab}, Cpu(),
                      const_cast<float*>(weight));
-  dnnl::memory packed(blocked, Cpu());
-  dnnl::reorder(plain, packed).execute(Stream(), plain, packed);
+  Weights packed;
+  packed.bytes = AllocateWeights(static_cast<int64_t>(blocked.get_size()));
+  if (packed.bytes == nullptr) throw std::bad_alloc();
+  packed.memory = dnnl::memory(blocked, Cpu(), packed.bytes.get());
+  dnnl::reorder(plain, packed.memory).execute(Stream(), plain, packed.memory);
   Stream().wait();
   return packed;
 }
@@ -210,14 +219,14 @@ void KeepAgreeing(DenseFamily* family) {
   for (int64_t i = 0; i < shape.inputs; ++i) in[static_cast<size_t>(i)] = noise.Next();
   for (int64_t r = 1; r < most; ++r)
     std::copy_n(in.begin(), shape.inputs, in.begin() + r * shape.inputs);
-  const dnnl::memory packed = Reordered(weight.data(), shape, family->weight);
+  const Weights packed = Reordered(weight.data(), shape, family->weight);
   weight = {};
   const dnnl::memory bias_memory({{shape.outputs}, kF32, Tag::a}, Cpu(), bias.data());
 
   std::map<std::string, std::vector<Kernel>> by_result;  // a row's bytes → kernels
   const size_t row_bytes = static_cast<size_t>(shape.outputs) * sizeof(float);
   for (Kernel& kernel : family->kernels) {
-    Execute(kernel, packed, bias_memory, in.data(), out.data());
+    Execute(kernel, packed.memory, bias_memory, in.data(), out.data());
     bool equal_rows = true;
     for (int64_t r = 1; r < kernel.rows && equal_rows; ++r) {
       equal_rows = std::memcmp(out.data(), out.data() + r * shape.outputs, row_bytes) == 0;
@@ -277,7 +286,8 @@ std::shared_ptr<const DenseFamily> FindFamily(const DenseShape& shape) {
 struct PackedDense::Parts {
   std::shared_ptr<const DenseFamily> family;
   std::vector<float> bias;
-  dnnl::memory weight_memory, bias_memory;
+  Weights weights;
+  dnnl::memory bias_memory;
 
   void RunRows(ConstMatrixView in, MatrixView out) const;
 };
@@ -301,7 +311,7 @@ absl::StatusOr<PackedDense> PackedDense::Create(ConstMatrixView weight,
     parts->family = FindFamily(shape);
     parts->bias.assign(static_cast<size_t>(weight.rows), 0.0f);
     std::copy(bias.begin(), bias.end(), parts->bias.begin());
-    parts->weight_memory = Reordered(weight.data, shape, parts->family->weight);
+    parts->weights = Reordered(weight.data, shape, parts->family->weight);
     parts->bias_memory = dnnl::memory({{shape.outputs}, kF32, Tag::a}, Cpu(), parts->bias.data());
     return PackedDense(std::move(parts));
   } catch (const dnnl::error& error) {
@@ -331,7 +341,7 @@ void PackedDense::Parts::RunRows(ConstMatrixView in, MatrixView out) const {
     const int64_t left = in.rows - row;
     const Kernel& kernel = family->Choose(left);
     if (kernel.rows <= left) {
-      Execute(kernel, weight_memory, bias_memory, in.row(row), out.row(row));
+      Execute(kernel, weights.memory, bias_memory, in.row(row), out.row(row));
       row += kernel.rows;
       continue;
     }
@@ -340,7 +350,7 @@ void PackedDense::Parts::RunRows(ConstMatrixView in, MatrixView out) const {
     padded_in.assign(static_cast<size_t>(kernel.rows * in.cols), 0.0f);
     padded_out.resize(static_cast<size_t>(kernel.rows * out.cols));
     std::copy_n(in.row(row), left * in.cols, padded_in.begin());
-    Execute(kernel, weight_memory, bias_memory, padded_in.data(), padded_out.data());
+    Execute(kernel, weights.memory, bias_memory, padded_in.data(), padded_out.data());
     std::copy_n(padded_out.begin(), left * out.cols, out.row(row));
     row += left;
   }

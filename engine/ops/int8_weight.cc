@@ -2,10 +2,7 @@
 // at a time.
 #include "engine/ops/int8_weight.h"
 
-#include <sys/mman.h>
-
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
 #include <vector>
 
@@ -14,6 +11,7 @@
 #include "engine/base/check.h"
 #include "engine/ops/int8_kernels.h"
 #include "engine/ops/quantize_rows.h"
+#include "engine/ops/weight_memory.h"
 
 namespace attend {
 namespace {
@@ -27,18 +25,6 @@ struct Layout {
 Layout LayoutOf(int64_t inputs, int64_t outputs) {
   const int64_t padded_outputs = RoundUp(outputs, kPanelOutputs);
   return {RoundUp(inputs, kPanelInputs) * padded_outputs, padded_outputs};
-}
-
-// One block for all three pieces, with large pages where the system has them: walking megabytes of
-// weights in small ones costs a table look-up every 4 KiB.
-std::shared_ptr<char> AllocateWeights(int64_t bytes) {
-  constexpr size_t kLargePage = size_t{2} << 20;
-  const size_t alignment = bytes >= static_cast<int64_t>(kLargePage) ? kLargePage : 64;
-  const auto size = static_cast<size_t>(RoundUp(bytes, static_cast<int64_t>(alignment)));
-  auto* memory = static_cast<char*>(std::aligned_alloc(alignment, size));
-  if (memory == nullptr) return nullptr;
-  if (alignment == kLargePage) madvise(memory, size, MADV_HUGEPAGE);
-  return {memory, [](char* p) { std::free(p); }};
 }
 
 // Deals a quantised row out to its place in its panel.
