@@ -178,6 +178,9 @@ absl::StatusOr<std::unique_ptr<Model>> Model::Load(const ModelDirectory& directo
   read.weight_cache = panels.Finish();
   // What is held is the packed form, not what was read.
   read.weight_bytes = tokens.bytes() + encoder.weight_bytes() + decoder.weight_bytes();
+  // A quantised table that is the output projection as well is there once.
+  if (spec.tie_word_embeddings && tokens.target->int8() != nullptr)
+    read.weight_bytes -= tokens.target->bytes();
   read.seconds = absl::ToDoubleSeconds(absl::Now() - start);
   if (report != nullptr) *report = std::move(read);
   return std::unique_ptr<Model>(new Model(
