@@ -281,6 +281,7 @@ absl::Status Engine::Load(const std::string& name) {
     found->second.being_loaded = true;
     options.directory = found->second.directory;
     options.compute_type = found->second.choices.compute_type;
+    options.shortlist = found->second.choices.shortlist;
   }
   options.name = name;
   options.scheduler = state_->options.scheduler;

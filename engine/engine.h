@@ -24,6 +24,7 @@
 #include "engine/checkpoint/cache_folder.h"
 #include "engine/checkpoint/weight_reader.h"  // LoadReport
 #include "engine/generation/generation_options.h"
+#include "engine/models/model_options.h"  // ShortlistChoice
 #include "engine/models/model_spec.h"
 #include "engine/scheduler/engine_loop.h"  // SchedulerOptions
 #include "engine/scheduler/engine_observer.h"
@@ -49,6 +50,7 @@ struct EngineOptions {
 // What may be chosen for each model.
 struct ModelChoices {
   std::optional<ComputeType> compute_type = ComputeType::kFloat32;  // nullopt: auto
+  ShortlistChoice shortlist;
 };
 
 enum class ModelState { kLoading, kServing, kDraining, kFailed };

@@ -119,6 +119,7 @@ absl::Status ServedModel::Read(const Options& options) {
   ATTEND_ASSIGN_OR_RETURN(ModelDirectory directory, ModelDirectory::Open(options.directory));
   ModelOptions model_options;
   model_options.compute_type = options.compute_type;
+  model_options.shortlist = options.shortlist;
   model_options.cache = CacheFolder(options.cache, options.directory);
   ATTEND_ASSIGN_OR_RETURN(const ModelRevision revision, RevisionOf(directory, model_options.cache));
   revision_ = model_options.revision = revision.id;

@@ -32,6 +32,7 @@ class ServedModel {
     ResponseSharingOptions sharing;
     int max_num_beams = 8;
     std::optional<ComputeType> compute_type = ComputeType::kFloat32;  // nullopt: auto
+    ShortlistChoice shortlist;
     CacheChoice cache;
     std::unique_ptr<EngineObserver> observer;  // may be null
   };

@@ -32,6 +32,15 @@ struct WeightCacheReport {
   std::string why;
 };
 
+// What became of a wish for a shortlist (shortlist_file.h).
+struct ShortlistReport {
+  std::string file;              // path; empty: none is used
+  int64_t num_known_tokens = 0;  // source tokens that have a list
+  int64_t num_links = 0;         // target tokens in these lists
+  int64_t num_always = 0;        // target tokens of every list
+  std::string why;               // why none is used, when one was wished for
+};
+
 struct LoadReport {
   int64_t num_tensors = 0;           // read
   int64_t num_parameters = 0;        // elements read
@@ -45,6 +54,7 @@ struct LoadReport {
   std::vector<std::string> notes;    // "FILE: what": anything else that an operator should know
   std::vector<PieceCoverage> pieces;
   WeightCacheReport weight_cache;
+  ShortlistReport shortlist;
   bool is_revision_from_stamp = false;  // the files were not read for it (model_revision.h)
   double seconds = 0;  // wall time of the load of the weights
 };

@@ -30,6 +30,9 @@ class Dense {
     return std::visit([](const auto& form) { return form.packed_bytes(); }, form_);
   }
 
+  // The int8 form; nullptr where it is another.
+  const Int8Dense* int8() const { return std::get_if<Int8Dense>(&form_); }
+
   // Safe to call from several threads. REQUIRES: in is [rows, inputs], out is [rows, outputs], both
   // without gaps between rows, not overlapping.
   void Run(ConstMatrixView in, MatrixView out) const {

@@ -33,6 +33,7 @@ class TransformerDecoder {
   // Resizes logits to [rows, vocab_size].
   void Logits(ConstMatrixView hidden, Matrix* logits) const;
   // Without the token table.
+  const Dense& lm_head() const { return lm_head_; }
   int64_t weight_bytes() const;
 
  private:

@@ -12,6 +12,7 @@
 #include "engine/base/check.h"
 #include "engine/base/status_macros.h"
 #include "engine/checkpoint/checkpoint.h"
+#include "engine/checkpoint/checkpoint_error.h"
 #include "engine/checkpoint/panels_file.h"
 #include "engine/layers/int8_store.h"
 #include "engine/layers/token_table.h"
@@ -27,6 +28,7 @@ struct Model::Parts {
   ComputeType compute_type;
   TransformerEncoder encoder;
   TransformerDecoder decoder;
+  std::optional<Shortlist> shortlist;
 };
 
 namespace {
@@ -129,6 +131,36 @@ class PanelsOfLoad {
   std::optional<Int8Store> store_;
 };
 
+absl::StatusOr<std::optional<Shortlist>> LoadShortlist(const ModelDirectory& directory,
+                                                       const ModelOptions& options,
+                                                       const ModelSpec& spec, ComputeType type,
+                                                       LoadReport* report) {
+  using Use = ShortlistChoice::Use;
+  const bool is_named = options.shortlist.use == Use::kFile;
+  if (options.shortlist.use == Use::kOff) return std::nullopt;
+  if (type != ComputeType::kInt8) {
+    report->shortlist.why = absl::StrCat("shortlists are for int8, the model runs in ", Name(type));
+    if (!is_named) return std::nullopt;
+    return FailedAt({options.shortlist.path, ""}, absl::UnimplementedError(report->shortlist.why));
+  }
+  if (!is_named && !directory.Has(kShortlistFileName)) {
+    report->shortlist.why = absl::StrCat("the folder has no ", kShortlistFileName);
+    return std::nullopt;
+  }
+  const std::string path = is_named ? options.shortlist.path : directory.PathOf(kShortlistFileName);
+  ATTEND_ASSIGN_OR_RETURN(Shortlist shortlist, Shortlist::Load(path, spec));
+  const ShortlistFile& file = shortlist.file();
+  report->shortlist = {path, std::count(file.is_known.begin(), file.is_known.end(), true),
+                       static_cast<int64_t>(file.tokens.size()),
+                       static_cast<int64_t>(file.always.size()), ""};
+  if (!options.revision.empty() && file.revision != options.revision) {
+    report->notes.push_back(absl::StrCat(path, ": made with revision ", Printable(file.revision),
+                                         " of ", Printable(file.model), ", this is ",
+                                         options.revision));
+  }
+  return std::optional<Shortlist>(std::move(shortlist));
+}
+
 void CheckLengths(const RaggedBatch& batch, int64_t limit) {
   ATTEND_CHECK(static_cast<int64_t>(batch.token_ids.size()) == batch.total_tokens(),
                "a batch of all its tokens");
@@ -176,6 +208,8 @@ absl::StatusOr<std::unique_ptr<Model>> Model::Load(const ModelDirectory& directo
     reader.Ignore(weight.name, weight.reason);
   ATTEND_RETURN_IF_ERROR(reader.Finish(&read));
   read.weight_cache = panels.Finish();
+  ATTEND_ASSIGN_OR_RETURN(std::optional<Shortlist> shortlist,
+                          LoadShortlist(directory, options, spec, compute_type, &read));
   // What is held is the packed form, not what was read.
   read.weight_bytes = tokens.bytes() + encoder.weight_bytes() + decoder.weight_bytes();
   // A quantised table that is the output projection as well is there once.
@@ -183,12 +217,15 @@ absl::StatusOr<std::unique_ptr<Model>> Model::Load(const ModelDirectory& directo
     read.weight_bytes -= tokens.target->bytes();
   read.seconds = absl::ToDoubleSeconds(absl::Now() - start);
   if (report != nullptr) *report = std::move(read);
-  return std::unique_ptr<Model>(new Model(
-      std::make_unique<Parts>(Parts{spec, compute_type, std::move(encoder), std::move(decoder)})));
+  return std::unique_ptr<Model>(new Model(std::make_unique<Parts>(
+      Parts{spec, compute_type, std::move(encoder), std::move(decoder), std::move(shortlist)})));
 }
 
 const ModelSpec& Model::spec() const { return parts_->spec; }
 ComputeType Model::compute_type() const { return parts_->compute_type; }
+const Shortlist* Model::shortlist() const {
+  return parts_->shortlist ? &*parts_->shortlist : nullptr;
+}
 
 void Model::Encode(const RaggedBatch& sources, absl::Span<AttentionObserver* const> observers,
                    Workspace* workspace, Matrix* hidden) const {
@@ -202,14 +239,30 @@ void Model::ProjectCross(ConstMatrixView encoded, Workspace*, CrossCache* cross)
   parts_->decoder.ProjectCross(encoded, cross);
 }
 
-void Model::DecodeStep(absl::Span<const DecodeRow> rows, Workspace* workspace,
-                       Matrix* logits) const {
+void Model::DecodeHidden(absl::Span<const DecodeRow> rows, Workspace* workspace) const {
   for (const DecodeRow& row : rows) {
     ATTEND_CHECK(row.self->length() < parts_->spec.decoder.max_position_embeddings,
                  "a row longer than max_position_embeddings");
   }
   parts_->decoder.Step(rows, workspace, &workspace->hidden);
+}
+
+void Model::DecodeStep(absl::Span<const DecodeRow> rows, Workspace* workspace,
+                       Matrix* logits) const {
+  DecodeHidden(rows, workspace);
   parts_->decoder.Logits(workspace->hidden.view(), logits);
+}
+
+void Model::DecodeStep(absl::Span<const DecodeRow> rows, const OutputSubset& outputs,
+                       Workspace* workspace, Matrix* logits) const {
+  DecodeHidden(rows, workspace);
+  outputs.Run(workspace->hidden.view(), logits);
+}
+
+std::unique_ptr<OutputSubset> Model::MakeOutputSubset() const {
+  if (!parts_->shortlist) return nullptr;
+  return std::make_unique<OutputSubset>(parts_->decoder.lm_head().int8(),
+                                        parts_->shortlist->always());
 }
 
 void Model::DecodeForced(const RaggedBatch& inputs, absl::Span<const CrossCache* const> cross,

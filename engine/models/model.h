@@ -21,10 +21,12 @@
 #include "engine/layers/attention_observer.h"
 #include "engine/layers/decode_row.h"
 #include "engine/layers/kv_cache.h"
+#include "engine/layers/output_subset.h"
 #include "engine/layers/ragged_batch.h"
 #include "engine/layers/workspace.h"
 #include "engine/models/model_options.h"
 #include "engine/models/model_spec.h"
+#include "engine/models/shortlist.h"
 #include "engine/tensor/compute_type.h"
 #include "engine/tensor/matrix.h"
 
@@ -45,6 +47,8 @@ class Model {
 
   const ModelSpec& spec() const;
   ComputeType compute_type() const;
+  // nullptr: every translation may be made of the whole vocabulary.
+  const Shortlist* shortlist() const;
 
   // Encodes sequences. hidden: [total_tokens, hidden_size], after the final norm if there is one.
   // observers: one entry per sequence (nullptr: nobody looks), or empty. REQUIRES: ids within the
@@ -59,6 +63,14 @@ class Model {
   // [rows, vocab].
   void DecodeStep(absl::Span<const DecodeRow> rows, Workspace* workspace, Matrix* logits) const;
 
+  // The same over a part of the vocabulary; logits: [rows, outputs.slots()], each the bits that the
+  // whole step gives. REQUIRES: outputs is of this model.
+  void DecodeStep(absl::Span<const DecodeRow> rows, const OutputSubset& outputs,
+                  Workspace* workspace, Matrix* logits) const;
+  // For one thread; the shortlist's own tokens are in it already. Borrows the model. nullptr where
+  // there is no shortlist.
+  std::unique_ptr<OutputSubset> MakeOutputSubset() const;
+
   // Forced pass: whole decoder inputs at once, causal. `inputs` holds decoder ids with the start
   // token first, one sequence per entry of `cross`. logits may be nullptr, then the output
   // projection is not computed; else [total_tokens, vocab]. hidden (may be nullptr): decoder states
@@ -68,6 +80,8 @@ class Model {
                     Matrix* logits, Matrix* hidden) const;
 
  private:
+  void DecodeHidden(absl::Span<const DecodeRow> rows, Workspace* workspace) const;
+
   struct Parts;
   explicit Model(std::unique_ptr<Parts> parts);
   std::unique_ptr<Parts> parts_;

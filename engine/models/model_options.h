@@ -11,12 +11,24 @@
 
 namespace attend {
 
+// Whether translations are made of a shortlist's tokens only (shortlist.h).
+struct ShortlistChoice {
+  enum class Use {
+    kOff,
+    kAuto,  // where the folder has lexical.shortlist and the compute type allows it
+    kFile   // that of `path`, or the load fails
+  };
+  Use use = Use::kOff;
+  std::string path;
+};
+
 struct ModelOptions {
   // nullopt: the fastest that the family supports ("auto").
   std::optional<ComputeType> compute_type = ComputeType::kFloat32;
   // Where packed weights are kept, and the revision that they are kept for. By default nowhere.
   CacheFolder cache;
   std::string revision;
+  ShortlistChoice shortlist;
 };
 
 // The one place that decides what "auto" means and which types a model can run in. UNIMPLEMENTED /

@@ -47,9 +47,7 @@ int64_t Int8Dense::packed_bytes() const {
   return weight_->bytes() + static_cast<int64_t>(bias_.size() * sizeof(float));
 }
 
-void Int8Dense::Run(ConstMatrixView in, MatrixView out) const {
-  ATTEND_CHECK(in.rows == out.rows && in.cols == inputs() && out.cols == outputs(),
-               "shapes of a linear operation");
+Int8Product Int8Dense::Weights() const {
   Int8Product product;
   product.inputs = weight_->padded_inputs();
   product.panels = weight_->parts().panels.data();
@@ -58,8 +56,19 @@ void Int8Dense::Run(ConstMatrixView in, MatrixView out) const {
   product.bias = bias_.data();
   product.activation = activation_;
   product.outputs = outputs();
+  return product;
+}
+
+void Int8Dense::Run(ConstMatrixView in, MatrixView out) const {
+  ATTEND_CHECK(in.rows == out.rows && in.cols == inputs() && out.cols == outputs(),
+               "shapes of a linear operation");
+  RunInt8Dense(Weights(), in, out);
+}
+
+void RunInt8Dense(const Int8Product& weights, ConstMatrixView in, MatrixView out) {
+  Int8Product product = weights;
   product.out_stride = out.stride;
-  const int64_t num_panels = weight_->num_panels();
+  const int64_t num_panels = (product.outputs + kPanelOutputs - 1) / kPanelOutputs;
   const int64_t num_groups = (num_panels + kGroup - 1) / kGroup;
   for (int64_t row = 0; row < in.rows; row += kMostRows) {
     product.rows = std::min(kMostRows, in.rows - row);

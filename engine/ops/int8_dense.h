@@ -20,6 +20,8 @@
 
 namespace attend {
 
+struct Int8Product;
+
 class Int8Dense {
  public:
   // bias: one number an output, or empty.
@@ -35,6 +37,9 @@ class Int8Dense {
   void Run(ConstMatrixView in, MatrixView out) const;
 
  private:
+  friend class Int8Subset;
+  Int8Product Weights() const;  // everything but the rows
+
   std::shared_ptr<const Int8Weight> weight_;
   std::vector<float> bias_;  // padded to whole panels
   std::optional<Activation> activation_;

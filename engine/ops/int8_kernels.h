@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "engine/ops/activation.h"
+#include "engine/tensor/matrix.h"
 
 namespace attend {
 
@@ -39,6 +40,10 @@ Int8Plan PlanInt8(int64_t rows);
 
 // out = activation(in * weights * scales + bias) for the panels [begin, end), on this thread.
 void RunInt8Panels(const Int8Plan& plan, const Int8Product& product, int64_t begin, int64_t end);
+
+// A whole linear operation: `weights` with everything but its rows set, on as many threads as the
+// caller has (op_threads.h). REQUIRES: out is [in.rows, weights.outputs], not overlapping in.
+void RunInt8Dense(const Int8Product& weights, ConstMatrixView in, MatrixView out);
 
 // "amx", "avx512_vnni", "avx2" or "portable": the best that is used here.
 const char* Int8KernelName();

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "engine/base/check.h"
+#include "engine/generation/shortlisted_search.h"
 #include "engine/layers/workspace.h"
 
 namespace attend {
@@ -28,7 +29,8 @@ StepRunner::StepRunner(const Model* model, int64_t kv_cache_bytes, EngineObserve
     : model_(model),
       observer_(observer),
       pool_(model->spec().decoder.num_layers, model->spec().decoder.hidden_size, kv_cache_bytes),
-      workspace_(MakeWorkspace()) {}
+      workspace_(MakeWorkspace()),
+      outputs_(model->MakeOutputSubset()) {}
 
 StepRunner::~StepRunner() = default;
 
@@ -58,6 +60,8 @@ void StepRunner::ProjectCross(ConstMatrixView encoded, Sequence* sequence) {
 
 void StepRunner::Release(Sequence* sequence) {
   sequence->rows.clear();
+  if (!sequence->candidates.empty()) outputs_->Remove(sequence->candidates);
+  sequence->candidates.clear();
   sequence->cross = CrossCache();
   pool_.AddCrossBytes(-std::exchange(sequence->cross_bytes, 0));
 }
@@ -75,13 +79,16 @@ void StepRunner::Recover() {
 
 void StepRunner::Trim() {
   pool_.Trim(kKeptPoolBytes);
-  for (Matrix* matrix : {&hidden_, &logits_}) {
+  for (Matrix* matrix : {&hidden_, &logits_, &own_logits_}) {
     if (matrix->allocated_bytes() > kKeptMatrixBytes) *matrix = Matrix();
   }
   const Workspace& scratch = *workspace_;
   const size_t scratch_bytes = scratch.projected.allocated_bytes() +
                                scratch.intermediate.allocated_bytes() +
                                scratch.probabilities.capacity() * sizeof(float);
+  // Only the tokens of every list are in it when nothing runs.
+  if (outputs_ != nullptr && outputs_->allocated_bytes() > int64_t{kKeptMatrixBytes})
+    outputs_ = model_->MakeOutputSubset();
   if (scratch_bytes > kKeptMatrixBytes) workspace_ = MakeWorkspace();
 }
 
@@ -145,13 +152,61 @@ void StepRunner::RunEncode(absl::Span<const SequenceId> ids, const SequenceTable
     Sequence* sequence = Find(table, ids[i]);
     const int n = static_cast<int>(i);
     ProjectCross(hidden_.view().Rows(sources_.begin(n), sources_.length(n)), sequence);
-    sequence->search = MakeSearch(sequence->request->options, sequence->request->source_ids,
-                                  model_->spec().target_vocab_size);
+    MakeSearchOf(sequence);
     sequence->rows.emplace_back(&pool_);
   }
   const absl::Duration duration = Elapsed(begin, MonotonicNow());
   for (const SequenceId id : ids) Find(table, id)->stats.encode = duration;
   Observe(StepPhase::kEncode, ids.size(), sources_.total_tokens(), duration);
+}
+
+void StepRunner::MakeSearchOf(Sequence* sequence) {
+  const GenerationRequest& request = *sequence->request;
+  if (outputs_ != nullptr) {
+    sequence->candidates =
+        model_->shortlist()->CandidatesOf(request.source_ids, RequiredTokens(request.options));
+  }
+  if (sequence->candidates.empty()) {
+    sequence->search =
+        MakeSearch(request.options, request.source_ids, model_->spec().target_vocab_size);
+    return;
+  }
+  outputs_->Add(sequence->candidates);
+  sequence->search =
+      MakeShortlistedSearch(request.options, request.source_ids, sequence->candidates);
+}
+
+// Logits of all rows; whether they are cut down to outputs_. One sequence that may write anything
+// makes the whole projection worth its while for all.
+bool StepRunner::ComputeLogits(absl::Span<const SequenceId> ids, const SequenceTable& table) {
+  const bool are_cut_down =
+      outputs_ != nullptr && std::all_of(ids.begin(), ids.end(), [&](SequenceId id) {
+        return !Find(table, id)->candidates.empty();
+      });
+  if (are_cut_down) {
+    model_->DecodeStep(decode_rows_, *outputs_, workspace_.get(), &logits_);
+  } else {
+    model_->DecodeStep(decode_rows_, workspace_.get(), &logits_);
+  }
+  return are_cut_down;
+}
+
+// What the sequence's search reads out of its rows: its own candidates only, so that its result
+// does not depend on whose tokens are beside them.
+ConstMatrixView StepRunner::LogitsOf(Sequence* sequence, MatrixView rows, bool are_cut_down) {
+  if (sequence->candidates.empty()) return rows;
+  if (are_cut_down && sequence->slots_layout != outputs_->layout()) {
+    outputs_->SlotsOf(sequence->candidates, &sequence->slots);
+    sequence->slots_layout = outputs_->layout();
+  }
+  const std::vector<int32_t>& columns = are_cut_down ? sequence->slots : sequence->candidates;
+  own_logits_.Resize(rows.rows, static_cast<int64_t>(columns.size()));
+  for (int64_t r = 0; r < rows.rows; ++r) {
+    const float* from = rows.row(r);
+    float* to = own_logits_.row(r);
+    for (const int32_t column : columns) *to++ = from[column];
+  }
+  return own_logits_.view();
 }
 
 // Gives every row of the search the cache of the row that it continues.
@@ -185,12 +240,13 @@ void StepRunner::RunDecode(absl::Span<const SequenceId> ids, const SequenceTable
       decode_rows_.push_back({rows[r].token, &sequence->rows[r], &sequence->cross});
     }
   }
-  model_->DecodeStep(decode_rows_, workspace_.get(), &logits_);
+  const bool are_cut_down = ComputeLogits(ids, table);
   int64_t first_row = 0;
   for (const SequenceId id : ids) {
     Sequence* sequence = Find(table, id);
     const auto num_rows = static_cast<int64_t>(sequence->rows.size());
-    sequence->search->Advance(logits_.view().Rows(first_row, num_rows));
+    sequence->search->Advance(
+        LogitsOf(sequence, logits_.view().Rows(first_row, num_rows), are_cut_down));
     Rearrange(sequence);
     first_row += num_rows;
     sequence->stats.computed_tokens += static_cast<int>(num_rows);

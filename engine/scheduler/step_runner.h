@@ -12,6 +12,7 @@
 #include "absl/types/span.h"
 #include "engine/generation/search_state.h"
 #include "engine/layers/kv_cache.h"
+#include "engine/layers/output_subset.h"
 #include "engine/layers/ragged_batch.h"
 #include "engine/models/model.h"
 #include "engine/scheduler/engine_observer.h"
@@ -29,9 +30,12 @@ struct Sequence {
   SequenceStats stats;
   std::unique_ptr<SearchState> search;  // once encoded; never for a forced pass
   CrossCache cross;
-  int64_t cross_bytes = 0;      // that the pool counts for `cross`
-  std::vector<SelfCache> rows;  // one per row of the search, in order
-  size_t num_reported = 0;      // settled tokens that on_settled has seen
+  int64_t cross_bytes = 0;          // that the pool counts for `cross`
+  std::vector<SelfCache> rows;      // one per row of the search, in order
+  std::vector<int32_t> candidates;  // tokens it may write (Shortlist); empty: all of the vocabulary
+  std::vector<int32_t> slots;       // where they stand in the runner's OutputSubset,
+  int64_t slots_layout = -1;        // in this layout of it
+  size_t num_reported = 0;          // settled tokens that on_settled has seen
 };
 
 using SequenceTable = std::unordered_map<SequenceId, std::unique_ptr<Sequence>>;
@@ -65,6 +69,9 @@ class StepRunner {
   void RunEncode(absl::Span<const SequenceId> ids, const SequenceTable& table);
   void RunDecode(absl::Span<const SequenceId> ids, const SequenceTable& table);
   void ProjectCross(ConstMatrixView encoded, Sequence* sequence);
+  void MakeSearchOf(Sequence* sequence);
+  bool ComputeLogits(absl::Span<const SequenceId> ids, const SequenceTable& table);
+  ConstMatrixView LogitsOf(Sequence* sequence, MatrixView rows, bool are_cut_down);
   void Rearrange(Sequence* sequence);
   int64_t CrossBytes(int64_t source_tokens) const;
   void Observe(StepPhase phase, size_t sequences, int64_t tokens, absl::Duration duration);
@@ -76,6 +83,8 @@ class StepRunner {
   RaggedBatch sources_, targets_;
   std::vector<AttentionObserver*> attention_observers_;
   Matrix hidden_, logits_;
+  std::unique_ptr<OutputSubset> outputs_;  // only where the model has a shortlist
+  Matrix own_logits_;                      // of one sequence's candidates
   std::vector<DecodeRow> decode_rows_;
   std::vector<SelfCache> rearranged_;
   std::vector<int> uses_;
