@@ -56,6 +56,7 @@ Json Heading(const Arguments& arguments, const BenchEngine& engine, const char* 
           {"op", op},
           {"model", folder.filename().string()},
           {"compute", engine.compute_type()},
+          {"shortlist", !engine.settings().shortlist.empty()},
           {"inter", engine.settings().loops},
           {"intra", engine.settings().threads}};
 }
@@ -230,6 +231,8 @@ int Main(int argc, char** argv) {
       ->transform(CLI::CheckedTransformer(std::map<std::string, ComputeType>{
           {"float32", ComputeType::kFloat32}, {"int8", ComputeType::kInt8}}))
       ->default_str("int8");
+  app.add_option("--shortlist", arguments.engine.shortlist,
+                 "file of attend build-shortlist; none: the whole vocabulary");
   app.add_option("--inter", arguments.engine.loops, "engine loops")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();

@@ -157,8 +157,9 @@ absl::StatusOr<std::unique_ptr<BenchEngine>> BenchEngine::Load(const std::string
   options.cache = CacheFolder({settings.keeps_weights, ""}, path);
   ATTEND_ASSIGN_OR_RETURN(const ModelRevision revision, RevisionOf(directory, options.cache));
   options.revision = revision.id;
-  ATTEND_ASSIGN_OR_RETURN(engine->model_,
-                          Model::Load(directory, options, &engine->report_));
+  if (!settings.shortlist.empty())
+    options.shortlist = {ShortlistChoice::Use::kFile, settings.shortlist};
+  ATTEND_ASSIGN_OR_RETURN(engine->model_, Model::Load(directory, options, &engine->report_));
   ATTEND_ASSIGN_OR_RETURN(
       engine->checkpoint_options_,
       ReadGenerationOptions(directory, engine->model_->spec().target_vocab_size));

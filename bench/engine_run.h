@@ -18,6 +18,7 @@ struct EngineSettings {
   int loops = 1;    // engine loops that share the model
   int threads = 1;  // of each loop
   ComputeType compute_type = ComputeType::kInt8;
+  std::string shortlist;      // file; empty: the whole vocabulary
   bool keeps_weights = true;  // as the server does: packed, in MODEL/.attend
 };
 

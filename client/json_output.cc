@@ -202,6 +202,7 @@ Json ToJson(const attend::v1::Model& model) {
   json["max_output_tokens"] = model.max_output_tokens();
   json["compute_type"] = model.compute_type();
   json["weight_bytes"] = model.weight_bytes();
+  json["uses_shortlist"] = model.uses_shortlist();
   Json presets = Json::array();
   for (const auto& preset : model.attention_presets()) {
     Json entry;

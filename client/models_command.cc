@@ -89,6 +89,7 @@ std::string Details(const attend::v1::Model& model, const Terminal& terminal) {
   add("longest", std::to_string(model.max_input_tokens()) + " tokens read, " +
                      std::to_string(model.max_output_tokens()) + " written, per sentence");
   add("weights", Mebibytes(model.weight_bytes()) + ", " + model.compute_type());
+  if (model.uses_shortlist()) add("vocabulary", "shortlist of each text's likely tokens");
   add("revision", model.revision());
   if (model.has_load_time()) {
     const std::time_t seconds = static_cast<std::time_t>(model.load_time().seconds());

@@ -70,9 +70,10 @@ int RunProgram(int argc, char** argv) {
   ClientOptions options = DefaultClientOptions();
   AddClientOptions(&root, &options, ModelFlag::kShown);
   const std::vector<Command> commands = {
-      AddTranslateCommand(&root, &options), AddAttentionCommand(&root, &options),
-      AddAlignCommand(&root, &options),     AddModelsCommand(&root, &options),
-      AddTokenizeCommand(&root, &options),  AddProbeCommand(&root, &options)};
+      AddTranslateCommand(&root, &options),     AddAttentionCommand(&root, &options),
+      AddAlignCommand(&root, &options),         AddModelsCommand(&root, &options),
+      AddTokenizeCommand(&root, &options),      AddProbeCommand(&root, &options),
+      AddBuildShortlistCommand(&root, &options)};
   std::string topic;
   CLI::App* help = root.add_subcommand("help", "Explain a command");
   help->add_option("COMMAND", topic, "Which command")->type_name("");

@@ -59,6 +59,7 @@ Command AddAttentionCommand(CLI::App* root, ClientOptions* options);
 Command AddAlignCommand(CLI::App* root, ClientOptions* options);
 Command AddModelsCommand(CLI::App* root, ClientOptions* options);
 Command AddTokenizeCommand(CLI::App* root, ClientOptions* options);
+Command AddBuildShortlistCommand(CLI::App* root, ClientOptions* options);
 Command AddProbeCommand(CLI::App* root, ClientOptions* options);
 
 }  // namespace attend::client

@@ -21,7 +21,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kOptionKeys[] = {"compute-type"};
+constexpr const char* kOptionKeys[] = {"compute-type", "shortlist"};
 
 absl::Status ModelError(std::string_view message) {
   return absl::InvalidArgumentError(absl::StrCat("--model: ", std::string(message)));
@@ -122,13 +122,26 @@ absl::StatusOr<std::vector<RawModel>> SplitModels(const std::string& text) {
   return models;
 }
 
+absl::StatusOr<ShortlistChoice> ParseShortlist(const std::string& text) {
+  using Use = ShortlistChoice::Use;
+  if (text == "off") return ShortlistChoice{Use::kOff, ""};
+  if (text == "auto") return ShortlistChoice{Use::kAuto, ""};
+  if (!text.empty()) return ShortlistChoice{Use::kFile, text};
+  return ModelError("'shortlist=' names no file; auto and off are possible, too");
+}
+
 absl::Status ApplyOptions(const RawModel& raw, ModelSource* source) {
   std::set<std::string> seen;
   for (const auto& [key, value] : raw.options) {
     if (!seen.insert(key).second)
       return ModelError(absl::StrCat("'", key, "' is given twice for '", source->name, "'"));
-    ATTEND_ASSIGN_OR_RETURN(source->choices.compute_type, ParseComputeTypeFlag("model", value));
-    source->has_own_compute_type = true;
+    if (key == "shortlist") {
+      ATTEND_ASSIGN_OR_RETURN(source->choices.shortlist, ParseShortlist(value));
+      source->has_own_shortlist = true;
+    } else {
+      ATTEND_ASSIGN_OR_RETURN(source->choices.compute_type, ParseComputeTypeFlag("model", value));
+      source->has_own_compute_type = true;
+    }
   }
   return absl::OkStatus();
 }

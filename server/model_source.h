@@ -15,12 +15,13 @@ struct ModelSource {
   std::string directory;              // absolute, when it was parsed
   ModelChoices choices = {};          // those that its own options name
   bool has_own_compute_type = false;  // else the server's is taken
+  bool has_own_shortlist = false;     // likewise
 };
 
-// One --model: [NAME=]FOLDER[,KEY=VALUE…], or several of them, separated by commas. The only
-// key is compute-type. A comma may stand in the name of a folder that is there; of one that
-// is not, where what follows does not look like KEY=VALUE. INVALID_ARGUMENT with a message for the
-// terminal.
+// One --model: [NAME=]FOLDER[,KEY=VALUE…], or several of them, separated by commas. Keys are
+// compute-type, and shortlist (auto, off or a file). A comma may stand in the name of a folder that
+// is there; of one that is not, where what follows does not look like KEY=VALUE. INVALID_ARGUMENT
+// with a message for the terminal.
 absl::StatusOr<std::vector<ModelSource>> ParseModelFlag(const std::string& text);
 
 // Every sub-folder with a config.json, by name, for --models-dir.

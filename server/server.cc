@@ -59,6 +59,13 @@ const char* CacheUse(const WeightCacheReport& report) {
 }
 
 // Written beside and renamed, so that a reader never sees half of it.
+// What it holds, or why there is none.
+std::string ShortlistNote(const ShortlistReport& report) {
+  if (report.file.empty()) return report.why;
+  return absl::StrCat(report.num_known_tokens, " source tokens, ", report.num_links, " links, ",
+                      report.num_always, " always");
+}
+
 absl::Status WritePortFile(const std::string& path, int grpc_port, int metrics_port) {
   const std::string unfinished = path + ".unfinished";
   std::ofstream file(unfinished, std::ios::trunc);
@@ -126,6 +133,8 @@ struct Server::State {
              {"weight_cache_file", model->load.weight_cache.file},
              {"weight_cache_bytes", absl::StrCat(model->load.weight_cache.bytes)},
              {"weight_cache_note", model->load.weight_cache.why},
+             {"shortlist", model->load.shortlist.file},
+             {"shortlist_note", ShortlistNote(model->load.shortlist)},
              {"revision_from", model->load.is_revision_from_stamp ? "stamp" : "files"},
              {"seconds", absl::StrCat(absl::ToDoubleSeconds(duration))}});
         LogThreads(*model);

@@ -46,7 +46,7 @@ struct RawOptions {
   std::string connection_idle = "10m", connection_age = "30m", connection_grace = "30s";
   std::string keepalive_time = "1m", keepalive_timeout = "20s";
   std::vector<std::string> stray;
-  std::string compute_type = "auto", weight_cache = "auto";
+  std::string compute_type = "auto", weight_cache = "auto", shortlist = "off";
   std::string log_level = "info", log_format = "auto", reflection = "on", merge_duplicates = "off";
 };
 
@@ -138,6 +138,8 @@ absl::Status CollectModels(const RawOptions& raw, std::vector<ModelSource>* mode
   std::set<std::string> names;
   for (ModelSource& source : *models) {
     if (!source.has_own_compute_type) source.choices.compute_type = compute_type;
+    if (!source.has_own_shortlist && raw.shortlist == "auto")
+      source.choices.shortlist.use = ShortlistChoice::Use::kAuto;
     if (!names.insert(source.name).second) {
       return FlagError(
           "model",
@@ -167,6 +169,13 @@ void DeclareServing(CLI::App* app, ServerOptions* options, RawOptions* raw) {
       "auto, float32 or int8: the numbers that models without one of their own compute in; auto is "
       "the fastest that a model supports")
       ->check(CLI::IsMember({"auto", "float32", "int8"}))
+      ->group("Models");
+  add("--shortlist", raw->shortlist,
+      "auto or off: whether models with a lexical.shortlist in their folder choose their words "
+      "from "
+      "it (faster in int8, scores are over the shortlist); a file is named for one model: "
+      "NAME=FOLDER,shortlist=FILE")
+      ->check(CLI::IsMember({"auto", "off"}))
       ->group("Models");
   add("--weight-cache", raw->weight_cache,
       "where packed weights are kept for the next start: auto (.attend in the model's folder, else "

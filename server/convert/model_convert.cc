@@ -72,6 +72,9 @@ void ToProto(const ModelInfo& model, const std::vector<std::string>& hidden_fold
   out->set_max_output_tokens(static_cast<uint32_t>(std::max<int64_t>(0, model.max_output_tokens)));
   out->set_compute_type(model.compute_type);
   out->set_weight_bytes(model.load.weight_bytes);
+  out->set_source_vocabulary_size(static_cast<uint32_t>(model.spec.source_vocab_size));
+  out->set_target_vocabulary_size(static_cast<uint32_t>(model.spec.target_vocab_size));
+  out->set_uses_shortlist(!model.load.shortlist.file.empty());
   for (const AttentionPreset& preset : model.presets)
     PresetToProto(preset, out->add_attention_presets());
   if (model.state == ModelState::kServing || model.state == ModelState::kDraining) {
