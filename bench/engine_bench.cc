@@ -21,6 +21,7 @@
 #include "bench/workload.h"
 #include "engine/base/status_macros.h"
 #include "engine/ops/dense.h"  // OneDnnDescription
+#include "engine/ops/simd_level.h"
 
 namespace attend::bench {
 namespace {
@@ -36,6 +37,7 @@ struct Arguments {
   double noise = 0.15;
   size_t limit = 64;
   std::string order = "sorted", admission = "stream";
+  std::string simd;
 };
 
 absl::Status Emit(const Json& record, const std::string& path) {
@@ -231,6 +233,8 @@ int Main(int argc, char** argv) {
       ->transform(CLI::CheckedTransformer(std::map<std::string, ComputeType>{
           {"float32", ComputeType::kFloat32}, {"int8", ComputeType::kInt8}}))
       ->default_str("int8");
+  app.add_option("--simd", arguments.simd, "no better instruction set than this for our own loops")
+      ->check(CLI::IsMember(SimdLevels()));
   app.add_option("--shortlist", arguments.engine.shortlist,
                  "file of attend build-shortlist; none: the whole vocabulary");
   app.add_option("--inter", arguments.engine.loops, "engine loops")
@@ -264,6 +268,7 @@ int Main(int argc, char** argv) {
   app.add_option("--answers", arguments.answers,
                  "file for the ids of all answers, of the first beam and batch");
   CLI11_PARSE(app, argc, argv);
+  if (!arguments.simd.empty()) LimitSimdLevel(arguments.simd);
   const absl::Status status = probe->parsed() ? Probe(arguments) : Offline(arguments);
   if (status.ok()) return 0;
   std::fprintf(stderr, "engine_bench: %s\n", std::string(status.message()).c_str());
