@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -103,6 +104,11 @@ class ShortlistRun {
         tokens_(v1::TokenizationService::NewStub(session->connection().channel())),
         attention_(v1::AttentionService::NewStub(session->connection().channel())),
         bar_(STDERR_FILENO, session->error_terminal(), true) {}
+  ShortlistRun(const ShortlistRun&) = delete;
+  ShortlistRun& operator=(const ShortlistRun&) = delete;
+  ~ShortlistRun() {
+    if (output_) unlink(Unfinished().c_str());  // does nothing once it got its name
+  }
 
   int Run() {
     if (flags_.pairs_path.empty() == flags_.source_path.empty())
@@ -113,6 +119,12 @@ class ShortlistRun {
     if (!flags_.target_path.empty()) {
       if (const int exit_code = Open(flags_.target_path, &second_)) return exit_code;
     }
+    if (const CallResult unreachable = session_->connection().EnsureReachable())
+      return session_->Fail(*unreachable);
+    // Before the long work. A server may read the old file at any time: it stays whole, and the new
+    // one takes its place at the end.
+    output_.emplace(Output::OpenFile(Unfinished()));
+    if (!output_->is_open()) return FailWrite(output_->error());
     const auto model = session_->ResolveModel();
     if (const int* exit_code = std::get_if<int>(&model)) return *exit_code;
     if (const int exit_code = Describe(std::get<std::string>(model))) return exit_code;
@@ -126,6 +138,12 @@ class ShortlistRun {
   int Open(const std::string& path, LineFile* file) {
     const std::string problem = file->Open(path);
     return problem.empty() ? kExitOk : session_->FailUsage(problem);
+  }
+
+  std::string Unfinished() const { return flags_.output_path + ".unfinished"; }
+
+  int FailWrite(const std::string& why) {
+    return session_->FailUsage("cannot write " + Printable(flags_.output_path) + ": " + why);
   }
 
   int Describe(const std::string& name) {
@@ -273,20 +291,11 @@ class ShortlistRun {
     const std::string name = model_.name().substr(model_.name().find('/') + 1);
     const std::string bytes = FormatShortlist(tables, model_.target_vocabulary_size(),
                                               {name, model_.revision(), num_pairs_});
-    // A server may read the old file at any time: it is whole, and the new one takes its place.
-    const std::string unfinished = flags_.output_path + ".unfinished";
-    {
-      Output file = Output::OpenFile(unfinished);
-      file.Write(bytes);
-      file.Flush();
-      if (!file.is_open())
-        return session_->FailUsage("cannot write " + Printable(unfinished) + ": " + file.error());
-    }
-    if (std::rename(unfinished.c_str(), flags_.output_path.c_str()) != 0) {
-      const std::string why = std::strerror(errno);
-      unlink(unfinished.c_str());
-      return session_->FailUsage("cannot write " + Printable(flags_.output_path) + ": " + why);
-    }
+    output_->Write(bytes);
+    output_->Flush();
+    if (!output_->is_open()) return FailWrite(output_->error());
+    if (std::rename(Unfinished().c_str(), flags_.output_path.c_str()) != 0)
+      return FailWrite(std::strerror(errno));
     session_->Tell(std::to_string(num_pairs_) + " pairs; " + std::to_string(tables.num_known()) +
                    " of " + std::to_string(tables.lists.size()) + " source tokens known, " +
                    std::to_string(tables.num_links()) + " links, " +
@@ -302,6 +311,7 @@ class ShortlistRun {
   std::unique_ptr<v1::AttentionService::Stub> attention_;
   ProgressBar bar_;
   LineFile first_, second_;
+  std::optional<Output> output_;
   v1::Model model_;
   std::unique_ptr<ShortlistCounts> counts_;
   int64_t num_pairs_ = 0, num_failed_ = 0;

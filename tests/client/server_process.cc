@@ -30,17 +30,17 @@ std::string ReadPort(const std::string& path) {
 
 }  // namespace
 
-ServerProcess::ServerProcess() {
+ServerProcess::ServerProcess(const std::string& model_options) {
   const std::string port_path = folder_.Path("ports"), log_path = folder_.Path("log");
+  const std::string model = "en-fr=" ATTEND_SOURCE_DIR "/models/en-fr" + model_options;
   pid_ = fork();
   if (pid_ == 0) {
     const int log = open(log_path.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
     dup2(log, STDOUT_FILENO);
     dup2(log, STDERR_FILENO);
-    execl(ATTEND_BINARY_DIR "/bin/attend-server", "attend-server", "--model",
-          "en-fr=" ATTEND_SOURCE_DIR "/models/en-fr", "--listen", "127.0.0.1:0",
-          "--metrics-address", "127.0.0.1:0", "--weight-cache", "off", "--port-file",
-          port_path.c_str(), static_cast<char*>(nullptr));
+    execl(ATTEND_BINARY_DIR "/bin/attend-server", "attend-server", "--model", model.c_str(),
+          "--listen", "127.0.0.1:0", "--metrics-address", "127.0.0.1:0", "--weight-cache", "off",
+          "--port-file", port_path.c_str(), static_cast<char*>(nullptr));
     _exit(127);
   }
   std::string port;

@@ -11,7 +11,8 @@ namespace attend::client {
 
 class ServerProcess {
  public:
-  ServerProcess();
+  // model_options: what follows the model's folder, for example ",shortlist=FILE".
+  explicit ServerProcess(const std::string& model_options = "");
   ~ServerProcess();
   ServerProcess(const ServerProcess&) = delete;
   ServerProcess& operator=(const ServerProcess&) = delete;

@@ -21,6 +21,11 @@ std::vector<std::string> Parse(const std::string& text) {
   for (const ModelSource& source : *sources) {
     std::string line = source.name + " " + source.directory;
     const auto type = source.choices.compute_type;
+    if (source.has_own_shortlist) {
+      constexpr const char* kUses[] = {"off", "auto", "file:"};
+      line += std::string(" ") + kUses[static_cast<int>(source.choices.shortlist.use)] +
+              source.choices.shortlist.path;
+    }
     if (source.has_own_compute_type) line += type ? std::string(" ") + Name(*type) : " auto";
     out.push_back(line);
   }
@@ -46,6 +51,16 @@ TEST(ParseModelFlagTest, OptionsOfAModel) {
   std::filesystem::create_directory(folder.Path("en-fr"));
   EXPECT_THAT(Parse(folder.Path("en-fr") + ",compute-type=int8"),
               ElementsAre("en-fr " + folder.Path("en-fr") + " int8"));
+}
+
+TEST(ParseModelFlagTest, Shortlists) {
+  EXPECT_THAT(Parse("a=/one,shortlist=auto,b=/two,shortlist=off,compute-type=int8"),
+              ElementsAre("a /one auto", "b /two off int8"));
+  EXPECT_THAT(Parse("a=/one,shortlist=/lists/x.shortlist,b=/two"),
+              ElementsAre("a /one file:/lists/x.shortlist", "b /two"));
+  EXPECT_THAT(Error("a=/one,shortlist="), HasSubstr("names no file"));
+  EXPECT_THAT(Error("a=/one,shortlist=auto,shortlist=off"), HasSubstr("given twice"));
+  EXPECT_THAT(Error("a=/one,shortlst=auto"), HasSubstr("did you mean shortlist?"));
 }
 
 TEST(ParseModelFlagTest, CommasInFolders) {

@@ -86,6 +86,19 @@ TEST(ServerOptionsTest, EnginesAndThreadsAreNumbersOrAuto) {
               HasSubstr("'257' is neither auto nor a number from 1 to 256"));
 }
 
+TEST(ServerOptionsTest, ShortlistsOfAllModelsAndOfOne) {
+  using Use = ShortlistChoice::Use;
+  EXPECT_EQ(Good({"--model", "a=/x"}).models[0].choices.shortlist.use, Use::kOff);
+  const ServerOptions options =
+      Good({"--shortlist", "auto", "--model", "a=/x,b=/y,shortlist=off,c=/z,shortlist=/f"});
+  ASSERT_EQ(options.models.size(), 3u);
+  EXPECT_EQ(options.models[0].choices.shortlist.use, Use::kAuto);
+  EXPECT_EQ(options.models[1].choices.shortlist.use, Use::kOff);
+  EXPECT_EQ(options.models[2].choices.shortlist.use, Use::kFile);
+  EXPECT_EQ(options.models[2].choices.shortlist.path, "/f");
+  EXPECT_THAT(Error({"--model", "a=/x", "--shortlist", "/f"}), HasSubstr("--shortlist"));
+}
+
 TEST(ServerOptionsTest, FlagsAndTheirEnvironment) {
   ::setenv("ATTEND_QUEUE_TOKENS", "123", 1);
   ::setenv("ATTEND_DRAIN_DELAY", "1500ms", 1);
