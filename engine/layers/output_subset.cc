@@ -27,7 +27,6 @@ void OutputSubset::Put(int32_t token) {
     slot = static_cast<int32_t>(token_of_.size());
     token_of_.push_back(token);
     uses_.push_back(0);
-    packed_.Resize(slot + 1);
   } else {
     slot = free_.back();
     free_.pop_back();
@@ -38,6 +37,16 @@ void OutputSubset::Put(int32_t token) {
 }
 
 void OutputSubset::Add(absl::Span<const int32_t> tokens) {
+  // All memory first, so that want of it changes nothing.
+  const auto num_new =
+      static_cast<size_t>(std::count_if(tokens.begin(), tokens.end(), [this](int32_t token) {
+        return slot_of_[static_cast<size_t>(token)] < 0;
+      }));
+  const size_t slots = token_of_.size() + num_new - std::min(num_new, free_.size());
+  token_of_.reserve(slots);
+  uses_.reserve(slots);
+  free_.reserve(slots);
+  packed_.Resize(static_cast<int64_t>(slots));
   for (const int32_t token : tokens) {
     if (slot_of_[static_cast<size_t>(token)] < 0) Put(token);
     ++uses_[static_cast<size_t>(slot_of_[static_cast<size_t>(token)])];

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <new>
 #include <utility>
 
 #include "engine/base/check.h"
@@ -25,19 +26,20 @@ void Int8Subset::Reserve(int64_t num_panels) {
   const int64_t capacity = std::max(num_panels, capacity_ + capacity_ / 2);
   const auto panel_bytes =
       static_cast<size_t>(dense_->weight_->padded_inputs() * kPanelOutputs);  // times of 64
+  // What may throw comes first: capacity_ never promises more than there is.
+  const auto per_slot = static_cast<size_t>(capacity * kPanelOutputs);
+  scales_.resize(per_slot, 0.0f);
+  bias_.resize(per_slot, 0.0f);
+  sums_.resize(per_slot, 0);
   auto* memory =
       static_cast<int8_t*>(std::aligned_alloc(64, static_cast<size_t>(capacity) * panel_bytes));
-  ATTEND_CHECK(memory != nullptr, "out of memory");
+  if (memory == nullptr) throw std::bad_alloc();
   std::unique_ptr<int8_t, Free> panels(memory);
   const size_t used = static_cast<size_t>(capacity_) * panel_bytes;
   if (used > 0) std::memcpy(memory, panels_.get(), used);
   std::memset(memory + used, 0, static_cast<size_t>(capacity) * panel_bytes - used);
   panels_ = std::move(panels);
   capacity_ = capacity;
-  const auto per_slot = static_cast<size_t>(capacity * kPanelOutputs);
-  scales_.resize(per_slot, 0.0f);
-  bias_.resize(per_slot, 0.0f);
-  sums_.resize(per_slot, 0);
 }
 
 void Int8Subset::Resize(int64_t slots) {

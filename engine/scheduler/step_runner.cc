@@ -162,16 +162,18 @@ void StepRunner::RunEncode(absl::Span<const SequenceId> ids, const SequenceTable
 
 void StepRunner::MakeSearchOf(Sequence* sequence) {
   const GenerationRequest& request = *sequence->request;
+  std::vector<int32_t> candidates;
   if (outputs_ != nullptr) {
-    sequence->candidates =
+    candidates =
         model_->shortlist()->CandidatesOf(request.source_ids, RequiredTokens(request.options));
   }
-  if (sequence->candidates.empty()) {
+  if (candidates.empty()) {
     sequence->search =
         MakeSearch(request.options, request.source_ids, model_->spec().target_vocab_size);
     return;
   }
-  outputs_->Add(sequence->candidates);
+  outputs_->Add(candidates);
+  sequence->candidates = std::move(candidates);  // from now on Release takes them out
   sequence->search =
       MakeShortlistedSearch(request.options, request.source_ids, sequence->candidates);
 }
