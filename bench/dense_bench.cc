@@ -7,11 +7,11 @@
 #include <cstring>
 #include <functional>
 #include <memory>
-#include <random>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "bench/random_matrix.h"
 #include "engine/ops/dense.h"
 #include "engine/ops/int8_dense.h"
 #include "engine/ops/simd_level.h"
@@ -27,14 +27,6 @@ struct DenseShape {
 constexpr DenseShape kShapes[] = {{256, 256}, {256, 1024}, {1024, 256}, {256, 8001},
                                   {512, 512}, {512, 2048}, {2048, 512}, {512, 59514}};
 
-Matrix Noise(int64_t rows, int64_t cols) {
-  std::mt19937 random(1);
-  std::normal_distribution<float> normal;
-  Matrix matrix(rows, cols);
-  for (int64_t i = 0; i < rows * cols; ++i) matrix.data()[i] = normal(random);
-  return matrix;
-}
-
 // Bytes of weights and operations of one run, as rates.
 void Count(benchmark::State& state, int64_t bytes, int64_t operations) {
   const auto rate = [](int64_t n) {
@@ -47,7 +39,7 @@ void Count(benchmark::State& state, int64_t bytes, int64_t operations) {
 
 template <class Dense>
 void Run(benchmark::State& state, const std::vector<Dense>& copies, int64_t rows) {
-  const Matrix in = Noise(rows, copies[0].inputs());
+  const Matrix in = RandomMatrix(rows, copies[0].inputs());
   Matrix out(rows, copies[0].outputs());
   size_t next = 0;
   for (auto _ : state) {
@@ -64,7 +56,7 @@ size_t NumCopies(bool is_cold, int64_t bytes) {
 void Int8(benchmark::State& state, const std::string& level, DenseShape shape, bool is_cold,
           int64_t rows) {
   LimitSimdLevel(level);
-  const Matrix weight = Noise(shape.outputs, shape.inputs);
+  const Matrix weight = RandomMatrix(shape.outputs, shape.inputs);
   std::vector<Int8Dense> copies;
   for (size_t i = 0; i < NumCopies(is_cold, shape.inputs * shape.outputs); ++i)
     copies.emplace_back(Int8Weight::Quantize(weight.view()).value(), absl::Span<const float>(),
@@ -74,7 +66,7 @@ void Int8(benchmark::State& state, const std::string& level, DenseShape shape, b
 }
 
 void Float32(benchmark::State& state, DenseShape shape, bool is_cold, int64_t rows) {
-  const Matrix weight = Noise(shape.outputs, shape.inputs);
+  const Matrix weight = RandomMatrix(shape.outputs, shape.inputs);
   std::vector<PackedDense> copies;
   for (size_t i = 0; i < NumCopies(is_cold, 4 * shape.inputs * shape.outputs); ++i)
     copies.push_back(PackedDense::Create(weight.view(), {}, std::nullopt).value());

@@ -5,11 +5,11 @@
 #include <benchmark/benchmark.h>
 
 #include <cstdio>
-#include <random>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "bench/random_matrix.h"
 #include "engine/models/model.h"
 #include "engine/ops/attention.h"
 #include "engine/ops/dense.h"
@@ -21,14 +21,6 @@ namespace attend {
 namespace {
 
 std::string* const model_path = new std::string(ATTEND_SOURCE_DIR "/models/en-fr");
-
-Matrix RandomMatrix(int64_t rows, int64_t cols) {
-  std::mt19937 random(1);
-  std::normal_distribution<float> normal;
-  Matrix matrix(rows, cols);
-  for (int64_t i = 0; i < rows * cols; ++i) matrix.data()[i] = normal(random);
-  return matrix;
-}
 
 // inputs, outputs, rows. The weights stay in the cache, as those of a small model do between steps.
 void BM_Dense(benchmark::State& state) {

@@ -19,6 +19,12 @@ void CopyScaled(const Matrix& from, float scale, float* to) {
   for (int64_t i = 0; i < n; ++i) to[i] = from.data()[i] * scale;
 }
 
+int64_t OutputsOf(const std::vector<FusedPart>& parts) {
+  int64_t outputs = 0;
+  for (const FusedPart& part : parts) outputs += part.spec.outputs;
+  return outputs;
+}
+
 // The parts' weights, scaled, below each other.
 absl::StatusOr<Matrix> ReadWeights(const WeightSource& source,
                                    const std::vector<FusedPart>& parts) {
@@ -29,8 +35,7 @@ absl::StatusOr<Matrix> ReadWeights(const WeightSource& source,
     if (spec.scale != 1.0f) CopyScaled(weight, spec.scale, weight.data());
     return weight;
   }
-  int64_t outputs = 0;
-  for (const FusedPart& part : parts) outputs += part.spec.outputs;
+  const int64_t outputs = OutputsOf(parts);
   Matrix all;
   int64_t row = 0;
   for (const FusedPart& part : parts) {
@@ -48,8 +53,7 @@ absl::StatusOr<Matrix> ReadWeights(const WeightSource& source,
 }
 
 absl::StatusOr<Matrix> ReadBiases(const WeightSource& source, const std::vector<FusedPart>& parts) {
-  int64_t outputs = 0;
-  for (const FusedPart& part : parts) outputs += part.spec.outputs;
+  const int64_t outputs = OutputsOf(parts);
   Matrix all;
   int64_t first = 0;
   for (const FusedPart& part : parts) {
@@ -84,11 +88,8 @@ absl::StatusOr<SharedInt8Weight> Quantize(const WeightSource& source, const std:
 absl::StatusOr<SharedInt8Weight> LoadInt8Parts(const WeightSource& source,
                                                const std::vector<FusedPart>& parts) {
   std::string name;
-  WeightSize size = {parts[0].spec.inputs, 0};
-  for (const FusedPart& part : parts) {
-    name += (name.empty() ? "" : "+") + part.name;
-    size.outputs += part.spec.outputs;
-  }
+  for (const FusedPart& part : parts) name += (name.empty() ? "" : "+") + part.name;
+  const WeightSize size = {parts[0].spec.inputs, OutputsOf(parts)};
   if (SharedInt8Weight kept = FindKept(source, name, size)) {
     for (const FusedPart& part : parts) {
       ATTEND_RETURN_IF_ERROR(

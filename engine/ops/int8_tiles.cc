@@ -79,17 +79,28 @@ inline void Prefetch(const int8_t* tile) {
   for (int64_t i = 0; i < kPanelTile; i += 64) _mm_prefetch(tile + i, _MM_HINT_T0);
 }
 
-// The tile intrinsics take their registers as constants.
+// The tile intrinsics take their registers as constants. Tiles 0 to 3 are sums.
+ATTEND_AMX inline void ZeroFourSums() {
+  _tile_zero(0);
+  _tile_zero(1);
+  _tile_zero(2);
+  _tile_zero(3);
+}
+
+ATTEND_AMX inline void StoreFourSums(int32_t (*sums)[kTileRows * kPanelOutputs]) {
+  _tile_stored(0, sums[0], kTileBytes);
+  _tile_stored(1, sums[1], kTileBytes);
+  _tile_stored(2, sums[2], kTileBytes);
+  _tile_stored(3, sums[3], kTileBytes);
+}
+
 ATTEND_AMX void TwoByTwo(const Block& block) {
   const Int8Product& p = *block.product;
   const int64_t panel_bytes = p.inputs * kPanelOutputs;
   const int8_t* a = p.in + block.row * p.inputs;
   const int8_t* b = p.panels + block.panel * panel_bytes;
   const int64_t below = kTileRows * p.inputs;
-  _tile_zero(0);
-  _tile_zero(1);
-  _tile_zero(2);
-  _tile_zero(3);
+  ZeroFourSums();
   for (int64_t k = 0; k < p.inputs; k += kTileBytes, b += kPanelTile) {
     _tile_loadd(6, b, kTileBytes);
     _tile_loadd(4, a + k, p.inputs);
@@ -105,10 +116,7 @@ ATTEND_AMX void TwoByTwo(const Block& block) {
     _tile_dpbssd(3, 5, 7);
   }
   alignas(64) int32_t sums[4][kTileRows * kPanelOutputs];
-  _tile_stored(0, sums[0], kTileBytes);
-  _tile_stored(1, sums[1], kTileBytes);
-  _tile_stored(2, sums[2], kTileBytes);
-  _tile_stored(3, sums[3], kTileBytes);
+  StoreFourSums(sums);
   Finish(block, block.row, block.panel, sums[0]);
   Finish(block, block.row, block.panel + 1, sums[1]);
   Finish(block, block.row + kTileRows, block.panel, sums[2]);
@@ -120,10 +128,7 @@ ATTEND_AMX void OneByFour(const Block& block) {
   const int64_t panel_bytes = p.inputs * kPanelOutputs;
   const int8_t* a = p.in + block.row * p.inputs;
   const int8_t* b = p.panels + block.panel * panel_bytes;
-  _tile_zero(0);
-  _tile_zero(1);
-  _tile_zero(2);
-  _tile_zero(3);
+  ZeroFourSums();
   for (int64_t k = 0; k < p.inputs; k += kTileBytes, b += kPanelTile) {
     _tile_loadd(4, a + k, p.inputs);
     _tile_loadd(5, b, kTileBytes);
@@ -139,10 +144,7 @@ ATTEND_AMX void OneByFour(const Block& block) {
     _tile_dpbssd(3, 4, 5);
   }
   alignas(64) int32_t sums[4][kTileRows * kPanelOutputs];
-  _tile_stored(0, sums[0], kTileBytes);
-  _tile_stored(1, sums[1], kTileBytes);
-  _tile_stored(2, sums[2], kTileBytes);
-  _tile_stored(3, sums[3], kTileBytes);
+  StoreFourSums(sums);
   for (int64_t j = 0; j < 4; ++j) Finish(block, block.row, block.panel + j, sums[j]);
 }
 

@@ -53,14 +53,12 @@ void QuantizeRow(const float* row, int64_t n, const QuantizedRows& out, int64_t 
   int64_t i = 0;
   if (is_usable) {
     const hn::ScalableTag<float> d;
-    const hn::Repartition<int32_t, decltype(d)> d32;
     const hn::Rebind<int8_t, decltype(d)> d8;
     const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
     const auto factors = hn::Set(d, factor);
     const auto flips = hn::Set(d8, flip);
     for (; i + lanes <= n; i += lanes) {
       const auto q = hn::NearestInt(hn::Mul(hn::LoadU(d, row + i), factors));
-      static_cast<void>(d32);
       hn::StoreU(hn::Xor(hn::DemoteTo(d8, q), flips), d8, to + i);
     }
   }

@@ -13,29 +13,13 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/engine/scheduler/marian_tiny.h"
+#include "tests/engine/scheduler/tiny_requests.h"
 
 namespace attend {
 namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
-
-const Model* TheModel() { return MarianTiny::Get().model.get(); }
-const std::vector<int32_t>& Source(size_t i) { return MarianTiny::Get().sources[i]; }
-
-GenerationOptions Greedy(int max_length = 64) {
-  GenerationOptions options = MarianTiny::Get().defaults;
-  options.num_beams = 1;
-  options.max_length = max_length;
-  return options;
-}
-
-// Never ends before max_length.
-GenerationOptions Endless() {
-  GenerationOptions options = Greedy(120);
-  options.min_length = 119;
-  return options;
-}
 
 class Recorder : public EngineObserver {
  public:
