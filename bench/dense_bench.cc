@@ -1,6 +1,7 @@
-// Linear operations: int8 with every kernel that the processor has, and float32 (oneDNN), on the
-// shapes of the two model sizes; beside them what the memory gives. "hot": the same weights again
-// and again; "cold": copies of them in turn, more than the caches of one core hold, as in decoding.
+// Linear operations: int8 with every kernel that the processor has, and float32 (ours and
+// oneDNN's), on the shapes of the two model sizes; beside them what the memory gives. "hot": the
+// same weights again and again; "cold": copies of them in turn, more than the caches of one core
+// hold, as in decoding.
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
@@ -14,6 +15,7 @@
 #include "bench/random_matrix.h"
 #include "engine/ops/dense.h"
 #include "engine/ops/int8_dense.h"
+#include "engine/ops/onednn_dense.h"
 #include "engine/ops/simd_level.h"
 
 namespace attend {
@@ -65,11 +67,13 @@ void Int8(benchmark::State& state, const std::string& level, DenseShape shape, b
   LimitSimdLevel("");
 }
 
+// Dense: PackedDense, or OneDnnDense that it would use without kernels of ours.
+template <class Dense>
 void Float32(benchmark::State& state, DenseShape shape, bool is_cold, int64_t rows) {
   const Matrix weight = RandomMatrix(shape.outputs, shape.inputs);
-  std::vector<PackedDense> copies;
+  std::vector<Dense> copies;
   for (size_t i = 0; i < NumCopies(is_cold, 4 * shape.inputs * shape.outputs); ++i)
-    copies.push_back(PackedDense::Create(weight.view(), {}, std::nullopt).value());
+    copies.push_back(Dense::Create(weight.view(), {}, std::nullopt).value());
   Run(state, copies, rows);
 }
 
@@ -93,7 +97,7 @@ const bool registered = [] {
   levels.erase(std::remove(levels.begin(), levels.end(), "AVX3"), levels.end());  // AVX2's kernel
   for (const bool is_cold : {false, true}) {
     for (const DenseShape shape : kShapes) {
-      for (const int64_t rows : {1, 4, 8, 32, 128}) {
+      for (const int64_t rows : {1, 2, 4, 8, 16, 32, 128}) {
         const std::string tail =
             absl::StrCat(is_cold ? "/cold/" : "/hot/", shape.inputs, "x", shape.outputs, "/", rows);
         for (const std::string& level : levels) {
@@ -103,7 +107,10 @@ const bool registered = [] {
         }
         benchmark::RegisterBenchmark(
             absl::StrCat("BM_Linear/float32", tail).c_str(),
-            [=](benchmark::State& state) { Float32(state, shape, is_cold, rows); });
+            [=](benchmark::State& state) { Float32<PackedDense>(state, shape, is_cold, rows); });
+        benchmark::RegisterBenchmark(
+            absl::StrCat("BM_Linear/float32-onednn", tail).c_str(),
+            [=](benchmark::State& state) { Float32<OneDnnDense>(state, shape, is_cold, rows); });
       }
     }
   }

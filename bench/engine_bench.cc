@@ -20,7 +20,7 @@
 #include "bench/measurement.h"
 #include "bench/workload.h"
 #include "engine/base/status_macros.h"
-#include "engine/ops/dense.h"  // OneDnnDescription
+#include "engine/ops/onednn_dense.h"  // OneDnnDescription
 #include "engine/ops/simd_level.h"
 
 namespace attend::bench {

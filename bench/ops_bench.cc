@@ -15,6 +15,7 @@
 #include "engine/ops/dense.h"
 #include "engine/ops/layer_norm.h"
 #include "engine/ops/logits.h"
+#include "engine/ops/onednn_dense.h"
 #include "engine/ops/op_threads.h"
 
 namespace attend {

@@ -1,298 +1,97 @@
-// oneDNN's inner_product with blocked weights ("brgemm" kernels): 1.3 to 2.5 times its matmul at 2
-// to 64 rows with AVX2, equal with AVX-512. Blocks chosen for 4 rows serve all row counts best:
-// those for more rows are up to 1.5 times slower at one row with AVX2, those for one row 1.1 times
-// slower at 64.
-//
-// A DenseFamily holds the kernels of one shape (inputs, outputs, activation) for a ladder of row
-// counts; layers of equal shape share it. Kernels are made single-threaded; threads share out rows.
+// Threads share out the panels, not the rows: each reads its own part of the weights, once.
 #include "engine/ops/dense.h"
 
 #include <algorithm>
-#include <array>
-#include <atomic>
 #include <cstring>
-#include <exception>
-#include <map>
-#include <memory>
-#include <mutex>
 #include <new>
-#include <string>
-#include <tuple>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "engine/base/check.h"
+#include "engine/ops/f32_panels.h"
+#include "engine/ops/onednn_dense.h"
 #include "engine/ops/op_threads.h"
 #include "engine/ops/weight_memory.h"
-#include "oneapi/dnnl/dnnl.hpp"
-#include "oneapi/dnnl/dnnl_debug.h"  // dnnl_cpu_isa2str
 
 namespace attend {
 namespace {
 
-using Tag = dnnl::memory::format_tag;
-constexpr auto kF32 = dnnl::memory::data_type::f32;
+// Rows that are multiplied at a time: what is read of them for one panel stays in the second-level
+// cache.
+constexpr int64_t kMostRows = 128;
+// Multiply-adds from which on a second thread pays.
+constexpr int64_t kThreadWork = int64_t{128} << 10;
 
-constexpr int64_t kMaxRowsOfLarge = 32, kLarge = int64_t{8} << 20;
-constexpr int64_t kPackingRows = 4;  // the weights' blocks are chosen for it
-// Dense where decoding lives, so that few calls need two pieces; ends at 64, since above oneDNN may
-// block the sum differently. A large shape (a vocabulary) does without the last ones, which would
-// make the check below long.
-constexpr std::array<int64_t, 18> kLadder = {1,  2,  3,  4,  5,  6,  7,  8,  10,
-                                             12, 14, 16, 20, 24, 32, 40, 48, 64};
+int64_t NumPanels(int64_t outputs) { return (outputs + kF32PanelOutputs - 1) / kF32PanelOutputs; }
 
-const dnnl::engine& Cpu() {
-  static const dnnl::engine* const cpu = new dnnl::engine(dnnl::engine::kind::cpu, 0);
-  return *cpu;
-}
-
-dnnl::stream& Stream() {
-  thread_local dnnl::stream stream(Cpu());
-  return stream;
-}
-
-// Scratch memory of kernels, owned here because oneDNN's own belongs to the thread that made the
-// kernel.
-void* Scratchpad(size_t bytes) {
-  thread_local std::vector<char> memory;
-  if (memory.size() < bytes + 64) memory.resize(bytes + 64);
-  void* aligned = memory.data();
-  size_t space = memory.size();
-  return std::align(64, bytes, aligned, space);
-}
-
-dnnl::post_ops PostOps(std::optional<Activation> activation) {
-  dnnl::post_ops ops;
-  if (!activation) return ops;
-  switch (*activation) {
-    case Activation::kRelu:
-      ops.append_eltwise(dnnl::algorithm::eltwise_relu, 0.f, 0.f);
-      break;
-    case Activation::kGelu:
-      ops.append_eltwise(dnnl::algorithm::eltwise_gelu_erf, 0.f, 0.f);
-      break;
-    case Activation::kGeluTanh:
-      ops.append_eltwise(dnnl::algorithm::eltwise_gelu_tanh, 0.f, 0.f);
-      break;
-    case Activation::kSilu:
-      ops.append_eltwise(dnnl::algorithm::eltwise_swish, 1.f, 0.f);
-      break;
-  }
-  return ops;
-}
-
-// The kernel for one row count.
-struct Kernel {
-  uint64_t id = 0;  // never used again, unlike an address
-  int64_t rows = 0;
-  dnnl::memory::desc in, out, scratchpad;
-  dnnl::primitive primitive;
-};
-
-struct DenseShape {
-  int64_t inputs, outputs;
+struct Panels {
+  int64_t inputs = 0, outputs = 0;
   std::optional<Activation> activation;
-};
+  std::shared_ptr<char> weights;  // floats
+  std::vector<float> bias;        // padded to whole panels
+  const char* name = nullptr;
 
-struct BuiltKernel {
-  Kernel kernel;
-  dnnl::memory::desc weight;
-  std::string name;
-};
-
-BuiltKernel Build(const DenseShape& shape, int64_t rows, const dnnl::memory::desc* weight) {
-  const dnnl::memory::desc in({rows, shape.inputs}, kF32, Tag::ab);
-  const dnnl::memory::desc any({shape.outputs, shape.inputs}, kF32, Tag::any);
-  const dnnl::memory::desc bias({shape.outputs}, kF32, Tag::a);
-  const dnnl::memory::desc out({rows, shape.outputs}, kF32, Tag::ab);
-  dnnl::primitive_attr attributes;
-  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-  attributes.set_post_ops(PostOps(shape.activation));
-  const dnnl::inner_product_forward::primitive_desc description(
-      Cpu(), dnnl::prop_kind::forward_inference, in, weight != nullptr ? *weight : any, bias, out,
-      attributes);
-  static std::atomic<uint64_t> next_id{1};
-  return {{next_id++, rows, in, out, description.scratchpad_desc(),
-           dnnl::inner_product_forward(description)},
-          description.weights_desc(),
-          description.impl_info_str()};
-}
-
-// oneDNN's handles on a kernel's input and output. Making them costs as much as a small product, so
-// each thread keeps those it used; running is then setting two pointers.
-struct Binding {
-  dnnl::memory in, out, scratchpad;
-};
-
-Binding& BindingOf(const Kernel& kernel) {
-  constexpr size_t kMostKept = 1024;
-  thread_local std::unordered_map<uint64_t, Binding> bindings;
-  const auto found = bindings.find(kernel.id);
-  if (found != bindings.end()) return found->second;
-  if (bindings.size() >= kMostKept) bindings.clear();
-  Binding binding = {
-      dnnl::memory(kernel.in, Cpu(), nullptr), dnnl::memory(kernel.out, Cpu(), nullptr), {}};
-  if (kernel.scratchpad.get_size() > 0)
-    binding.scratchpad = dnnl::memory(kernel.scratchpad, Cpu(), nullptr);
-  return bindings.emplace(kernel.id, std::move(binding)).first->second;
-}
-
-void Execute(const Kernel& kernel, const dnnl::memory& weight, const dnnl::memory& bias,
-             const float* in, float* out) {
-  Binding& binding = BindingOf(kernel);
-  binding.in.set_data_handle(const_cast<float*>(in));
-  binding.out.set_data_handle(out);
-  std::array<dnnl_exec_arg_t, 5> arguments = {{{DNNL_ARG_SRC, binding.in.get()},
-                                               {DNNL_ARG_WEIGHTS, weight.get()},
-                                               {DNNL_ARG_BIAS, bias.get()},
-                                               {DNNL_ARG_DST, binding.out.get()}}};
-  int count = 4;
-  if (const size_t bytes = kernel.scratchpad.get_size(); bytes > 0) {
-    binding.scratchpad.set_data_handle(Scratchpad(bytes));
-    arguments[4] = {DNNL_ARG_SCRATCHPAD, binding.scratchpad.get()};
-    count = 5;
+  int64_t bytes() const {
+    return NumPanels(outputs) * kF32PanelOutputs * inputs * static_cast<int64_t>(sizeof(float));
   }
-  dnnl::error::wrap_c_api(
-      dnnl_primitive_execute(kernel.primitive.get(), Stream().get(), count, arguments.data()),
-      "running a kernel");
-}
-
-// Blocked weights in memory of our own.
-struct Weights {
-  std::shared_ptr<char> bytes;
-  dnnl::memory memory;
+  float* data() const { return reinterpret_cast<float*>(weights.get()); }
+  void Run(ConstMatrixView in, MatrixView out) const;
 };
 
-Weights Reordered(const float* weight, const DenseShape& shape, const dnnl::memory::desc& blocked) {
-  dnnl::memory plain({{shape.outputs, shape.inputs}, kF32, Tag::ab}, Cpu(),
-                     const_cast<float*>(weight));
-  Weights packed;
-  packed.bytes = AllocateWeights(static_cast<int64_t>(blocked.get_size()));
-  if (packed.bytes == nullptr) throw std::bad_alloc();
-  packed.memory = dnnl::memory(blocked, Cpu(), packed.bytes.get());
-  dnnl::reorder(plain, packed.memory).execute(Stream(), plain, packed.memory);
-  Stream().wait();
-  return packed;
-}
-
-// Numbers without pattern in [-1, 1): enough to show any difference in the order of a sum.
-class Noise {
- public:
-  float Next() {
-    state_ = state_ * 1664525u + 1013904223u;
-    return static_cast<float>(static_cast<int32_t>(state_)) * (1.0f / 2147483648.0f);
-  }
-
- private:
-  uint32_t state_ = 2463534242u;
-};
-
-// All kernels of one shape that give the same bits for the same row, smallest first.
-struct DenseFamily {
-  DenseShape shape;
-  dnnl::memory::desc weight;
-  std::string name;
-  std::vector<Kernel> kernels;
-
-  // The largest kernel that `rows` fill; the smallest of all when none.
-  const Kernel& Choose(int64_t rows) const {
-    size_t best = 0;
-    while (best + 1 < kernels.size() && kernels[best + 1].rows <= rows) ++best;
-    return kernels[best];
-  }
-};
-
-// Runs every kernel on equal rows and keeps the largest set whose results are the same bits
-// everywhere.
-void KeepAgreeing(DenseFamily* family) {
-  const DenseShape& shape = family->shape;
-  Noise noise;
-  std::vector<float> weight(static_cast<size_t>(shape.inputs * shape.outputs)),
-      bias(static_cast<size_t>(shape.outputs));
-  for (float& w : weight) w = noise.Next();
-  for (float& b : bias) b = noise.Next();
-  const int64_t most = family->kernels.back().rows;
-  std::vector<float> in(static_cast<size_t>(most * shape.inputs)),
-      out(static_cast<size_t>(most * shape.outputs));
-  for (int64_t i = 0; i < shape.inputs; ++i) in[static_cast<size_t>(i)] = noise.Next();
-  for (int64_t r = 1; r < most; ++r)
-    std::copy_n(in.begin(), shape.inputs, in.begin() + r * shape.inputs);
-  const Weights packed = Reordered(weight.data(), shape, family->weight);
-  weight = {};
-  const dnnl::memory bias_memory({{shape.outputs}, kF32, Tag::a}, Cpu(), bias.data());
-
-  std::map<std::string, std::vector<Kernel>> by_result;  // a row's bytes → kernels
-  const size_t row_bytes = static_cast<size_t>(shape.outputs) * sizeof(float);
-  for (Kernel& kernel : family->kernels) {
-    Execute(kernel, packed.memory, bias_memory, in.data(), out.data());
-    bool equal_rows = true;
-    for (int64_t r = 1; r < kernel.rows && equal_rows; ++r) {
-      equal_rows = std::memcmp(out.data(), out.data() + r * shape.outputs, row_bytes) == 0;
+// [outputs, inputs] → [outputs / 64][inputs][64]. Sixteen inputs of 64 outputs at a time: a cache
+// line of each.
+void Pack(ConstMatrixView weight, float* to) {
+  constexpr int64_t kStep = 16;
+  for (int64_t first = 0; first < weight.rows; first += kF32PanelOutputs) {
+    const int64_t count = std::min(kF32PanelOutputs, weight.rows - first);
+    if (count < kF32PanelOutputs) std::fill_n(to, weight.cols * kF32PanelOutputs, 0.0f);
+    for (int64_t k = 0; k < weight.cols; k += kStep) {
+      const int64_t end = std::min(weight.cols, k + kStep);
+      for (int64_t o = 0; o < count; ++o) {
+        const float* from = weight.row(first + o);
+        for (int64_t i = k; i < end; ++i) to[i * kF32PanelOutputs + o] = from[i];
+      }
     }
-    if (equal_rows) {
-      by_result[std::string(reinterpret_cast<const char*>(out.data()), row_bytes)].push_back(
-          std::move(kernel));
-    }
+    to += weight.cols * kF32PanelOutputs;
   }
-  family->kernels.clear();
-  for (auto& [result, kernels] : by_result) {
-    if (kernels.size() > family->kernels.size()) family->kernels = std::move(kernels);
-  }
-  ATTEND_CHECK(!family->kernels.empty(), "the one-row kernel always agrees with itself");
 }
 
-std::shared_ptr<const DenseFamily> MakeFamily(const DenseShape& shape) {
-  auto family = std::make_shared<DenseFamily>();
-  family->shape = shape;
-  BuiltKernel first = Build(shape, kPackingRows, nullptr);
-  family->weight = first.weight;
-  family->name = first.name;
-  for (int64_t rows : kLadder) {
-    if (rows > kMaxRowsOfLarge && shape.inputs * shape.outputs > kLarge) break;
-    // A kernel that cannot read these blocks is one we do without, as long as one is left.
-    try {
-      family->kernels.push_back(Build(shape, rows, &family->weight).kernel);
-    } catch (const dnnl::error&) {
-      if (rows == kPackingRows) throw;
-    }
+void Panels::Run(ConstMatrixView in, MatrixView out) const {
+  const int64_t num_panels = NumPanels(outputs);
+  const int64_t num_groups = (num_panels + kF32PanelGroup - 1) / kF32PanelGroup;
+  F32Product product;
+  product.inputs = inputs;
+  product.in_stride = in.stride;
+  product.panels = data();
+  product.bias = bias.data();
+  product.activation = activation;
+  product.outputs = outputs;
+  product.out_stride = out.stride;
+  for (int64_t row = 0; row < in.rows; row += kMostRows) {
+    product.rows = std::min(kMostRows, in.rows - row);
+    product.in = in.row(row);
+    product.out = out.row(row);
+    const int64_t work_of_group = inputs * kF32PanelOutputs * kF32PanelGroup * product.rows;
+    ParallelFor(num_groups, std::max<int64_t>(1, kThreadWork / work_of_group),
+                [&](int64_t begin, int64_t end) {
+                  thread_local std::vector<float> scratch;
+                  const auto size = static_cast<size_t>(F32ScratchSize(product.rows));
+                  if (scratch.size() < size) scratch.resize(size);
+                  RunF32Panels(product, begin * kF32PanelGroup,
+                               std::min(end * kF32PanelGroup, num_panels), scratch.data());
+                });
   }
-  KeepAgreeing(family.get());
-  return family;
-}
-
-// Families in use, so that equal layers share one. Entries of unloaded models are swept when a new
-// shape comes.
-std::shared_ptr<const DenseFamily> FindFamily(const DenseShape& shape) {
-  using Key = std::tuple<int64_t, int64_t, int>;
-  static std::mutex mutex;
-  static auto* const families = new std::map<Key, std::weak_ptr<const DenseFamily>>;
-  const Key key{shape.inputs, shape.outputs,
-                shape.activation ? static_cast<int>(*shape.activation) : -1};
-  const std::lock_guard<std::mutex> lock(mutex);
-  if (auto found = families->find(key); found != families->end()) {
-    if (auto family = found->second.lock()) return family;
-  }
-  for (auto it = families->begin(); it != families->end();)
-    it = it->second.expired() ? families->erase(it) : ++it;
-  auto family = MakeFamily(shape);
-  (*families)[key] = family;
-  return family;
 }
 
 }  // namespace
 
-struct PackedDense::Parts {
-  std::shared_ptr<const DenseFamily> family;
-  std::vector<float> bias;
-  Weights weights;
-  dnnl::memory bias_memory;
-
-  void RunRows(ConstMatrixView in, MatrixView out) const;
+struct PackedDense::Form {
+  Panels panels;                        // where its name is set
+  std::optional<OneDnnDense> fallback;  // elsewhere
 };
 
-PackedDense::PackedDense(std::unique_ptr<const Parts> parts) : parts_(std::move(parts)) {}
+PackedDense::PackedDense(std::unique_ptr<const Form> form) : form_(std::move(form)) {}
 PackedDense::PackedDense(PackedDense&&) noexcept = default;
 PackedDense& PackedDense::operator=(PackedDense&&) noexcept = default;
 PackedDense::~PackedDense() = default;
@@ -304,82 +103,56 @@ absl::StatusOr<PackedDense> PackedDense::Create(ConstMatrixView weight,
                "weights without gaps");
   ATTEND_CHECK(bias.empty() || static_cast<int64_t>(bias.size()) == weight.rows,
                "one bias per output");
-  OpThreads();  // makes sure that oneDNN plans for one thread
-  try {
-    const DenseShape shape{weight.cols, weight.rows, activation};
-    auto parts = std::make_unique<Parts>();
-    parts->family = FindFamily(shape);
-    parts->bias.assign(static_cast<size_t>(weight.rows), 0.0f);
-    std::copy(bias.begin(), bias.end(), parts->bias.begin());
-    parts->weights = Reordered(weight.data, shape, parts->family->weight);
-    parts->bias_memory = dnnl::memory({{shape.outputs}, kF32, Tag::a}, Cpu(), parts->bias.data());
-    return PackedDense(std::move(parts));
-  } catch (const dnnl::error& error) {
-    const std::string message =
-        absl::StrCat("oneDNN cannot make a linear operation of ", weight.cols, " inputs and ",
-                     weight.rows, " outputs: ", error.what());
-    return error.status == dnnl_out_of_memory ? absl::ResourceExhaustedError(message)
-                                              : absl::InternalError(message);
-  } catch (const std::bad_alloc&) {
+  const auto no_memory = [&] {
     return absl::ResourceExhaustedError(absl::StrCat("no memory for a linear operation of ",
                                                      weight.cols, " inputs and ", weight.rows,
                                                      " outputs"));
-  }
-}
-
-int64_t PackedDense::inputs() const { return parts_->family->shape.inputs; }
-int64_t PackedDense::outputs() const { return parts_->family->shape.outputs; }
-int64_t PackedDense::packed_bytes() const {
-  return static_cast<int64_t>(parts_->family->weight.get_size() +
-                              parts_->bias.size() * sizeof(float));
-}
-int PackedDense::num_kernels() const { return static_cast<int>(parts_->family->kernels.size()); }
-const char* PackedDense::kernel_name() const { return parts_->family->name.c_str(); }
-
-void PackedDense::Parts::RunRows(ConstMatrixView in, MatrixView out) const {
-  for (int64_t row = 0; row < in.rows;) {
-    const int64_t left = in.rows - row;
-    const Kernel& kernel = family->Choose(left);
-    if (kernel.rows <= left) {
-      Execute(kernel, weights.memory, bias_memory, in.row(row), out.row(row));
-      row += kernel.rows;
-      continue;
+  };
+  try {
+    auto form = std::make_unique<Form>();
+    const char* const isa = F32PanelsName();
+    if (isa == nullptr) {
+      auto dense = OneDnnDense::Create(weight, bias, activation);
+      if (!dense.ok()) return dense.status();
+      form->fallback = *std::move(dense);
+      return PackedDense(std::move(form));
     }
-    // Fewer rows than the smallest kernel takes: fill up with zeros beside the caller's memory.
-    thread_local std::vector<float> padded_in, padded_out;
-    padded_in.assign(static_cast<size_t>(kernel.rows * in.cols), 0.0f);
-    padded_out.resize(static_cast<size_t>(kernel.rows * out.cols));
-    std::copy_n(in.row(row), left * in.cols, padded_in.begin());
-    Execute(kernel, weights.memory, bias_memory, padded_in.data(), padded_out.data());
-    std::copy_n(padded_out.begin(), left * out.cols, out.row(row));
-    row += left;
+    Panels& panels = form->panels;
+    panels.inputs = weight.cols;
+    panels.outputs = weight.rows;
+    panels.activation = activation;
+    panels.name = std::strcmp(isa, "avx2") == 0 ? "panels:avx2" : "panels:avx512";
+    panels.bias.assign(static_cast<size_t>(NumPanels(weight.rows) * kF32PanelOutputs), 0.0f);
+    std::copy(bias.begin(), bias.end(), panels.bias.begin());
+    panels.weights = AllocateWeights(panels.bytes());
+    if (panels.weights == nullptr) return no_memory();
+    Pack(weight, panels.data());
+    return PackedDense(std::move(form));
+  } catch (const std::bad_alloc&) {
+    return no_memory();
   }
+}
+
+int64_t PackedDense::inputs() const {
+  return form_->fallback ? form_->fallback->inputs() : form_->panels.inputs;
+}
+int64_t PackedDense::outputs() const {
+  return form_->fallback ? form_->fallback->outputs() : form_->panels.outputs;
+}
+int64_t PackedDense::packed_bytes() const {
+  if (form_->fallback) return form_->fallback->packed_bytes();
+  return form_->panels.bytes() + static_cast<int64_t>(form_->panels.bias.size() * sizeof(float));
+}
+const char* PackedDense::kernel_name() const {
+  return form_->fallback ? form_->fallback->kernel_name() : form_->panels.name;
 }
 
 void PackedDense::Run(ConstMatrixView in, MatrixView out) const {
   ATTEND_CHECK(in.rows == out.rows && in.cols == inputs() && out.cols == outputs(),
                "shapes of a linear operation");
   ATTEND_CHECK(in.stride == in.cols && out.stride == out.cols, "rows without gaps");
-  // A thread is worth waking from about 0.1 ms of work on.
-  const int64_t grain = std::max<int64_t>(1, 4'000'000 / (inputs() * outputs()));
-  try {
-    ParallelFor(in.rows, grain, [&](int64_t begin, int64_t end) {
-      parts_->RunRows({in.row(begin), end - begin, in.cols, in.stride},
-                      out.Rows(begin, end - begin));
-    });
-  } catch (const dnnl::error& error) {
-    if (error.status == dnnl_out_of_memory) throw std::bad_alloc();
-    ATTEND_CHECK(false, "oneDNN failed to run a kernel that it made");
-  }
-}
-
-const char* OneDnnDescription() {
-  static const std::string* const text = [] {
-    const dnnl_version_t* version = dnnl_version();
-    return new std::string(absl::StrCat(version->major, ".", version->minor, ".", version->patch,
-                                        " ", dnnl_cpu_isa2str(dnnl_get_effective_cpu_isa())));
-  }();
-  return text->c_str();
+  if (form_->fallback) return form_->fallback->Run(in, out);
+  form_->panels.Run(in, out);
 }
 
 }  // namespace attend

@@ -1,15 +1,11 @@
-// A linear operation with constant weights, out = activation(in * weight^T + bias), on oneDNN in
-// float32. The weights are reordered once into the blocks that oneDNN's kernels read; bias and
-// activation are part of the kernel.
+// A linear operation with constant float32 weights, out = activation(in * weight^T + bias). The
+// weights are packed once, into the order in which they are read.
+//
+// On processors with AVX2 or AVX-512 it runs on kernels of our own (ops/f32_panels.h), on others on
+// oneDNN's (ops/onednn_dense.h).
 //
 // Batch invariance: a row's result is the same bits however many rows are in the call, wherever the
-// row stands, and whatever OpThreads() is. oneDNN promises no such thing (it picks kernels by row
-// count: with AVX2, 2.6's and 3.2's matmul gave up to two different results for equal rows of one
-// call, and inner_product changes its summation from 96 rows on when the input is 768 wide). So a
-// call is cut into pieces of fixed row counts, at most 64, each with a kernel of its own; and when
-// the kernels of a shape are made, they run on equal rows and those whose bits disagree with the
-// majority are dropped. With AVX2 or AVX-512 none is; on older processors only the one-row kernel
-// may be left, which is slow but right.
+// row stands, and whatever OpThreads() is.
 #pragma once
 
 #include <cstdint>
@@ -41,18 +37,13 @@ class PackedDense {
   // without gaps between rows, not overlapping.
   void Run(ConstMatrixView in, MatrixView out) const;
 
-  // How many of the row counts passed the check described above, and oneDNN's name of the kernel:
-  // for logs and tests.
-  int num_kernels() const;
+  // For logs and tests: "panels:avx512", say, or oneDNN's name.
   const char* kernel_name() const;
 
  private:
-  struct Parts;
-  explicit PackedDense(std::unique_ptr<const Parts> parts);
-  std::unique_ptr<const Parts> parts_;
+  struct Form;
+  explicit PackedDense(std::unique_ptr<const Form> form);
+  std::unique_ptr<const Form> form_;
 };
-
-// Version and instruction set that oneDNN works with here, for example "3.2.0 avx512_core".
-const char* OneDnnDescription();
 
 }  // namespace attend

@@ -6,10 +6,14 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <string>
 #include <thread>
+#include <tuple>
 #include <vector>
 
+#include "engine/ops/onednn_dense.h"
 #include "engine/ops/op_threads.h"
+#include "engine/ops/simd_level.h"
 #include "tests/engine/ops/reference_ops.h"
 
 namespace attend {
@@ -27,15 +31,33 @@ PackedDense Make(const Matrix& weight, const std::vector<float>& bias,
   return *std::move(dense);
 }
 
-TEST(PackedDense, EqualsTheReferenceOverOddShapes) {
-  for (int64_t inputs : {1, 2, 7, 16, 33, 96, 257}) {
-    for (int64_t outputs : {1, 3, 8, 17, 64, 130}) {
+// One level for each kind of kernel that this processor has: ours for AVX-512 and AVX2, and oneDNN.
+std::vector<std::string> Levels() {
+  std::vector<std::string> levels;
+  for (const std::string& level : SimdLevels()) {
+    if (level == "AVX3" || level == "AVX2" || level == "SSE4") levels.push_back(level);
+  }
+  if (levels.empty()) levels.push_back(SimdLevels().back());
+  return levels;
+}
+
+class EveryKernel : public ::testing::TestWithParam<std::string> {
+ protected:
+  void SetUp() override { LimitSimdLevel(GetParam()); }
+  void TearDown() override { LimitSimdLevel(""); }
+};
+INSTANTIATE_TEST_SUITE_P(Dense, EveryKernel, ::testing::ValuesIn(Levels()),
+                         [](const auto& level) { return level.param; });
+
+TEST_P(EveryKernel, EqualsTheReferenceOverOddShapes) {
+  for (int64_t inputs : {1, 2, 7, 33, 64, 65, 257}) {
+    for (int64_t outputs : {1, 17, 64, 130, 300}) {
       const Matrix weight = RandomMatrix(outputs, inputs, 1);
       const std::vector<float> bias = RandomVector(outputs, 2);
       const PackedDense dense = Make(weight, bias, std::nullopt);
       ASSERT_EQ(dense.inputs(), inputs);
       ASSERT_EQ(dense.outputs(), outputs);
-      for (int64_t rows : {1, 2, 5, 9, 31, 65, 130}) {
+      for (int64_t rows : {1, 2, 3, 4, 5, 9, 31, 65, 130}) {
         const Matrix in = RandomMatrix(rows, inputs, 3);
         Matrix out(rows, outputs);
         dense.Run(in.view(), out.view());
@@ -51,7 +73,7 @@ TEST(PackedDense, EqualsTheReferenceOverOddShapes) {
   }
 }
 
-TEST(PackedDense, ActivationsAndAbsentBias) {
+TEST_P(EveryKernel, ActivationsAndAbsentBias) {
   const Matrix weight = RandomMatrix(40, 24, 4), in = RandomMatrix(11, 24, 5);
   for (std::optional<Activation> activation :
        {std::optional<Activation>(), std::optional(Activation::kRelu),
@@ -71,18 +93,45 @@ TEST(PackedDense, ActivationsAndAbsentBias) {
   }
 }
 
+TEST(PackedDense, KernelsOfOursGiveTheSameBitsAndAgreeWithOneDnn) {
+  const Matrix weight = RandomMatrix(200, 300, 13), in = RandomMatrix(20, 300, 14);
+  const std::vector<float> bias = RandomVector(200, 15);
+  auto reference = OneDnnDense::Create(weight.view(), bias, std::nullopt);
+  ASSERT_TRUE(reference.ok()) << reference.status();
+  Matrix expected(20, 200), first, out(20, 200);
+  reference->Run(in.view(), expected.view());
+  for (const std::string& level : Levels()) {
+    LimitSimdLevel(level);
+    const PackedDense dense = Make(weight, bias, std::nullopt);
+    dense.Run(in.view(), out.view());
+    for (int64_t i = 0; i < 20 * 200; ++i)
+      ASSERT_NEAR(out.data()[i], expected.data()[i], 1e-4) << level;
+    if (level != "AVX3" && level != "AVX2") continue;
+    EXPECT_EQ(dense.kernel_name(), std::string(level == "AVX3" ? "panels:avx512" : "panels:avx2"));
+    if (first.data() == nullptr) {
+      first = RandomMatrix(20, 200, 0);
+      std::copy_n(out.data(), 20 * 200, first.data());
+    }
+    EXPECT_EQ(std::memcmp(out.data(), first.data(), sizeof(float) * 20 * 200), 0) << level;
+  }
+  LimitSimdLevel("");
+}
+
 struct InvarianceShape {
   int64_t inputs, outputs;
   std::optional<Activation> activation;
 };
 
-class DenseInvariance : public ::testing::TestWithParam<InvarianceShape> {};
+class DenseInvariance : public ::testing::TestWithParam<std::tuple<InvarianceShape, std::string>> {
+ protected:
+  void SetUp() override { LimitSimdLevel(std::get<1>(GetParam())); }
+  void TearDown() override { LimitSimdLevel(""); }
+};
 
 TEST_P(DenseInvariance, ARowHasTheSameBitsInAnyCompanyPlaceAndNumberOfThreads) {
-  const InvarianceShape shape = GetParam();
+  const InvarianceShape shape = std::get<0>(GetParam());
   const Matrix weight = RandomMatrix(shape.outputs, shape.inputs, 7);
   const PackedDense dense = Make(weight, RandomVector(shape.outputs, 8), shape.activation);
-  EXPECT_GE(dense.num_kernels(), 1);
   constexpr int64_t kMost = 200;
   const Matrix in = RandomMatrix(kMost, shape.inputs, 9);
   Matrix alone(kMost, shape.outputs);
@@ -110,14 +159,20 @@ TEST_P(DenseInvariance, ARowHasTheSameBitsInAnyCompanyPlaceAndNumberOfThreads) {
 
 INSTANTIATE_TEST_SUITE_P(
     Shapes, DenseInvariance,
-    ::testing::Values(
-        InvarianceShape{32, 96, std::nullopt}, InvarianceShape{64, 32, std::nullopt},
-        InvarianceShape{32, 64, Activation::kSilu}, InvarianceShape{192, 576, std::nullopt},
-        InvarianceShape{192, 768, Activation::kRelu}, InvarianceShape{768, 192, std::nullopt},
-        InvarianceShape{192, 1501, std::nullopt}, InvarianceShape{37, 53, Activation::kGelu},
-        InvarianceShape{512, 512, std::nullopt}, InvarianceShape{1, 1, std::nullopt}),
-    [](const auto& shape) {
-      return std::to_string(shape.param.inputs) + "x" + std::to_string(shape.param.outputs);
+    ::testing::Combine(::testing::Values(InvarianceShape{32, 96, std::nullopt},
+                                         InvarianceShape{64, 32, std::nullopt},
+                                         InvarianceShape{32, 64, Activation::kSilu},
+                                         InvarianceShape{192, 768, Activation::kRelu},
+                                         InvarianceShape{768, 192, std::nullopt},
+                                         InvarianceShape{192, 1501, std::nullopt},
+                                         InvarianceShape{37, 53, Activation::kGelu},
+                                         InvarianceShape{512, 512, std::nullopt},
+                                         InvarianceShape{1, 1, std::nullopt}),
+                       ::testing::ValuesIn(Levels())),
+    [](const auto& instance) {
+      const InvarianceShape& shape = std::get<0>(instance.param);
+      return std::to_string(shape.inputs) + "x" + std::to_string(shape.outputs) + "_" +
+             std::get<1>(instance.param);
     });
 
 TEST(PackedDense, RunsFromThreadsThatDidNotMakeIt) {
@@ -146,13 +201,21 @@ TEST(PackedDense, NoRowsIsNothingToDo) {
 }
 
 // How many kernels agree depends on the processor; that one is left does not.
-TEST(PackedDense, HasAKernel) {
+TEST(OneDnnDense, HasAKernel) {
   const std::string description = OneDnnDescription();
   EXPECT_EQ(description.rfind("3.", 0), 0u) << description;
+  const Matrix weight = RandomMatrix(192, 192, 1);
+  const auto dense = OneDnnDense::Create(weight.view(), {}, std::nullopt);
+  ASSERT_TRUE(dense.ok()) << dense.status();
+  EXPECT_GE(dense->num_kernels(), 1);
+  EXPECT_STRNE(dense->kernel_name(), "");
+  EXPECT_GE(dense->packed_bytes(), 192 * 192 * 4);
+}
+
+TEST_P(EveryKernel, CountsItsBytes) {
   const PackedDense dense = Make(RandomMatrix(192, 192, 1), {}, std::nullopt);
-  EXPECT_GE(dense.num_kernels(), 1);
-  EXPECT_STRNE(dense.kernel_name(), "");
   EXPECT_GE(dense.packed_bytes(), 192 * 192 * 4);
+  EXPECT_STRNE(dense.kernel_name(), "");
 }
 
 }  // namespace
