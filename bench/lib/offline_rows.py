@@ -11,14 +11,17 @@ NAMES = {"opus": "opus-mt size", "tiny": "256/6+2, vocabulary 8 k", "toy": "toy"
 
 
 class Offline:
-    """limit: sentences of each run; 0: all."""
+    """limit: sentences of each run; 0: all. simd: no better instructions than these, on both sides."""
 
-    def __init__(self, environment, limit, int8_type):
+    def __init__(self, environment, limit, int8_type, simd=None):
         self.environment, self.limit = environment, limit
         self.engine_bench = environment.program("engine_bench")
         # Until the engine has the choice, its only type is measured, and the table says which.
         self.has_types = programs.knows_flag(self.engine_bench, "--compute-type")
         self.int8_type = int8_type
+        self.simd = simd
+        if simd:
+            programs.limit_instructions(simd)
 
     def ours(self, model, op=None, compute="int8", **options):
         command = [self.engine_bench] + ([op] if op else [])
@@ -26,7 +29,7 @@ class Offline:
                           "limit": self.limit, **options})
         if self.has_types:
             command += ["--compute-type", self.int8_type if compute == "int8" else compute]
-        return command
+        return command + (["--simd", self.simd] if self.simd else [])
 
     def peer(self, model, op="offline", compute="int8", workers=1, threads=1, **options):
         defaults = {"workload": self.environment.workload(model), "limit": self.limit}

@@ -24,7 +24,16 @@ def record(command):
 
 def own_environment():
     """Settings for other servers, and for threads, are not those of a measurement."""
-    return {k: v for k, v in os.environ.items() if not k.startswith(("ATTEND_", "OMP_", "CT2_", "MKL_"))}
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("ATTEND_", "OMP_", "CT2_", "MKL_"))}
+    return {**kept, **_LIMITS}
+
+
+_LIMITS = {}
+
+
+def limit_instructions(simd):
+    """For what the measured programs call: the peer itself, its MKL, and oneDNN. To be called once."""
+    _LIMITS.update({"CT2_FORCE_CPU_ISA": simd, "MKL_ENABLE_INSTRUCTIONS": simd, "ONEDNN_MAX_CPU_ISA": simd})
 
 
 def knows_flag(program, flag):
