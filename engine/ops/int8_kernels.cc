@@ -19,6 +19,7 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "engine/ops/int8_kernels.cc"
+#include <hwy/cache_control.h>
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
@@ -28,6 +29,8 @@ HWY_BEFORE_NAMESPACE();
 namespace attend {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
+
+constexpr int64_t kLineBytes = 64;
 
 // 16 sums of one row become 16 outputs.
 HWY_INLINE void Finish(const Int8Product& p, int64_t row, int64_t panel, const int32_t* sums) {
@@ -51,6 +54,39 @@ HWY_INLINE void Finish(const Int8Product& p, int64_t row, int64_t panel, const i
   if (!is_whole) std::copy_n(rest, p.outputs - first, to);
 }
 
+#if HWY_TARGET == HWY_AVX3_DL || HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX2
+
+// Panels to fetch while others are multiplied: with each step of four inputs one line of each, in
+// four streams, because the processor's own prefetching follows each within its page of 4 KiB.
+struct Ahead {
+  const int8_t* panels = nullptr;  // the first
+  int count = 0;
+  int64_t panel_bytes = 0, quarter = 0;
+
+  HWY_INLINE void FetchLines(int64_t k) const {
+    const int64_t line = k / 4;
+    const int8_t* from = panels + line % 4 * quarter + line / 4 * kLineBytes;
+    for (int i = 0; i < count; ++i, from += panel_bytes) hwy::Prefetch(from);
+  }
+};
+
+// What block `b` of `blocks` fetches of the group that follows: they share it. One row walks four
+// panels at once, which is as many streams.
+template <int kPanels>
+Ahead AheadOf(const Int8Product& p, int64_t panel, int64_t b, int64_t blocks) {
+  const int64_t panel_bytes = p.inputs * kPanelOutputs;
+  const int64_t first = kPanels * b / blocks, last = kPanels * (b + 1) / blocks;
+  Ahead ahead;
+  if (p.rows == 1) return ahead;
+  ahead.panels = p.panels + (panel + kPanels + first) * panel_bytes;
+  ahead.count = static_cast<int>(last - first);
+  ahead.panel_bytes = panel_bytes;
+  ahead.quarter = panel_bytes / 4;
+  return ahead;
+}
+
+#endif
+
 #if HWY_TARGET == HWY_AVX3_DL
 
 // sum += four products of x (unsigned) and w (signed) in each lane. Written as the instruction
@@ -64,7 +100,7 @@ constexpr uint8_t kFlip = 0x80;
 constexpr int kMostRows = 6;
 
 template <int kRows, int kPanels>
-void Block(const Int8Product& p, int64_t row, int64_t panel) {
+void Block(const Int8Product& p, int64_t row, int64_t panel, Ahead ahead) {
   __m512i sums[kRows][kPanels];
   const int64_t panel_bytes = p.inputs * kPanelOutputs;
 #pragma GCC unroll 8
@@ -81,6 +117,7 @@ void Block(const Int8Product& p, int64_t row, int64_t panel) {
     __m512i w[kPanels];
 #pragma GCC unroll 8
     for (int j = 0; j < kPanels; ++j) w[j] = _mm512_loadu_si512(weights + j * panel_bytes);
+    ahead.FetchLines(k);
 #pragma GCC unroll 8
     for (int r = 0; r < kRows; ++r) {
       int32_t four;
@@ -102,20 +139,20 @@ void Block(const Int8Product& p, int64_t row, int64_t panel) {
 }
 
 template <int kPanels>
-void Rows(const Int8Product& p, int64_t row, int64_t count, int64_t panel) {
+void Rows(const Int8Product& p, int64_t row, int64_t count, int64_t panel, Ahead ahead) {
   switch (count) {
     case 1:
-      return Block<1, kPanels>(p, row, panel);
+      return Block<1, kPanels>(p, row, panel, ahead);
     case 2:
-      return Block<2, kPanels>(p, row, panel);
+      return Block<2, kPanels>(p, row, panel, ahead);
     case 3:
-      return Block<3, kPanels>(p, row, panel);
+      return Block<3, kPanels>(p, row, panel, ahead);
     case 4:
-      return Block<4, kPanels>(p, row, panel);
+      return Block<4, kPanels>(p, row, panel, ahead);
     case 5:
-      return Block<5, kPanels>(p, row, panel);
+      return Block<5, kPanels>(p, row, panel, ahead);
     default:
-      return Block<6, kPanels>(p, row, panel);
+      return Block<6, kPanels>(p, row, panel, ahead);
   }
 }
 
@@ -127,7 +164,7 @@ void PanelGroup(const Int8Product& p, int64_t panel) {
   const int64_t blocks = (p.rows + kMostRows - 1) / kMostRows;
   for (int64_t b = 0; b < blocks; ++b) {
     const int64_t begin = p.rows * b / blocks, end = p.rows * (b + 1) / blocks;
-    Rows<kPanels>(p, begin, end - begin, panel);
+    Rows<kPanels>(p, begin, end - begin, panel, AheadOf<kPanels>(p, panel, b, blocks));
   }
 }
 
@@ -142,7 +179,7 @@ HWY_INLINE __m256i AddProducts(__m256i sum, __m256i magnitudes, __m256i x, __m25
 }
 
 template <int kRows, int kPanels>
-void Block(const Int8Product& p, int64_t row, int64_t panel) {
+void Block(const Int8Product& p, int64_t row, int64_t panel, Ahead ahead) {
   __m256i low[kRows][kPanels], high[kRows][kPanels];
 #pragma GCC unroll 8
   for (int r = 0; r < kRows; ++r) {
@@ -153,6 +190,7 @@ void Block(const Int8Product& p, int64_t row, int64_t panel) {
   const int8_t* in = p.in + row * p.inputs;
   const int8_t* weights = p.panels + panel * panel_bytes;
   for (int64_t k = 0; k < p.inputs; k += 4, weights += 4 * kPanelOutputs) {
+    ahead.FetchLines(k);
 #pragma GCC unroll 8
     for (int j = 0; j < kPanels; ++j) {
       const auto* from = reinterpret_cast<const __m256i*>(weights + j * panel_bytes);
@@ -185,21 +223,24 @@ constexpr int PanelsAtOnce(int64_t rows) { return rows <= 2 ? 4 : 1; }
 template <int kPanels>
 void PanelGroup(const Int8Product& p, int64_t panel) {
   if (kPanels == 4) {
-    if (p.rows == 1) return Block<1, kPanels>(p, 0, panel);
-    for (int64_t j = 0; j < kPanels; j += 2) Block<2, 2>(p, 0, panel + j);
+    if (p.rows == 1) return Block<1, kPanels>(p, 0, panel, Ahead());
+    for (int64_t j = 0; j < kPanels; j += 2)
+      Block<2, 2>(p, 0, panel + j, AheadOf<2>(p, panel + j, 0, 1));
     return;
   }
-  int64_t row = 0;
-  for (; row + 4 <= p.rows; row += 4) Block<4, 1>(p, row, panel);
-  switch (p.rows - row) {
-    case 1:
-      return Block<1, 1>(p, row, panel);
-    case 2:
-      return Block<2, 1>(p, row, panel);
-    case 3:
-      return Block<3, 1>(p, row, panel);
-    default:
-      return;
+  const int64_t blocks = (p.rows + 3) / 4;
+  for (int64_t b = 0; b < blocks; ++b) {
+    const int64_t begin = p.rows * b / blocks, rows = p.rows * (b + 1) / blocks - begin;
+    const Ahead ahead = AheadOf<1>(p, panel, b, blocks);
+    if (rows == 4) {
+      Block<4, 1>(p, begin, panel, ahead);
+    } else if (rows == 3) {
+      Block<3, 1>(p, begin, panel, ahead);
+    } else if (rows == 2) {
+      Block<2, 1>(p, begin, panel, ahead);
+    } else {
+      Block<1, 1>(p, begin, panel, ahead);
+    }
   }
 }
 
