@@ -126,8 +126,7 @@ absl::Status Closed(const Arguments& arguments, ServingLoad* load) {
 
 absl::Status Overhead(const Arguments& arguments, ServingLoad* load) {
   const ServerWatch watch(arguments.server_pid);
-  const LoadOutcome outcome =
-      load->RunClosed(1, /*seconds=*/1e9, static_cast<size_t>(arguments.calls));
+  const LoadOutcome outcome = load->RunWithHealthChecks(static_cast<size_t>(arguments.calls));
   Json record = Heading(arguments, *load, "overhead");
   AddCalls(outcome, &record);
   AddOverhead(outcome, &record);
@@ -186,7 +185,9 @@ int Main(int argc, char** argv) {
       ->delimiter(',')
       ->check(CLI::Range(1, 100000));
   CLI::App* const overhead =
-      app.add_subcommand("overhead", "one call at a time: what it takes beyond the engine's steps")
+      app.add_subcommand("overhead",
+                         "one call at a time: what it takes beyond the engine's steps, and beyond "
+                         "the health check that follows each at the same pace")
           ->fallthrough();
   overhead->add_option("--calls", arguments.calls, "how many")
       ->check(CLI::Range(1, 1000000))

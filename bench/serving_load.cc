@@ -6,6 +6,7 @@
 #include <grpcpp/grpcpp.h>
 
 #include <condition_variable>
+#include <future>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -13,6 +14,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "attend/v1/model.grpc.pb.h"
+#include "grpc/health/v1/health.grpc.pb.h"
 
 namespace attend::bench {
 namespace {
@@ -214,6 +216,43 @@ LoadOutcome ServingLoad::RunClosed(int callers, double seconds, size_t max_calls
   }
   progress.Wait();
   return {Seconds(Clock::now() - start), std::move(progress.calls)};
+}
+
+// By gRPC's callbacks, as the calls that it is compared with.
+void ServingLoad::CheckHealth(size_t index, CallRecord* record) {
+  const auto stub = grpc::health::v1::Health::NewStub(channels_[index % channels_.size()]);
+  const grpc::health::v1::HealthCheckRequest request;
+  grpc::health::v1::HealthCheckResponse response;
+  grpc::ClientContext context;
+  context.set_deadline(DeadlineIn(options_.deadline_seconds));
+  std::promise<void> answered;
+  const Clock::time_point asked = Clock::now();
+  stub->async()->Check(&context, &request, &response, [&](const grpc::Status& status) {
+    if (status.ok()) {
+      record->health_check_seconds = Seconds(Clock::now() - asked);
+    } else {
+      record->health_check_error = NameOf(status.error_code());
+    }
+    answered.set_value();
+  });
+  answered.get_future().wait();
+}
+
+LoadOutcome ServingLoad::RunWithHealthChecks(size_t calls) {
+  LoadOutcome outcome;
+  for (size_t index = 0; index < calls; ++index) {
+    std::promise<CallRecord> answered;
+    Send(index, Clock::now(),
+         [&answered](CallRecord record) { answered.set_value(std::move(record)); });
+    CallRecord record = answered.get_future().get();
+    outcome.wall_seconds += record.latency;
+    if (record.error.empty()) {
+      std::this_thread::sleep_for(std::chrono::duration<double>(record.engine_seconds));
+      CheckHealth(index, &record);
+    }
+    outcome.calls.push_back(std::move(record));
+  }
+  return outcome;
 }
 
 }  // namespace attend::bench

@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -42,6 +43,9 @@ struct CallRecord {
   double engine_seconds = 0;  // steps of encoder and decoder, as the server reports them
   double queue_seconds = 0, server_seconds = 0;
   int peak_batch = 0;
+  // Of the health check that followed it, where one did (RunWithHealthChecks).
+  std::optional<double> health_check_seconds;  // from asking to the answer
+  std::string health_check_error;              // name of the status; "": ok, or not asked
 };
 
 struct LoadOutcome {
@@ -64,6 +68,11 @@ class ServingLoad {
   // So many callers, each with one call at a time, until the time is over or `max_calls` were sent
   // (0: no limit). Planned arrival is when the caller is free.
   LoadOutcome RunClosed(int callers, double seconds, size_t max_calls);
+  // One caller, so many calls, each answered one followed by a health check on the same connection.
+  // Before it both sides are idle for as long as the engine computed in the call, so that the check
+  // finds cores and threads as much asleep as the call's answer did: what it takes is the least
+  // that any call costs here at this pace. wall_seconds are those of the calls alone.
+  LoadOutcome RunWithHealthChecks(size_t calls);
 
  private:
   struct Call;
@@ -74,6 +83,8 @@ class ServingLoad {
   // Sends the index-th call. `done` is called on a thread of gRPC's.
   void Send(size_t index, std::chrono::steady_clock::time_point planned,
             std::function<void(CallRecord)> done);
+  // Asks whether the server is well, on the connection that the index-th call takes.
+  void CheckHealth(size_t index, CallRecord* record);
 
   LoadOptions options_;
   std::string compute_type_;

@@ -93,16 +93,26 @@ void AddCalls(const LoadOutcome& outcome, Json* record) {
 }
 
 void AddOverhead(const LoadOutcome& outcome, Json* record) {
-  std::vector<double> beyond_engine, beyond_server, queue;
+  std::vector<double> beyond_engine, beyond_server, queue, health_check, beyond_health_check;
+  std::map<std::string, int> errors;
   for (const CallRecord& call : outcome.calls) {
     if (!call.error.empty()) continue;
     beyond_engine.push_back(call.latency - call.engine_seconds);
     beyond_server.push_back(call.latency - call.server_seconds);
     queue.push_back(call.queue_seconds);
+    if (call.health_check_seconds.has_value()) {
+      health_check.push_back(*call.health_check_seconds);
+      beyond_health_check.push_back(beyond_engine.back() - health_check.back());
+    } else if (!call.health_check_error.empty()) {
+      ++errors["health_check:" + call.health_check_error];
+    }
   }
   (*record)["beyond_engine_ms"] = PercentilesMs(beyond_engine);
   (*record)["beyond_server_ms"] = PercentilesMs(beyond_server);
   (*record)["queue_ms"] = PercentilesMs(queue);
+  (*record)["health_check_ms"] = PercentilesMs(health_check);
+  (*record)["beyond_health_check_ms"] = PercentilesMs(beyond_health_check);
+  for (const auto& [name, count] : errors) (*record)["errors"][name] = count;
 }
 
 }  // namespace attend::bench

@@ -29,7 +29,9 @@ class ServerWatch {
 // latency beside them is the question.
 void AddCalls(const LoadOutcome& outcome, nlohmann::ordered_json* record);
 
-// For one caller at a time: what a call takes beyond the steps of the engine, each call by itself.
+// For RunWithHealthChecks: what a call takes beyond the steps of the engine, each call by itself,
+// and how much of that is more than the health check behind it took. Checks that failed are added
+// to "errors", with "health_check:" before the status.
 void AddOverhead(const LoadOutcome& outcome, nlohmann::ordered_json* record);
 
 }  // namespace attend::bench

@@ -149,6 +149,14 @@ class ServingBench(Bench):
         self.assertEqual(record["mean_batch"], 1)
         self.assertGreater(record["beyond_engine_ms"]["p50"], 0)
         self.assertGreater(record["p50_ms"], record["beyond_engine_ms"]["p50"])
+        self.assertEqual(record["errors"], {})
+
+    def test_each_call_is_followed_by_a_health_check(self):
+        record, = self.from_workload("overhead", "--calls", 5)
+        for percentile in ("p50", "p95"):
+            self.assertGreater(record["health_check_ms"][percentile], 0)
+            # Of a value less something positive every percentile is lower.
+            self.assertLess(record["beyond_health_check_ms"][percentile], record["beyond_engine_ms"][percentile])
 
     def test_a_closed_loop_has_so_many_callers(self):
         one, five = self.from_workload("closed", "--callers", "1,5", "--seconds", 0.3)
@@ -168,6 +176,7 @@ class ServingBench(Bench):
         self.assertEqual(record["errors"], {})
         record, = self.serving("overhead", "--calls", 3, "--texts", texts, "--beam", 60)
         self.assertEqual(record["errors"], {"INVALID_ARGUMENT": 3})
+        self.assertEqual(record["health_check_ms"]["p50"], 0)  # only calls that were answered have one
         with open(texts, "w", encoding="utf-8") as f:
             f.write("w5 " * 100000 + "\n")  # more than the server takes as one text
         record, = self.serving("overhead", "--calls", 3, "--texts", texts)

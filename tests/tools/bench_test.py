@@ -16,7 +16,7 @@ sys.path.insert(0, BENCH)
 
 import make_models
 import plot_load
-from lib import figures, growth, offline_rows, pairs, programs, safetensors, sentencepiece_file, workloads
+from lib import figures, growth, offline_rows, online, pairs, programs, safetensors, sentencepiece_file, workloads
 
 
 class Figures(unittest.TestCase):
@@ -218,6 +218,16 @@ class Commands(unittest.TestCase):
         record = {"base_mb": 30, "peak_rss_mb": 130}
         self.assertEqual(row.value({"engine": "ctranslate2 1", **record}), 100)
         self.assertEqual(row.value({"engine": "attend", **record}), 130)
+
+    def test_what_a_call_costs_is_told_with_and_without_what_any_call_costs(self):
+        measured = online.Online(None, None, "tiny", 1, 1, [])
+        runs = iter([{"beyond_engine_ms": {"p50": whole}, "beyond_health_check_ms": {"p50": own}}
+                     for whole, own in ((0.5, 0.1), (0.7, 0.3), (0.6, 0.2))])
+        measured.ours = lambda *words: next(runs)
+        whole, own = measured.overhead(reps=3)
+        self.assertEqual((whole["value"], whole["target"], whole["met"]), (0.6, 0.3, False))
+        self.assertEqual((own["value"], own["target"], own["met"]), (0.2, 0.3, True))
+        self.assertNotEqual(whole["title"], own["title"])
 
     def test_a_program_that_fails_ends_the_comparison(self):
         self.assertEqual(programs.record(["echo", '{"a": 1}']), {"a": 1})
