@@ -61,7 +61,7 @@ class Environment:
         return os.path.join(self.model("tiny" if name == "en-fr" else name), "workload.jsonl")
 
     def peer_model(self, name, compute):
-        """The same weights, stored in the type that they are used in."""
+        """The same weights, stored in this type."""
         folder = os.path.join(self.folder, "ctranslate2", f"{name}-{compute}")
         if not os.path.exists(os.path.join(folder, "model.bin")):
             say(f"converting {name} to {compute}")

@@ -31,9 +31,10 @@ class Offline:
             command += ["--compute-type", self.int8_type if compute == "int8" else compute]
         return command + (["--simd", self.simd] if self.simd else [])
 
-    def peer(self, model, op="offline", compute="int8", workers=1, threads=1, **options):
+    def peer(self, model, op="offline", compute="int8", workers=1, threads=1, stored=None, **options):
+        """stored: the type of its file, where that is not the one it computes in."""
         defaults = {"workload": self.environment.workload(model), "limit": self.limit}
-        return self.environment.peer(op, self.environment.peer_model(model, compute),
+        return self.environment.peer(op, self.environment.peer_model(model, stored or compute),
                                      config=f"{compute}:{workers}:{threads}", **{**defaults, **options})
 
     def speed(self, title, model, value, beam, batch, target, stretch=None, compute="int8", cores=1):
@@ -50,9 +51,9 @@ class Offline:
         return Row(title, ours, peer, lambda entry: entry[value], "ms" if is_latency else "tokens/s", is_latency, target,
                    stretch)
 
-    def probe(self, title, model, value, unit, target, stretch=None):
+    def probe(self, title, model, value, unit, target, stored=None):
         return Row(title, [lambda: programs.record(self.ours(model, "probe"))],
-                   [lambda: programs.record(self.peer(model, "probe"))], value, unit, True, target, stretch)
+                   [lambda: programs.record(self.peer(model, "probe", stored=stored))], value, unit, True, target)
 
     def rows(self, cores):
         def load(entry):
@@ -63,6 +64,8 @@ class Offline:
             return lambda entry: entry[name] - (entry["base_mb"] if entry["engine"] != "attend" else 0)
 
         opus, tiny = NAMES["opus"], NAMES["tiny"]
+        resident, peak = less_python("rss_batch32_mb"), less_python("peak_rss_mb")
+        from_float32 = "the peer's file in float32"  # quantised at load: what the targets of memory were set against
         return [
             self.speed(f"{opus}, greedy, batch 1, p50, 1 thread", "opus", "lat_p50_ms", 1, 1, 0.45, 0.3),
             self.speed(f"{tiny}, greedy, batch 1, p50, 1 thread", "tiny", "lat_p50_ms", 1, 1, 0.5, 0.3),
@@ -72,8 +75,10 @@ class Offline:
             self.speed(f"{opus}, beam 4, batch 8, 1 thread", "opus", "tok_s", 4, 8, 1.5),
             self.speed(f"{opus}, fp32, greedy, batch 1, 1 thread", "opus", "tok_s", 1, 1, 1.3, 1.7, "float32"),
             self.speed(f"{opus}, fp32, greedy, batch 32, 1 thread", "opus", "tok_s", 1, 32, 1.6, 2.6, "float32"),
-            self.probe(f"{opus}, resident after batches of 32", "opus", less_python("rss_batch32_mb"), "MB", 0.65),
-            self.probe(f"{opus}, peak", "opus", less_python("peak_rss_mb"), "MB", 0.45),
+            self.probe(f"{opus}, resident after batches of 32", "opus", resident, "MB", 0.65),
+            self.probe(f"{opus}, resident after batches of 32, {from_float32}", "opus", resident, "MB", 0.65, "float32"),
+            self.probe(f"{opus}, peak", "opus", peak, "MB", 0.45),
+            self.probe(f"{opus}, peak, {from_float32}", "opus", peak, "MB", 0.45, "float32"),
             self.probe(f"{opus}, load to first answer", "opus", load, "s", 0.3),
         ]
 

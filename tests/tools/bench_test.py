@@ -229,6 +229,15 @@ class Commands(unittest.TestCase):
         self.assertEqual((own["value"], own["target"], own["met"]), (0.2, 0.3, True))
         self.assertNotEqual(whole["title"], own["title"])
 
+    def test_the_peer_can_read_another_type_than_it_computes_in(self):
+        offline = self.offline("")
+        _, model, options = offline.peer("opus", "probe", stored="float32")
+        self.assertEqual((model, options["config"]), ("/ct2/opus-float32", "int8:1:1"))
+        titles = [row.title for row in offline.rows(cores=2)]
+        for what in ("resident after batches of 32", "peak"):
+            own = next(i for i, title in enumerate(titles) if title.endswith(what))
+            self.assertEqual(titles[own + 1], titles[own] + ", the peer's file in float32")
+
     def test_a_program_that_fails_ends_the_comparison(self):
         self.assertEqual(programs.record(["echo", '{"a": 1}']), {"a": 1})
         with self.assertRaises(SystemExit):
