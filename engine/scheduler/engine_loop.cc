@@ -29,7 +29,7 @@ int64_t TickNow() {
       .count();
 }
 
-absl::Status StatusOf(CancelCause cause, int tokens_done) {
+absl::Status StatusOf(CancelCause cause, int tokens_done) try {
   switch (cause) {
     case CancelCause::kClient:
     case CancelCause::kMerged:
@@ -40,6 +40,8 @@ absl::Status StatusOf(CancelCause cause, int tokens_done) {
       return ShuttingDown("model", tokens_done);
   }
   return absl::CancelledError("the caller cancelled");
+} catch (const std::bad_alloc&) {
+  return OutOfMemory();
 }
 
 absl::Status TooLong(const char* what, size_t found, int64_t limit) {
@@ -64,6 +66,15 @@ absl::Status CheckIds(const char* what, absl::Span<const int32_t> ids, int64_t v
 
 int64_t WorkOf(const SequenceDemand& demand) {
   return demand.encode_tokens * std::max<int64_t>(1, demand.rows);
+}
+
+// For what may find no memory and whose failure changes nothing here: the loop goes on without.
+template <typename Action>
+void Try(const Action& action) {
+  try {
+    action();
+  } catch (const std::bad_alloc&) {
+  }
 }
 
 }  // namespace
@@ -99,12 +110,18 @@ struct EngineLoop::State {
 
   void Loop();
   void Accept(std::vector<Arrival> arrivals);
+  void Enter(const Arrival& arrival, const SequenceDemand& demand);
+  StepPlan Plan(const RequestQueue::Notices& notices);
   void Drop(const StepPlan& plan);
+  void LeaveQueue(Sequence* sequence, MonotonicTime now);
   void RunStep(const StepPlan& plan);
+  void Start(const StepPlan& plan);
   void Compute(const StepPlan& plan, std::vector<SequenceId>* ended);
   void GiveUp(const StepPlan& plan);
+  void GiveUpAll();
   void ReportSettled(Sequence* sequence);
   void Answer(SequenceId id, absl::Status status);
+  void Deliver(const GenerationRequest& request, int64_t work, GenerationResult result);
   void ObserveLoad();
 };
 
@@ -152,19 +169,35 @@ SequenceDemand EngineLoop::State::DemandOf(const GenerationRequest& request) con
   return demand;
 }
 
+// A request that finds no memory ends here; the others lose nothing by it.
 void EngineLoop::State::Accept(std::vector<Arrival> arrivals) {
   for (Arrival& arrival : arrivals) {
     SequenceDemand demand = DemandOf(*arrival.request);
     demand.id = ++last_id;
-    scheduler.Enqueue(demand);
-    auto sequence = std::make_unique<Sequence>();
-    sequence->stats.input_tokens = static_cast<int>(arrival.request->source_ids.size());
-    sequence->request = std::move(arrival.request);
-    sequence->queued_tokens = arrival.tokens;
-    sequence->submitted = arrival.submitted;
-    sequence->work = WorkOf(demand);
-    sequences.emplace(demand.id, std::move(sequence));
+    try {
+      Enter(arrival, demand);
+    } catch (const std::bad_alloc&) {
+      sequences.erase(demand.id);
+      queue.Release(arrival.tokens);
+      GenerationResult result;
+      result.status = OutOfMemory();
+      result.stats.queue = Elapsed(arrival.submitted, MonotonicNow());
+      result.stats.input_tokens = static_cast<int>(arrival.request->source_ids.size());
+      Deliver(*arrival.request, WorkOf(demand), std::move(result));
+    }
+    arrival.request.reset();
   }
+}
+
+void EngineLoop::State::Enter(const Arrival& arrival, const SequenceDemand& demand) {
+  auto sequence = std::make_unique<Sequence>();
+  sequence->stats.input_tokens = static_cast<int>(arrival.request->source_ids.size());
+  sequence->request = arrival.request;
+  sequence->queued_tokens = arrival.tokens;
+  sequence->submitted = arrival.submitted;
+  sequence->work = WorkOf(demand);
+  sequences.emplace(demand.id, std::move(sequence));
+  scheduler.Enqueue(demand);
 }
 
 // Ends a sequence: frees what it holds, then calls back, so that the caller may submit again at
@@ -188,11 +221,33 @@ void EngineLoop::State::Answer(SequenceId id, absl::Status status) {
   result.status = std::move(status);
   result.stats = sequence->stats;
   runner.Release(sequence.get());
-  outstanding_work.fetch_sub(sequence->work, std::memory_order_relaxed);
+  const int64_t work = sequence->work;
   const std::shared_ptr<GenerationRequest> request = std::move(sequence->request);
   sequence.reset();
-  if (request->on_done) request->on_done(std::move(result));
+  Deliver(*request, work, std::move(result));
+}
+
+// A callback that finds no memory has been called all the same. What its caller then never learns
+// cannot be mended from here: called twice, it might count twice.
+void EngineLoop::State::Deliver(const GenerationRequest& request, int64_t work,
+                                GenerationResult result) {
+  outstanding_work.fetch_sub(work, std::memory_order_relaxed);
+  if (request.on_done) Try([&] { request.on_done(std::move(result)); });
   queue.MarkDone();
+}
+
+void EngineLoop::State::LeaveQueue(Sequence* sequence, MonotonicTime now) {
+  sequence->stats.queue = Elapsed(sequence->submitted, now);
+  queue.Release(std::exchange(sequence->queued_tokens, 0));
+}
+
+StepPlan EngineLoop::State::Plan(const RequestQueue::Notices& notices) {
+  try {
+    return notices.aborted ? scheduler.DropAll() : scheduler.Schedule(absl::Now(), notices.woken);
+  } catch (const std::bad_alloc&) {
+    GiveUpAll();
+    return StepPlan();
+  }
 }
 
 void EngineLoop::State::Drop(const StepPlan& plan) {
@@ -205,14 +260,16 @@ void EngineLoop::State::Drop(const StepPlan& plan) {
       tokens_done = sequence.search->num_generated();
       wasted = sequence.stats.input_tokens + sequence.stats.computed_tokens;
     } else {
-      sequence.stats.queue = Elapsed(sequence.submitted, now);
-      queue.Release(sequence.queued_tokens);
+      LeaveQueue(&sequence, now);
     }
     if (observer != nullptr) {
       const CancelReason& reason = sequence.request->cancel_reason;
       const bool has_reason = drop.cause == CancelCause::kClient && reason != nullptr;
-      observer->OnCancelled(has_reason ? reason->load() : drop.cause,
-                            drop.was_running ? CancelStage::kDecode : CancelStage::kQueued, wasted);
+      Try([&] {
+        observer->OnCancelled(has_reason ? reason->load() : drop.cause,
+                              drop.was_running ? CancelStage::kDecode : CancelStage::kQueued,
+                              wasted);
+      });
     }
     Answer(drop.id, StatusOf(drop.cause, tokens_done));
   }
@@ -230,16 +287,11 @@ void EngineLoop::State::ReportSettled(Sequence* sequence) {
 void EngineLoop::State::RunStep(const StepPlan& plan) {
   const MonotonicTime now = MonotonicNow();
   for (const std::vector<SequenceId>* admitted : {&plan.forced, &plan.encode}) {
-    for (const SequenceId id : *admitted) {
-      Sequence& sequence = *sequences.at(id);
-      sequence.stats.queue = Elapsed(sequence.submitted, now);
-      queue.Release(sequence.queued_tokens);
-      if (observer != nullptr) observer->OnQueueWait(sequence.stats.queue);
-      if (sequence.request->on_started) sequence.request->on_started();
-    }
+    for (const SequenceId id : *admitted) LeaveQueue(sequences.at(id).get(), now);
   }
   std::vector<SequenceId> ended;
   try {
+    Start(plan);
     Compute(plan, &ended);
   } catch (const std::bad_alloc&) {
     GiveUp(plan);
@@ -248,6 +300,16 @@ void EngineLoop::State::RunStep(const StepPlan& plan) {
   scheduler.Update(ended);
   for (const SequenceId id : plan.forced) Answer(id, absl::OkStatus());
   for (const SequenceId id : ended) Answer(id, absl::OkStatus());
+}
+
+void EngineLoop::State::Start(const StepPlan& plan) {
+  for (const std::vector<SequenceId>* admitted : {&plan.forced, &plan.encode}) {
+    for (const SequenceId id : *admitted) {
+      const Sequence& sequence = *sequences.at(id);
+      if (observer != nullptr) observer->OnQueueWait(sequence.stats.queue);
+      if (sequence.request->on_started) sequence.request->on_started();
+    }
+  }
 }
 
 void EngineLoop::State::Compute(const StepPlan& plan, std::vector<SequenceId>* ended) {
@@ -273,6 +335,19 @@ void EngineLoop::State::GiveUp(const StepPlan& plan) {
   }
 }
 
+// Not even a plan found memory, and the scheduler may be half-way through one: all end, those that
+// wait too, and it starts anew.
+void EngineLoop::State::GiveUpAll() {
+  scheduler.Clear();
+  const MonotonicTime now = MonotonicNow();
+  for (const auto& [id, sequence] : sequences) {
+    runner.Release(sequence.get());
+    if (sequence->queued_tokens > 0) LeaveQueue(sequence.get(), now);
+  }
+  runner.Recover();
+  while (!sequences.empty()) Answer(sequences.begin()->first, OutOfMemory());
+}
+
 void EngineLoop::State::ObserveLoad() {
   if (observer == nullptr) return;
   LoadStats load;
@@ -284,7 +359,7 @@ void EngineLoop::State::ObserveLoad() {
   }
   load.active_sequences = scheduler.num_running();
   load.kv_cache_bytes = runner.used_bytes();
-  observer->OnLoad(load);
+  Try([&] { observer->OnLoad(load); });
 }
 
 void EngineLoop::State::Loop() {
@@ -296,11 +371,10 @@ void EngineLoop::State::Loop() {
     last_tick_ns.store(TickNow(), std::memory_order_relaxed);
     Accept(std::move(notices.arrivals));
     if (notices.stopped && scheduler.idle()) return;
-    const StepPlan plan =
-        notices.aborted ? scheduler.DropAll() : scheduler.Schedule(absl::Now(), notices.woken);
+    const StepPlan plan = Plan(notices);
     Drop(plan);
     if (!plan.runs_nothing()) RunStep(plan);
-    if (scheduler.idle()) runner.Trim();
+    if (scheduler.idle()) Try([this] { runner.Trim(); });  // makes some of it anew
     ObserveLoad();
   }
 }
@@ -341,7 +415,12 @@ absl::Status EngineLoop::Submit(std::shared_ptr<GenerationRequest> request) {
   // Counted first: the answer may come before Push returns.
   const int64_t work = WorkOf(demand);
   state_->outstanding_work.fetch_add(work, std::memory_order_relaxed);
-  absl::Status status = state_->queue.Push(std::move(request), demand.encode_tokens);
+  absl::Status status;
+  try {
+    status = state_->queue.Push(std::move(request), demand.encode_tokens);
+  } catch (const std::bad_alloc&) {
+    status = OutOfMemory();
+  }
   if (!status.ok()) state_->outstanding_work.fetch_sub(work, std::memory_order_relaxed);
   return status;
 }

@@ -34,9 +34,9 @@ class EngineLoop {
 
   // Hands a request over; on_done is called exactly once if and only if OK is returned.
   // RESOURCE_EXHAUSTED / QUEUE_FULL with retry_after, or MEMORY_BUDGET for one that can never fit;
-  // UNAVAILABLE / SHUTTING_DOWN after Drain; INVALID_ARGUMENT / INPUT_TOO_LONG, EMPTY_INPUT or
-  // OPTION_OUT_OF_RANGE for what the model cannot take. options must be resolved. May be called
-  // from a callback; Drain and the destructor may not.
+  // OUT_OF_MEMORY; UNAVAILABLE / SHUTTING_DOWN after Drain; INVALID_ARGUMENT / INPUT_TOO_LONG,
+  // EMPTY_INPUT or OPTION_OUT_OF_RANGE for what the model cannot take. options must be resolved.
+  // May be called from a callback; Drain and the destructor may not.
   absl::Status Submit(std::shared_ptr<GenerationRequest> request);
   // Wakes the loop so that a cancel flag just set is seen within one step even when it is idle.
   void Wake();

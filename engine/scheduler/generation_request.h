@@ -72,8 +72,9 @@ struct GenerationRequest {
   // When it leaves the queue to be computed. On the loop's thread; must not block.
   std::function<void()> on_started;
 
-  // Called on the loop's thread (or as ResponseSharing::Submit says); must not block. on_settled
-  // gets each newly settled run of tokens (streaming).
+  // Called on the loop's thread (or as ResponseSharing::Submit says); must not block. One that
+  // throws std::bad_alloc does not harm the loop: on_done counts as called, the other two end the
+  // step. on_settled gets each newly settled run of tokens (streaming).
   std::function<void(absl::Span<const int32_t>)> on_settled;
   std::function<void(GenerationResult)> on_done;  // exactly once, also on shutdown
 };

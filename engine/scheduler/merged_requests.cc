@@ -16,6 +16,7 @@
 #include <iterator>
 #include <list>
 #include <mutex>
+#include <new>
 #include <thread>
 #include <unordered_map>
 #include <utility>
@@ -23,6 +24,7 @@
 
 #include "absl/time/clock.h"
 #include "absl/types/span.h"
+#include "engine/base/call_errors.h"
 #include "engine/base/status_macros.h"
 #include "engine/scheduler/merged_computation.h"
 #include "engine/scheduler/response_key.h"  // ResponseKeyHash
@@ -249,13 +251,23 @@ void MergedRequests::State::OnDone(Computation* computation, size_t place,
   while (!waiters.empty()) {
     Waiter waiter = std::move(waiters.front());
     waiters.pop_front();
-    GenerationResult own = waiters.empty() ? std::move(result) : result;
+    GenerationResult own;
+    try {
+      own = waiters.empty() ? std::move(result) : result;
+    } catch (const std::bad_alloc&) {
+      own = GenerationResult();
+      own.status = OutOfMemory();
+    }
     own.stats = StatsAsSeen(stats, Elapsed(submitted, waiter.joined));
     if (waiter.bytes > 0) {  // it follows
       own.stats.computed_tokens = 0;
       own.stats.origin = ResponseOrigin::kMerged;
     }
-    End(&waiter, std::move(own));
+    // Each of them, whatever another's callback comes to.
+    try {
+      End(&waiter, std::move(own));
+    } catch (const std::bad_alloc&) {
+    }
   }
 }
 

@@ -51,10 +51,10 @@ absl::Status RequestQueue::Push(std::shared_ptr<GenerationRequest> request, int6
                                     capacity_tokens_, " tokens wait"),
                        std::move(detail));
     }
+    arrivals_.push_back({std::move(request), tokens, MonotonicNow()});  // first: it may throw
     if (waiting_tokens_ == 0) busy_since_ = MonotonicNow();
     waiting_tokens_ += tokens;
     ++num_unanswered_;
-    arrivals_.push_back({std::move(request), tokens, MonotonicNow()});
   }
   work_.notify_one();
   return absl::OkStatus();

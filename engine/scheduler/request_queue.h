@@ -35,7 +35,7 @@ class RequestQueue {
   // ---- Any thread. ----
   // RESOURCE_EXHAUSTED / QUEUE_FULL with retry_after (from how fast waiting tokens were taken of
   // late); UNAVAILABLE / SHUTTING_DOWN once closed. A request larger than the whole queue is taken
-  // when nothing waits.
+  // when nothing waits. Throws std::bad_alloc, and has done nothing then.
   absl::Status Push(std::shared_ptr<GenerationRequest> request, int64_t tokens);
   // Ends the loop's sleep, and makes it look at what waits.
   void Wake();

@@ -3,6 +3,7 @@
 #include "engine/scheduler/response_cache.h"
 
 #include <iterator>
+#include <new>
 #include <utility>
 
 namespace attend {
@@ -47,7 +48,12 @@ void ResponseCache::Insert(std::string key, KeptResponse response) {
   if (bytes > capacity_bytes_ / kLargestShare) return;
   if (const auto found = by_key_.find(key); found != by_key_.end()) Erase(found->second);
   entries_.push_front({std::move(key), std::move(response), bytes});
-  by_key_.emplace(entries_.front().key, entries_.begin());
+  try {
+    by_key_.emplace(entries_.front().key, entries_.begin());
+  } catch (const std::bad_alloc&) {
+    entries_.pop_front();
+    throw;
+  }
   entry_bytes_ += bytes;
   while (!entries_.empty() && this->bytes() > capacity_bytes_) {
     Erase(std::prev(entries_.end()));

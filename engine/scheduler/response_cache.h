@@ -27,7 +27,8 @@ class ResponseCache {
   // Null when there is none. Found ones count as just asked for.
   KeptResponse Find(std::string_view key);
   // Keeps an answer in place of what the key had. One that takes more than an eighth of the
-  // capacity is not kept: it would push out many for one.
+  // capacity is not kept: it would push out many for one. Throws std::bad_alloc; then the key has
+  // nothing.
   void Insert(std::string key, KeptResponse response);
 
   int64_t capacity_bytes() const { return capacity_bytes_; }

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <string>
 #include <utility>
@@ -45,8 +46,17 @@ class ResponseSharing::Store {
     return cache_.Find(key);
   }
 
+  // What there is no memory to keep is not kept: whoever waits for it must get it all the same.
   void Keep(const std::string& key, const GenerationResult& result) {
     if (!result.status.ok() || result.hypotheses.empty()) return;
+    try {
+      Insert(key, result);
+    } catch (const std::bad_alloc&) {
+    }
+  }
+
+ private:
+  void Insert(const std::string& key, const GenerationResult& result) {
     auto kept = std::make_shared<const std::vector<Hypothesis>>(result.hypotheses);
     const std::lock_guard<std::mutex> lock(mutex_);
     cache_.Insert(key, std::move(kept));
@@ -57,7 +67,6 @@ class ResponseSharing::Store {
     evictions_reported_ = cache_.evictions();
   }
 
- private:
   std::mutex mutex_;
   // Both under mutex_.
   ResponseCache cache_;

@@ -3,6 +3,7 @@
 #include "engine/scheduler/scheduler.h"
 
 #include <algorithm>
+#include <new>
 #include <optional>
 
 #include "engine/base/check.h"
@@ -61,9 +62,19 @@ void Scheduler::Enqueue(const SequenceDemand& demand) {
   ATTEND_CHECK(CanEverFit(demand, limits_), "a sequence that can never run was enqueued");
   ATTEND_CHECK(waiting_.empty() || waiting_.rbegin()->first < demand.id, "sequence ids must rise");
   waiting_.emplace_hint(waiting_.end(), demand.id, demand);
-  std::deque<SequenceId>& ids = by_caller_[demand.caller];
-  if (ids.empty()) turns_.push_back(demand.caller);
-  ids.push_back(demand.id);
+  try {
+    std::deque<SequenceId>& ids = by_caller_[demand.caller];
+    ids.push_back(demand.id);
+    if (ids.size() == 1) turns_.push_back(demand.caller);
+  } catch (const std::bad_alloc&) {
+    waiting_.erase(demand.id);
+    const auto found = by_caller_.find(demand.caller);
+    // A caller with others that wait has its turn already, so only a new entry got that far.
+    if (found != by_caller_.end() && (found->second.empty() || found->second.back() == demand.id)) {
+      by_caller_.erase(found);
+    }
+    throw;
+  }
   next_deadline_ = std::min(next_deadline_, demand.deadline);
 }
 
@@ -180,18 +191,22 @@ StepPlan Scheduler::Schedule(absl::Time now, bool check_waiting) {
 
 StepPlan Scheduler::DropAll() {
   StepPlan plan;
-  for (const SequenceDemand& demand : running_) {
+  for (const SequenceDemand& demand : running_)
     plan.drop.push_back({demand.id, CancelCause::kShutdown, /*was_running=*/true});
-    Free(demand);
-  }
-  running_.clear();
   for (const auto& [id, demand] : waiting_)
     plan.drop.push_back({id, CancelCause::kShutdown, /*was_running=*/false});
+  Clear();
+  return plan;
+}
+
+void Scheduler::Clear() {
+  running_.clear();
   waiting_.clear();
   by_caller_.clear();
   turns_.clear();
+  held_by_.clear();
+  reserved_rows_ = reserved_bytes_ = 0;
   next_deadline_ = absl::InfiniteFuture();
-  return plan;
 }
 
 void Scheduler::Update(absl::Span<const SequenceId> ended) {

@@ -58,16 +58,18 @@ class Scheduler {
   // Whether a sequence fits when nothing else runs. One that does not must not be enqueued.
   static bool CanEverFit(const SequenceDemand& demand, const SchedulerLimits& limits);
 
-  // REQUIRES: CanEverFit; ids rise.
+  // REQUIRES: CanEverFit; ids rise. Throws std::bad_alloc, and has done nothing then.
   void Enqueue(const SequenceDemand& demand);
 
   // Plans the next step at wall time `now`. Running sequences and those about to be admitted are
   // always checked for cancellation and deadline; all waiting ones when `check_waiting` (somebody
   // set a flag) or when a deadline has come. Dropped sequences and forced passes are forgotten at
-  // once.
+  // once. Throws std::bad_alloc; then only Clear helps.
   StepPlan Schedule(absl::Time now, bool check_waiting);
-  // Drops everything with cause kShutdown.
+  // Drops everything with cause kShutdown. Throws std::bad_alloc, and has done nothing then.
   StepPlan DropAll();
+  // Forgets everything; needs no memory.
+  void Clear();
   // The planned step was run; these sequences ended in it.
   void Update(absl::Span<const SequenceId> ended);
 

@@ -1,26 +1,46 @@
-// Memory that runs out in a step ends the sequences of that step and nothing else. Every allocation
-// that a step makes is refused once, one after the other, by this program's own operator new.
+// Memory that runs out in a step ends the sequences of that step and nothing else; where requests
+// arrive, those that need it; and nowhere the loop. Every allocation that is made there is refused
+// once, one after the other, by this program's own operator new.
+#include <atomic>
 #include <cstddef>
 #include <cstdlib>
 #include <map>
 #include <memory>
 #include <new>
+#include <utility>
 #include <vector>
 
 #include "engine/base/error.h"
 #include "engine/scheduler/engine_loop.h"
+#include "engine/scheduler/response_sharing.h"
 #include "gtest/gtest.h"
 #include "tests/engine/scheduler/marian_tiny.h"
+#include "tests/engine/scheduler/scripted_loop.h"
 
 namespace {
 
 // Allocations of this thread until one is refused; below zero: none is.
 thread_local int countdown = -1;
+thread_local bool goes_on = false;  // all that follow are refused, too
+std::atomic<int> num_refused_in_all{0};
 
-bool Refused() { return countdown >= 0 && countdown-- == 0; }
+bool Refused() {
+  if (countdown < 0) return false;
+  if (countdown > 0) {
+    --countdown;
+    return false;
+  }
+  if (!goes_on) countdown = -1;
+  ++num_refused_in_all;
+  return true;
+}
+
+void* Allocate(std::size_t bytes) noexcept {
+  return Refused() ? nullptr : std::malloc(bytes == 0 ? 1 : bytes);
+}
 
 void* AllocateOrThrow(std::size_t bytes) {
-  void* memory = Refused() ? nullptr : std::malloc(bytes == 0 ? 1 : bytes);
+  void* memory = Allocate(bytes);
   if (memory == nullptr) throw std::bad_alloc();
   return memory;
 }
@@ -29,6 +49,8 @@ void* AllocateOrThrow(std::size_t bytes) {
 
 void* operator new(std::size_t bytes) { return AllocateOrThrow(bytes); }
 void* operator new[](std::size_t bytes) { return AllocateOrThrow(bytes); }
+void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept { return Allocate(bytes); }
+void* operator new[](std::size_t bytes, const std::nothrow_t&) noexcept { return Allocate(bytes); }
 void operator delete(void* memory) noexcept { std::free(memory); }
 void operator delete[](void* memory) noexcept { std::free(memory); }
 void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
@@ -132,6 +154,206 @@ TEST(EngineLoopMemoryTest, AStepWithoutMemoryEndsItsSequencesAndNothingElse) {
   EXPECT_EQ(saboteur.last.kv_cache_bytes, 0);
   EXPECT_EQ(saboteur.last.active_sequences, 0);
   EXPECT_EQ(saboteur.last.queue_tokens, 0);
+}
+
+// Refuses an allocation, or all from one on, between a look at the queue and the next step.
+class ArrivalSaboteur : public EngineObserver {
+ public:
+  void OnLoad(const LoadStats& load) override {
+    last = load;
+    countdown = std::exchange(is_armed, false) ? allocation : -1;
+    goes_on = refuses_all;
+  }
+  void OnQueueWait(absl::Duration) override { countdown = -1; }
+  void OnStep(const StepStats&) override {}
+  void OnFirstToken(absl::Duration) override {}
+  void OnCancelled(CancelCause, CancelStage, int64_t) override {}
+
+  // Set while the loop is held.
+  bool is_armed = false, refuses_all = false;
+  int allocation = 0;
+  LoadStats last;  // read once the loop is gone
+};
+
+// Three requests arrive, of which one is too late, while a fourth that runs is cancelled. Returns
+// how many ended for want of memory.
+int RunArrivals(EngineLoop* loop, ArrivalSaboteur* saboteur, int allocation, bool refuses_all) {
+  const MarianTiny& tiny = MarianTiny::Get();
+  static const std::vector<int32_t> expected = [&] {
+    EngineLoop alone(tiny.model.get(), SchedulerOptions(), nullptr);
+    Ticket ticket(tiny.sources[1], Options(1, 20));
+    EXPECT_TRUE(ticket.Submit(&alone).ok());
+    return ticket.Wait().hypotheses.at(0).tokens;
+  }();
+  GenerationOptions endless = Options(1, 120);
+  endless.min_length = 119;
+  Ticket running(tiny.sources[0], endless), late(tiny.sources[1], Options(1, 20)),
+      first(tiny.sources[1], Options(1, 20)), second(tiny.sources[1], Options(1, 20));
+  late.request().deadline = absl::Now() - absl::Seconds(1);
+  second.request().caller = 7;
+  Event reached, go_on;
+  running.request().on_settled = [&](absl::Span<const int32_t>) {
+    reached.Notify();
+    go_on.Wait();
+  };
+  EXPECT_TRUE(running.Submit(loop).ok());
+  reached.Wait();
+  for (Ticket* ticket : {&late, &first, &second}) EXPECT_TRUE(ticket->Submit(loop).ok());
+  running.Cancel(loop);
+  saboteur->allocation = allocation;
+  saboteur->refuses_all = refuses_all;
+  saboteur->is_armed = true;
+  go_on.Notify();
+  int num_failed = 0;
+  const auto expect = [&](const GenerationResult& result, absl::StatusCode code) {
+    if (result.status.code() == absl::StatusCode::kResourceExhausted) {
+      ++num_failed;
+      // Not even the reason may have found memory.
+      if (!refuses_all) ExpectOutOfMemory(result);
+      return;
+    }
+    EXPECT_EQ(result.status.code(), code) << result.status;
+    if (code == absl::StatusCode::kOk) {
+      EXPECT_EQ(result.hypotheses.at(0).tokens, expected);
+    }
+  };
+  expect(running.Wait(), absl::StatusCode::kCancelled);
+  expect(late.Wait(), absl::StatusCode::kDeadlineExceeded);
+  expect(first.Wait(), absl::StatusCode::kOk);
+  expect(second.Wait(), absl::StatusCode::kOk);
+  for (Ticket* ticket : {&running, &late, &first, &second}) EXPECT_EQ(ticket->num_answers(), 1);
+  return num_failed;
+}
+
+TEST(EngineLoopMemoryTest, AnArrivalWithoutMemoryEndsThatOneAndAPlanWithoutItEndsAll) {
+  ArrivalSaboteur saboteur;
+  for (const bool refuses_all : {false, true}) {
+    EngineLoop loop(MarianTiny::Get().model.get(), SchedulerOptions(), &saboteur);
+    std::map<int, int> times;  // by how many ended
+    for (int allocation = 0; times[0] == 0; ++allocation) {
+      ASSERT_LT(allocation, 1000);
+      SCOPED_TRACE(testing::Message() << "allocation " << allocation << ", all " << refuses_all);
+      const int before = num_refused_in_all;
+      const int num_failed = RunArrivals(&loop, &saboteur, allocation, refuses_all);
+      EXPECT_EQ(num_failed == 0, num_refused_in_all == before);
+      EXPECT_TRUE(refuses_all || num_failed <= 1 || num_failed == 4) << num_failed;
+      ++times[num_failed];
+    }
+    EXPECT_GT(times[refuses_all ? 2 : 1] + times[4], 5);
+    EXPECT_GT(times[4], 0);
+    loop.Drain(absl::InfiniteDuration());
+    EXPECT_EQ(loop.outstanding_work(), 0);
+  }
+  EXPECT_EQ(saboteur.last.kv_cache_bytes, 0);
+  EXPECT_EQ(saboteur.last.active_sequences, 0);
+  EXPECT_EQ(saboteur.last.queue_sequences, 0);
+  EXPECT_EQ(saboteur.last.queue_tokens, 0);
+}
+
+class ForgetfulObserver : public EngineObserver {
+ public:
+  void OnLoad(const LoadStats&) override { throw std::bad_alloc(); }
+  void OnCancelled(CancelCause, CancelStage, int64_t) override { throw std::bad_alloc(); }
+  void OnQueueWait(absl::Duration) override {}
+  void OnStep(const StepStats&) override {}
+  void OnFirstToken(absl::Duration) override {}
+};
+
+TEST(EngineLoopMemoryTest, CallbacksWithoutMemoryLeaveTheBooksRight) {
+  const MarianTiny& tiny = MarianTiny::Get();
+  ForgetfulObserver observer;
+  EngineLoop loop(tiny.model.get(), SchedulerOptions(), &observer);
+  GenerationOptions endless = Options(1, 120);
+  endless.min_length = 119;
+  Ticket done(tiny.sources[0], Options(1, 20)), cancelled(tiny.sources[1], endless),
+      started(tiny.sources[2], Options(1, 20)), plain(tiny.sources[3], Options(1, 20));
+  for (Ticket* ticket : {&done, &cancelled}) {
+    auto on_done = std::move(ticket->request().on_done);
+    ticket->request().on_done = [on_done](GenerationResult result) {
+      on_done(std::move(result));
+      throw std::bad_alloc();
+    };
+  }
+  started.request().on_started = [] { throw std::bad_alloc(); };
+  ASSERT_TRUE(done.Submit(&loop).ok());
+  EXPECT_TRUE(done.Wait().status.ok());
+  Event reached, go_on;
+  cancelled.request().on_settled = [&](absl::Span<const int32_t>) {
+    reached.Notify();
+    go_on.Wait();
+  };
+  ASSERT_TRUE(cancelled.Submit(&loop).ok());
+  reached.Wait();
+  cancelled.Cancel(&loop);
+  go_on.Notify();
+  EXPECT_EQ(cancelled.Wait().status.code(), absl::StatusCode::kCancelled);
+  ASSERT_TRUE(started.Submit(&loop).ok());
+  ExpectOutOfMemory(started.Wait());
+  ASSERT_TRUE(plain.Submit(&loop).ok());
+  EXPECT_TRUE(plain.Wait().status.ok());
+  loop.Drain(absl::InfiniteDuration());  // returns when each was counted as answered
+  EXPECT_EQ(loop.outstanding_work(), 0);
+}
+
+TEST(EngineLoopMemoryTest, AnAnswerThatCannotBeKeptOrCopiedIsStillAnAnswer) {
+  const std::vector<int32_t> tokens = {5, 6, 7};
+  for (const bool merges : {false, true}) {
+    int allocation = 0;
+    for (bool all_done = false; !all_done; ++allocation) {
+      ASSERT_LT(allocation, 100);
+      SCOPED_TRACE(testing::Message() << "allocation " << allocation << ", merging " << merges);
+      ResponseSharingOptions options;
+      options.cache_bytes = int64_t{1} << 20;
+      options.merge_duplicates = merges;
+      ScriptedLoop loop;
+      ResponseSharing sharing(options, loop.Door(), nullptr);
+      Asker first, second, later;
+      for (Asker* asker : {&first, &second}) ASSERT_TRUE(sharing.Submit(asker->request).ok());
+      ASSERT_EQ(loop.running.size(), merges ? 1u : 2u);
+      const int before = num_refused_in_all;
+      GenerationResult result = ResultOf(tokens);
+      countdown = allocation;
+      loop.Finish(0, std::move(result));
+      countdown = -1;
+      all_done = num_refused_in_all == before;
+      if (!merges) loop.Finish(1, ResultOf(tokens));
+      ASSERT_TRUE(sharing.Submit(later.request).ok());
+      if (later.num_answers() == 0) loop.Finish(loop.running.size() - 1, ResultOf(tokens));
+      for (Asker* asker : {&first, &second, &later}) {
+        ASSERT_EQ(asker->num_answers(), 1);
+        const GenerationResult& answer = asker->Wait();
+        if (answer.status.ok()) {
+          EXPECT_EQ(answer.hypotheses.at(0).tokens, tokens);
+        } else {
+          EXPECT_TRUE(merges && asker == &first);  // the only one whose answer is a copy
+          ExpectOutOfMemory(answer);
+        }
+      }
+    }
+    EXPECT_GT(allocation, 4);
+  }
+}
+
+TEST(EngineLoopMemoryTest, ARequestThatFindsNoMemoryInTheQueueIsRefused) {
+  const MarianTiny& tiny = MarianTiny::Get();
+  EngineLoop loop(tiny.model.get(), SchedulerOptions(), nullptr);
+  absl::Status status;
+  int allocation = 0;
+  do {
+    Ticket ticket(tiny.sources[0], Options(1, 20));
+    countdown = allocation;
+    status = ticket.Submit(&loop);
+    countdown = -1;
+    if (status.ok()) {
+      EXPECT_TRUE(ticket.Wait().status.ok());
+    } else {
+      EXPECT_EQ(GetErrorDetail(status).value().reason, "OUT_OF_MEMORY");
+    }
+  } while (!status.ok() && ++allocation < 100);
+  EXPECT_TRUE(status.ok());
+  EXPECT_GT(allocation, 0);
+  loop.Drain(absl::InfiniteDuration());
+  EXPECT_EQ(loop.outstanding_work(), 0);
 }
 
 }  // namespace

@@ -265,6 +265,22 @@ TEST(SchedulerTest, DropAllForgetsEverything) {
   EXPECT_EQ(scheduler.Schedule(kNow, false), Plan({9}, {9}));
 }
 
+TEST(SchedulerTest, ClearLeavesRoomForAsMuchAsThereEverWas) {
+  Scheduler scheduler(Limits()), fresh(Limits());
+  for (SequenceId id = 1; id <= 4; ++id) scheduler.Enqueue(Demand(id, /*caller=*/1));
+  scheduler.Schedule(kNow, false);
+  scheduler.Clear();
+  EXPECT_TRUE(scheduler.idle());
+  EXPECT_EQ(scheduler.reserved_rows(), 0);
+  EXPECT_EQ(scheduler.reserved_bytes(), 0);
+  for (SequenceId id = 5; id <= 8; ++id) {  // the same caller: its share is free, too
+    for (Scheduler* each : {&scheduler, &fresh}) each->Enqueue(Demand(id, /*caller=*/1));
+  }
+  const StepPlan expected = fresh.Schedule(kNow, false);
+  EXPECT_FALSE(expected.runs_nothing());
+  EXPECT_EQ(scheduler.Schedule(kNow, false).encode, expected.encode);
+}
+
 TEST(SchedulerTest, WhatCanNeverFit) {
   SequenceDemand demand = Demand(1);
   EXPECT_TRUE(Scheduler::CanEverFit(demand, Limits()));
