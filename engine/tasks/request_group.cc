@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <mutex>
+#include <new>
 #include <string>
 #include <utility>
 
@@ -152,7 +153,12 @@ class RunningGroup : public std::enable_shared_from_this<RunningGroup> {
   }
 
   void OnDone(size_t index, int64_t tokens, GenerationResult result) {
-    if (group_.on_result) group_.on_result(index, result);
+    try {
+      if (group_.on_result) group_.on_result(index, result);
+    } catch (const std::bad_alloc&) {
+      result.status = OutOfMemory();
+      result.hypotheses.clear();
+    }
     const CancelFlag& caller = environment_.context.cancelled;
     if (caller != nullptr && caller->load()) environment_.stop->store(true);
     mutex_.lock();
@@ -171,9 +177,13 @@ class RunningGroup : public std::enable_shared_from_this<RunningGroup> {
       post = false;
     }
     mutex_.unlock();
-    // Neither submitting nor finishing is work for the loop's thread.
-    if (post) {
+    if (!post) return;
+    // Neither submitting nor finishing is work for the loop's thread; but where there is no memory
+    // to hand it on, better late for others than never for this call.
+    try {
       environment_.workers->Post([self = shared_from_this()] { self->Pump(/*on_worker=*/true); });
+    } catch (const std::bad_alloc&) {
+      Pump(/*on_worker=*/true);
     }
   }
 

@@ -24,11 +24,13 @@ struct RequestGroup {
   std::vector<std::shared_ptr<GenerationRequest>> requests;
   GroupPatience patience = GroupPatience::kRefuse;
   // Called as each request ends, on the loop's thread or on whichever ResponseSharing calls back,
-  // by several at once for several requests; may be empty. Must not block.
+  // by several at once for several requests; may be empty. Must not block. If it throws
+  // std::bad_alloc, that request fails with OUT_OF_MEMORY.
   std::function<void(size_t index, const GenerationResult& result)> on_result;
   // Called exactly once when nothing of the group runs any more: on a worker, or before RunGroup
-  // returns. Not OK: the call as a whole failed (CANCELLED, DEADLINE_EXCEEDED, QUEUE_FULL,
-  // SHUTTING_DOWN); OK: one result per request, some of which may have failed by themselves.
+  // returns; on the loop's thread only where there is no memory to hand it to a worker. Not OK: the
+  // call as a whole failed (CANCELLED, DEADLINE_EXCEEDED, QUEUE_FULL, SHUTTING_DOWN); OK: one
+  // result per request, some of which may have failed by themselves.
   std::function<void(absl::Status status, std::vector<GenerationResult> results)> on_finished;
 };
 
