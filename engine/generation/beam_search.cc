@@ -70,7 +70,7 @@ class BeamSearch final : public SearchState {
   }
 
   absl::Span<const SearchRow> rows() const override { return rows_; }
-  void Advance(ConstMatrixView logits) override;
+  void Advance(MatrixView logits) override;
   void Stop() override;
   absl::Span<const int32_t> settled() const override;
   std::vector<Hypothesis> Hypotheses() const override;
@@ -242,7 +242,7 @@ void BeamSearch::AddRunningBeams() {
   for (size_t b = 0; b < count; ++b) AddFinished(beams_[b], /*is_complete=*/false);
 }
 
-void BeamSearch::Advance(ConstMatrixView logits) {
+void BeamSearch::Advance(MatrixView logits) {
   ATTEND_CHECK(logits.rows == static_cast<int64_t>(rows_.size()) &&
                    static_cast<size_t>(logits.cols) == vocab_size_,
                "logits do not match the rows of the search");

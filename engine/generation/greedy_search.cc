@@ -33,7 +33,7 @@ class GreedySearch final : public SearchState {
   }
 
   absl::Span<const SearchRow> rows() const override { return rows_; }
-  void Advance(ConstMatrixView logits) override;
+  void Advance(MatrixView logits) override;
 
   void Stop() override {
     live_.clear();
@@ -57,7 +57,8 @@ class GreedySearch final : public SearchState {
     bool was_cut = false;          // that was forced, against the model's own choice
   };
 
-  int32_t Choose(int sample, absl::Span<const float> logits);
+  int32_t Choose(int sample, absl::Span<float> logits);
+  int32_t Pick(int sample, absl::Span<const float> scores);
   bool TakesPrefix() const { return next_prefix_ < options_.prefix_tokens.size(); }
 
   const GenerationOptions options_;
@@ -68,21 +69,27 @@ class GreedySearch final : public SearchState {
   std::vector<int> live_;  // samples that still run, in row order
   std::vector<SearchRow> rows_;
   size_t next_prefix_ = 0;
-  std::vector<float> scores_;  // scratch: processed logits of one row
+  std::vector<float> scores_;  // scratch: a row of which any entry may change
 };
 
-int32_t GreedySearch::Choose(int sample, absl::Span<const float> logits) {
-  const std::vector<int32_t>& ids = sequences_[static_cast<size_t>(sample)].ids;
-  absl::Span<const float> scores = logits;
-  if (!processor_.LeavesUnchanged(static_cast<int>(ids.size()))) {
-    scores_.assign(logits.begin(), logits.end());
-    processor_.Apply(ids, absl::MakeSpan(scores_));
-    scores = scores_;
-  }
+int32_t GreedySearch::Pick(int sample, absl::Span<const float> scores) {
   return samplers_.empty() ? ArgMax(scores) : samplers_[static_cast<size_t>(sample)].Sample(scores);
 }
 
-void GreedySearch::Advance(ConstMatrixView logits) {
+int32_t GreedySearch::Choose(int sample, absl::Span<float> logits) {
+  const std::vector<int32_t>& ids = sequences_[static_cast<size_t>(sample)].ids;
+  if (processor_.EffectAt(static_cast<int>(ids.size())) == LogitsProcessor::Effect::kDense) {
+    scores_.assign(logits.begin(), logits.end());
+    processor_.Apply(ids, absl::MakeSpan(scores_));
+    return Pick(sample, scores_);
+  }
+  processor_.Apply(ids, logits);
+  const int32_t token = Pick(sample, logits);
+  processor_.Undo(logits);
+  return token;
+}
+
+void GreedySearch::Advance(MatrixView logits) {
   ATTEND_CHECK(logits.rows == static_cast<int64_t>(rows_.size()) &&
                    static_cast<size_t>(logits.cols) == vocab_size_,
                "logits do not match the rows of the search");
@@ -100,7 +107,7 @@ void GreedySearch::Advance(ConstMatrixView logits) {
     const int sample = live_[i];
     Sequence& sequence = sequences_[static_cast<size_t>(sample)];
     const int parent = shares_row ? 0 : static_cast<int>(i);
-    const absl::Span<const float> row(logits.row(parent), vocab_size_);
+    const absl::Span<float> row(logits.row(parent), vocab_size_);
     if (i == 0 || !shares_row) normaliser = LogSumExp(row);
     const int32_t token = takes_prefix ? forced : Choose(sample, row);
     sequence.ids.push_back(token);

@@ -12,21 +12,6 @@ namespace {
 
 constexpr float kBanned = -std::numeric_limits<float>::infinity();
 
-// Bans every token that would complete, after the last n - 1 ids, an n-gram that occurs in `text`.
-void BanNgrams(absl::Span<const int32_t> text, absl::Span<const int32_t> ids, size_t n,
-               absl::Span<float> scores) {
-  if (ids.size() + 1 < n || text.size() < n) return;
-  const absl::Span<const int32_t> tail = ids.subspan(ids.size() + 1 - n);
-  for (size_t begin = 0; begin + n <= text.size(); ++begin) {
-    if (std::equal(tail.begin(), tail.end(), text.begin() + static_cast<ptrdiff_t>(begin))) {
-      const auto token = static_cast<size_t>(text[begin + n - 1]);
-      // Source and target vocabularies may differ in size; an id beyond ours cannot be produced
-      // anyway.
-      if (token < scores.size()) scores[token] = kBanned;
-    }
-  }
-}
-
 void Force(int32_t token, absl::Span<float> scores) {
   std::fill(scores.begin(), scores.end(), kBanned);
   scores[static_cast<size_t>(token)] = 0.0f;
@@ -56,15 +41,44 @@ LogitsProcessor::LogitsProcessor(const GenerationOptions& options,
         word.size() == 1 && std::count(eos_token_ids_.begin(), eos_token_ids_.end(), word[0]) > 0;
     if (!word.empty() && !is_end_token) bad_words_.push_back(word);
   }
-  has_lasting_effect_ = repetition_penalty_ != 1.0f || no_repeat_ngram_size_ > 0 ||
-                        encoder_no_repeat_ngram_size_ > 0 || !bad_words_.empty() ||
-                        !suppress_tokens_.empty() || renormalize_;
+  has_lasting_bans_ = no_repeat_ngram_size_ > 0 || encoder_no_repeat_ngram_size_ > 0 ||
+                      !bad_words_.empty() || !suppress_tokens_.empty();
 }
 
-bool LogitsProcessor::LeavesUnchanged(int length) const {
-  return !has_lasting_effect_ && length >= min_length_ &&
-         length - prompt_length_ >= min_new_tokens_ && !(forced_bos_ && length == 1) &&
-         !ForcesEnd(length);
+LogitsProcessor::Effect LogitsProcessor::EffectAt(int length) const {
+  if (renormalize_ || (forced_bos_ && length == 1) || ForcesEnd(length)) return Effect::kDense;
+  if (repetition_penalty_ != 1.0f) return Effect::kFew;
+  return has_lasting_bans_ || BansEnd(length) ? Effect::kBans : Effect::kNone;
+}
+
+void LogitsProcessor::Set(int32_t token, float score, absl::Span<float> scores) {
+  float& entry = scores[static_cast<size_t>(token)];
+  changes_.push_back({token, entry});
+  entry = score;
+}
+
+void LogitsProcessor::Ban(int32_t token, absl::Span<float> scores) { Set(token, kBanned, scores); }
+
+// Last first: the first change of an entry knows what it held before Apply.
+void LogitsProcessor::Undo(absl::Span<float> scores) {
+  for (auto it = changes_.rbegin(); it != changes_.rend(); ++it)
+    scores[static_cast<size_t>(it->token)] = it->before;
+  changes_.clear();
+}
+
+// Bans every token that would complete, after the last n - 1 ids, an n-gram that occurs in `text`.
+void LogitsProcessor::BanNgrams(absl::Span<const int32_t> text, absl::Span<const int32_t> ids,
+                                size_t n, absl::Span<float> scores) {
+  if (ids.size() + 1 < n || text.size() < n) return;
+  const absl::Span<const int32_t> tail = ids.subspan(ids.size() + 1 - n);
+  for (size_t begin = 0; begin + n <= text.size(); ++begin) {
+    if (std::equal(tail.begin(), tail.end(), text.begin() + static_cast<ptrdiff_t>(begin))) {
+      const int32_t token = text[begin + n - 1];
+      // Source and target vocabularies may differ in size; an id beyond ours cannot be produced
+      // anyway.
+      if (static_cast<size_t>(token) < scores.size()) Ban(token, scores);
+    }
+  }
 }
 
 void LogitsProcessor::Penalise(absl::Span<const int32_t> ids, absl::Span<float> scores) {
@@ -75,10 +89,10 @@ void LogitsProcessor::Penalise(absl::Span<const int32_t> ids, absl::Span<float> 
     const float score = scores[static_cast<size_t>(id)];
     penalised_.push_back(score < 0 ? score * repetition_penalty_ : score / repetition_penalty_);
   }
-  for (size_t i = 0; i < ids.size(); ++i) scores[static_cast<size_t>(ids[i])] = penalised_[i];
+  for (size_t i = 0; i < ids.size(); ++i) Set(ids[i], penalised_[i], scores);
 }
 
-void LogitsProcessor::BanRepeats(absl::Span<const int32_t> ids, absl::Span<float> scores) const {
+void LogitsProcessor::BanRepeats(absl::Span<const int32_t> ids, absl::Span<float> scores) {
   if (no_repeat_ngram_size_ > 0)
     BanNgrams(ids, ids, static_cast<size_t>(no_repeat_ngram_size_), scores);
   if (encoder_no_repeat_ngram_size_ > 0) {
@@ -86,30 +100,30 @@ void LogitsProcessor::BanRepeats(absl::Span<const int32_t> ids, absl::Span<float
   }
 }
 
-void LogitsProcessor::BanWords(absl::Span<const int32_t> ids, absl::Span<float> scores) const {
+void LogitsProcessor::BanWords(absl::Span<const int32_t> ids, absl::Span<float> scores) {
   for (const std::vector<int32_t>& word : bad_words_) {
     const size_t before = word.size() - 1;
     // transformers looks at a longer word only once the sequence is at least as long as the whole
     // word.
     if (before > 0 && word.size() > ids.size()) continue;
     if (std::equal(word.begin(), word.end() - 1, ids.end() - static_cast<ptrdiff_t>(before))) {
-      scores[static_cast<size_t>(word.back())] = kBanned;
+      Ban(word.back(), scores);
     }
   }
 }
 
 void LogitsProcessor::Apply(absl::Span<const int32_t> ids, absl::Span<float> scores) {
   const int length = static_cast<int>(ids.size());
-  if (LeavesUnchanged(length)) return;
+  changes_.clear();
   if (repetition_penalty_ != 1.0f) Penalise(ids, scores);
   BanRepeats(ids, scores);
   BanWords(ids, scores);
-  if (length < min_length_ || length - prompt_length_ < min_new_tokens_) {
-    for (const int32_t id : eos_token_ids_) scores[static_cast<size_t>(id)] = kBanned;
+  if (BansEnd(length)) {
+    for (const int32_t id : eos_token_ids_) Ban(id, scores);
   }
   if (forced_bos_ && length == 1) Force(*forced_bos_, scores);
   if (ForcesEnd(length)) Force(*forced_eos_, scores);
-  for (const int32_t id : suppress_tokens_) scores[static_cast<size_t>(id)] = kBanned;
+  for (const int32_t id : suppress_tokens_) Ban(id, scores);
   if (renormalize_) {
     const float normaliser = LogSumExp(scores);
     for (float& score : scores) score -= normaliser;

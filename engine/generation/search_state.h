@@ -41,8 +41,10 @@ class SearchState {
   // Rows of the next step; empty when finished. At the start: one row, the decoder start token
   // (forced prefix tokens are fed one by one: their logits are ignored but for log_probs).
   virtual absl::Span<const SearchRow> rows() const = 0;
-  // REQUIRES: logits has rows().size() rows, one per row in order, and vocab_size columns.
-  virtual void Advance(ConstMatrixView logits) = 0;
+  // Works on the logits in place: they are the search's during the call and afterwards hold what
+  // they held before, unless it throws (std::bad_alloc). REQUIRES: logits has rows().size() rows,
+  // one per row in order, and vocab_size columns.
+  virtual void Advance(MatrixView logits) = 0;
   // Stops now; what there is becomes the result (finish reason kLength).
   virtual void Stop() = 0;
   bool finished() const { return rows().empty(); }

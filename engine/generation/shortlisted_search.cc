@@ -76,7 +76,7 @@ class ShortlistedSearch final : public SearchState {
   }
 
   absl::Span<const SearchRow> rows() const override { return rows_; }
-  void Advance(ConstMatrixView logits) override {
+  void Advance(MatrixView logits) override {
     search_->Advance(logits);
     TranslateRows();
   }

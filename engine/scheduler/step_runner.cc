@@ -193,9 +193,9 @@ bool StepRunner::ComputeLogits(absl::Span<const SequenceId> ids, const SequenceT
   return are_cut_down;
 }
 
-// What the sequence's search reads out of its rows: its own candidates only, so that its result
+// What the sequence's search gets of its rows: its own candidates only, so that its result
 // does not depend on whose tokens are beside them.
-ConstMatrixView StepRunner::LogitsOf(Sequence* sequence, MatrixView rows, bool are_cut_down) {
+MatrixView StepRunner::LogitsOf(Sequence* sequence, MatrixView rows, bool are_cut_down) {
   if (sequence->candidates.empty()) return rows;
   if (are_cut_down && sequence->slots_layout != outputs_->layout()) {
     outputs_->SlotsOf(sequence->candidates, &sequence->slots);

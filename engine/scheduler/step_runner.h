@@ -71,7 +71,7 @@ class StepRunner {
   void ProjectCross(ConstMatrixView encoded, Sequence* sequence);
   void MakeSearchOf(Sequence* sequence);
   bool ComputeLogits(absl::Span<const SequenceId> ids, const SequenceTable& table);
-  ConstMatrixView LogitsOf(Sequence* sequence, MatrixView rows, bool are_cut_down);
+  MatrixView LogitsOf(Sequence* sequence, MatrixView rows, bool are_cut_down);
   void Rearrange(Sequence* sequence);
   int64_t CrossBytes(int64_t source_tokens) const;
   void Observe(StepPhase phase, size_t sequences, int64_t tokens, absl::Duration duration);

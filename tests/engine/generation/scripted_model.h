@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <functional>
 #include <limits>
 #include <utility>
@@ -48,7 +49,10 @@ class ScriptedRun {
       std::copy(row.begin(), row.end(), logits.row(static_cast<int64_t>(r)));
     }
     const std::vector<int32_t> before(search_->settled().begin(), search_->settled().end());
-    search_->Advance(static_cast<const Matrix&>(logits).view());
+    const std::vector<float> held(logits.data(), logits.data() + logits.rows() * logits.cols());
+    search_->Advance(logits.view());
+    // To the bit: NaN differs from itself.
+    ASSERT_EQ(std::memcmp(held.data(), logits.data(), held.size() * sizeof(float)), 0);
     ++num_steps_;
     std::vector<std::vector<int32_t>> next;
     for (const SearchRow& row : search_->rows()) {
