@@ -1,7 +1,8 @@
 // Each step scores every continuation of every beam, keeps the best max(2, 1 + end tokens) *
-// num_beams of them in a small heap (the vocabulary is scanned, never sorted), and walks these from
-// the best down: an end token among the first num_beams closes a hypothesis, anything else becomes
-// a beam until there are num_beams.
+// num_beams of them in a small heap (the vocabulary is scanned, never sorted, and the logits are
+// copied only for processors that read log-probabilities), and walks these from the best down: an
+// end token among the first num_beams closes a hypothesis, anything else becomes a beam until there
+// are num_beams.
 //
 // As in transformers, all beams start equal but for a handicap of -1e9 on all except the first. So
 // until the first free choice they share one row; and where only one token is possible (a forced
@@ -78,8 +79,9 @@ class BeamSearch final : public SearchState {
 
  private:
   void TakePrefixToken(absl::Span<const float> logits);
-  void CollectCandidates(ConstMatrixView logits);
-  void Offer(int beam, absl::Span<const float> scores);
+  void CollectCandidates(MatrixView logits);
+  void OfferRow(size_t row, absl::Span<const float> scores, float subtract);
+  void Offer(int beam, absl::Span<const float> scores, float subtract);
   void ContinueBeams(ConstMatrixView logits);
   void AddFinished(Beam beam, bool is_complete);
   void AddRunningBeams();
@@ -98,7 +100,7 @@ class BeamSearch final : public SearchState {
   bool shares_row_ = true;  // all beams read row 0: before the first free choice
   size_t next_prefix_ = 0;
   int num_generated_ = 0;
-  std::vector<float> scores_;          // scratch: processed log-probabilities of one row
+  std::vector<float> scores_;  // scratch: log-probabilities of a row whose processors read them
   std::vector<float> normalisers_;     // of each row of the step
   std::vector<Candidate> candidates_;  // worst on top while collecting, best first after
   mutable std::vector<int32_t> settled_;
@@ -116,43 +118,56 @@ void BeamSearch::TakePrefixToken(absl::Span<const float> logits) {
   if (beams_[0].ids.size() >= static_cast<size_t>(options_.max_length)) Stop();
 }
 
-// Puts the continuations of one beam before the heap of the best candidates.
-void BeamSearch::Offer(int beam, absl::Span<const float> scores) {
+// Puts the continuations of one beam before the heap of the best candidates. Of a token the
+// log-probability is scores[token] - subtract.
+void BeamSearch::Offer(int beam, absl::Span<const float> scores, float subtract) {
   const float sum = beams_[static_cast<size_t>(beam)].score;
   constexpr float kNothing = -std::numeric_limits<float>::infinity();
+  const auto score_of = [&](size_t token) { return (scores[token] - subtract) + sum; };
   size_t token = 0;
   for (; token < scores.size() && candidates_.size() < num_candidates_; ++token) {
-    const float score = scores[token] + sum;
+    const float score = score_of(token);
     candidates_.push_back(
         {std::isnan(score) ? kNothing : score, beam, static_cast<int32_t>(token)});
     std::push_heap(candidates_.begin(), candidates_.end(), Better);
   }
-  if (token == scores.size()) return;
   // An equal score that comes later has the higher index and loses: strictly greater is right.
-  float worst = candidates_.front().score;
-  for (; token < scores.size(); ++token) {
-    const float score = scores[token] + sum;
-    if (!(score > worst)) continue;
+  const auto next = [&](size_t begin) {
+    return static_cast<size_t>(
+        NextAbove(scores, static_cast<int64_t>(begin), subtract, sum, candidates_.front().score));
+  };
+  for (token = next(token); token < scores.size(); token = next(token + 1)) {
     std::pop_heap(candidates_.begin(), candidates_.end(), Better);
-    candidates_.back() = {score, beam, static_cast<int32_t>(token)};
+    candidates_.back() = {score_of(token), beam, static_cast<int32_t>(token)};
     std::push_heap(candidates_.begin(), candidates_.end(), Better);
-    worst = candidates_.front().score;
   }
 }
 
-void BeamSearch::CollectCandidates(ConstMatrixView logits) {
+// Beams that share a row are equal in all but their handicap.
+void BeamSearch::OfferRow(size_t row, absl::Span<const float> scores, float subtract) {
+  const size_t first = shares_row_ ? 0 : row, end = shares_row_ ? num_beams_ : row + 1;
+  for (size_t b = first; b < end; ++b) Offer(static_cast<int>(b), scores, subtract);
+}
+
+// A ban means the same before and after the normaliser is subtracted: it needs no copy.
+void BeamSearch::CollectCandidates(MatrixView logits) {
+  using Effect = LogitsProcessor::Effect;
   candidates_.clear();
-  scores_.resize(vocab_size_);
-  for (size_t b = 0; b < beams_.size(); ++b) {
-    // Beams that share a row are equal in all but their handicap: their scores are computed once.
-    if (b == 0 || !shares_row_) {
-      const absl::Span<const float> row(logits.row(static_cast<int64_t>(b)), vocab_size_);
-      const float normaliser = LogSumExp(row);
-      normalisers_[b] = normaliser;
-      for (size_t i = 0; i < vocab_size_; ++i) scores_[i] = row[i] - normaliser;
-      processor_.Apply(beams_[b].ids, absl::MakeSpan(scores_));
+  for (size_t r = 0; r < rows_.size(); ++r) {
+    const absl::Span<float> row(logits.row(static_cast<int64_t>(r)), vocab_size_);
+    const std::vector<int32_t>& ids = beams_[r].ids;
+    const float normaliser = normalisers_[r] = LogSumExp(row);
+    const Effect effect = processor_.EffectAt(static_cast<int>(ids.size()));
+    if (effect == Effect::kNone || effect == Effect::kBans) {
+      processor_.Apply(ids, row);
+      OfferRow(r, row, normaliser);
+      processor_.Undo(row);
+      continue;
     }
-    Offer(static_cast<int>(b), scores_);
+    scores_.resize(vocab_size_);
+    for (size_t i = 0; i < vocab_size_; ++i) scores_[i] = row[i] - normaliser;
+    processor_.Apply(ids, absl::MakeSpan(scores_));
+    OfferRow(r, scores_, 0);
   }
   std::sort_heap(candidates_.begin(), candidates_.end(), Better);
 }

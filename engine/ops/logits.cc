@@ -91,6 +91,33 @@ int32_t FirstOfLargest(const float* row, int64_t n) {
   return static_cast<int32_t>(i);
 }
 
+// Which of (x - subtract) + add exceed the threshold; NaN exceeds nothing.
+template <class D, class V = hn::VFromD<D>>
+HWY_INLINE hn::Mask<D> Above(D d, const float* x, V subtract, V add, V threshold) {
+  return hn::Gt(hn::Add(hn::Sub(hn::LoadU(d, x), subtract), add), threshold);
+}
+
+// Four vectors at a time while there is nothing; where there is something, it is found one by one.
+int64_t FirstAbove(const float* row, int64_t begin, int64_t n, float subtract, float add,
+                   float threshold) {
+  const hn::ScalableTag<float> d;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+  const auto s = hn::Set(d, subtract), a = hn::Set(d, add), t = hn::Set(d, threshold);
+  int64_t i = begin;
+  for (; i + 4 * lanes <= n; i += 4 * lanes) {
+    const auto first = hn::Or(Above(d, row + i, s, a, t), Above(d, row + i + lanes, s, a, t));
+    const auto second =
+        hn::Or(Above(d, row + i + 2 * lanes, s, a, t), Above(d, row + i + 3 * lanes, s, a, t));
+    if (!hn::AllFalse(d, hn::Or(first, second))) break;
+  }
+  for (; i + lanes <= n; i += lanes) {
+    const auto found = hn::FindFirstTrue(d, Above(d, row + i, s, a, t));
+    if (found >= 0) return i + static_cast<int64_t>(found);
+  }
+  while (i < n && !((row[i] - subtract) + add > threshold)) ++i;
+  return i;
+}
+
 }  // namespace HWY_NAMESPACE
 }  // namespace attend
 HWY_AFTER_NAMESPACE();
@@ -99,6 +126,7 @@ HWY_AFTER_NAMESPACE();
 namespace attend {
 HWY_EXPORT(LogSum);
 HWY_EXPORT(FirstOfLargest);
+HWY_EXPORT(FirstAbove);
 
 float LogSumExp(absl::Span<const float> row) {
   return HWY_DYNAMIC_DISPATCH(LogSum)(row.data(), static_cast<int64_t>(row.size()));
@@ -106,6 +134,12 @@ float LogSumExp(absl::Span<const float> row) {
 
 int32_t ArgMax(absl::Span<const float> row) {
   return HWY_DYNAMIC_DISPATCH(FirstOfLargest)(row.data(), static_cast<int64_t>(row.size()));
+}
+
+int64_t NextAbove(absl::Span<const float> row, int64_t begin, float subtract, float add,
+                  float threshold) {
+  return HWY_DYNAMIC_DISPATCH(FirstAbove)(row.data(), begin, static_cast<int64_t>(row.size()),
+                                          subtract, add, threshold);
 }
 
 }  // namespace attend

@@ -5,8 +5,10 @@
 #include <cmath>
 #include <limits>
 #include <random>
+#include <string>
 #include <vector>
 
+#include "engine/ops/simd_level.h"
 #include "gtest/gtest.h"
 
 namespace attend {
@@ -67,6 +69,63 @@ TEST(ArgMaxTest, WhatIsNoNumberNeverWins) {
     row[size - 2] = -5;
     EXPECT_EQ(ArgMax(row), static_cast<int32_t>(size - 2));
     EXPECT_EQ(ArgMax(std::vector<float>(size, -inf)), 0);
+  }
+}
+
+class NextAboveTest : public ::testing::TestWithParam<std::string> {
+ protected:
+  void SetUp() override { LimitSimdLevel(GetParam()); }
+  void TearDown() override { LimitSimdLevel(""); }
+};
+INSTANTIATE_TEST_SUITE_P(Simd, NextAboveTest, ::testing::ValuesIn(SimdLevels()),
+                         [](const auto& level) { return level.param; });
+
+// All that are above, by a plain loop and by jumping from one to the next.
+void ExpectSameFinds(const std::vector<float>& row, float subtract, float add, float threshold) {
+  std::vector<int64_t> expected, found;
+  const auto n = static_cast<int64_t>(row.size());
+  for (int64_t i = 0; i < n; ++i) {
+    const float shifted = row[static_cast<size_t>(i)] - subtract;
+    const float score = shifted + add;
+    if (score > threshold) expected.push_back(i);
+  }
+  for (int64_t i = NextAbove(row, 0, subtract, add, threshold); i < n;
+       i = NextAbove(row, i + 1, subtract, add, threshold)) {
+    found.push_back(i);
+  }
+  EXPECT_EQ(expected, found) << row.size() << " " << subtract << " " << add << " " << threshold;
+  EXPECT_EQ(NextAbove(row, n, subtract, add, threshold), n);
+}
+
+TEST_P(NextAboveTest, EqualsAPlainLoop) {
+  const float inf = std::numeric_limits<float>::infinity();
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  std::mt19937 random(3);
+  for (const size_t size :
+       {0u, 1u, 2u, 3u, 4u, 5u, 7u, 8u, 9u, 15u, 16u, 17u, 31u, 33u, 63u, 64u, 65u, 130u, 1031u}) {
+    for (const unsigned among : {2u, 20u, 400u}) {
+      std::vector<float> row(size);
+      for (float& x : row) {
+        const float odd[] = {nan, -inf, 7.0f, 7.0f, 7.1f, inf};  // 7 ties with a threshold
+        x = random() % among == 0 ? odd[random() % 6] : static_cast<float>(random() % 400) / 100;
+      }
+      for (const float threshold : {-inf, 3.5f, 3.9f, 7.0f, inf, nan}) {
+        ExpectSameFinds(row, 0, 0, threshold);
+        ExpectSameFinds(row, 1.7f, 0.3f, threshold - 1.4f);
+        ExpectSameFinds(row, 9.3f, -1e9f, threshold - 1e9f);  // where rounding makes ties
+        ExpectSameFinds(row, -inf, 2, threshold);
+        ExpectSameFinds(row, 2, -inf, threshold);
+      }
+    }
+  }
+}
+
+TEST_P(NextAboveTest, RoundsAfterEachStep) {
+  // 1 - 1e8 loses the 1, and adding 1e8 does not bring it back; in another order it would be kept.
+  for (const size_t size : {1u, 4u, 16u, 33u, 100u}) {
+    const std::vector<float> row(size, 1.0f);
+    EXPECT_EQ(NextAbove(row, 0, 1e8f, 1e8f, 0.5f), static_cast<int64_t>(size));
+    EXPECT_EQ(NextAbove(row, 0, 0, 0, 0.5f), 0);
   }
 }
 
