@@ -57,8 +57,8 @@ class GreedySearch final : public SearchState {
     bool was_cut = false;          // that was forced, against the model's own choice
   };
 
-  int32_t Choose(int sample, absl::Span<float> logits);
-  int32_t Pick(int sample, absl::Span<const float> scores);
+  int32_t Choose(int sample, absl::Span<float> logits, const RowSummary& raw);
+  int32_t ChangedArgMax(absl::Span<const float> scores, const RowSummary& raw) const;
   bool TakesPrefix() const { return next_prefix_ < options_.prefix_tokens.size(); }
 
   const GenerationOptions options_;
@@ -72,19 +72,27 @@ class GreedySearch final : public SearchState {
   std::vector<float> scores_;  // scratch: a row of which any entry may change
 };
 
-int32_t GreedySearch::Pick(int sample, absl::Span<const float> scores) {
-  return samplers_.empty() ? ArgMax(scores) : samplers_[static_cast<size_t>(sample)].Sample(scores);
+// Of a row with the processor's changes, which seldom touch the winner of the raw row: unless they
+// did, or made another entry beat it, it is still the winner.
+int32_t GreedySearch::ChangedArgMax(absl::Span<const float> scores, const RowSummary& raw) const {
+  for (const LogitsProcessor::Change& change : processor_.changes()) {
+    const float score = scores[static_cast<size_t>(change.token)];
+    const bool beats = score > raw.largest || (score == raw.largest && change.token < raw.arg_max);
+    if (beats || change.token == raw.arg_max) return ArgMax(scores);
+  }
+  return raw.arg_max;
 }
 
-int32_t GreedySearch::Choose(int sample, absl::Span<float> logits) {
+int32_t GreedySearch::Choose(int sample, absl::Span<float> logits, const RowSummary& raw) {
   const std::vector<int32_t>& ids = sequences_[static_cast<size_t>(sample)].ids;
+  Sampler* const sampler = samplers_.empty() ? nullptr : &samplers_[static_cast<size_t>(sample)];
   if (processor_.EffectAt(static_cast<int>(ids.size())) == LogitsProcessor::Effect::kDense) {
     scores_.assign(logits.begin(), logits.end());
     processor_.Apply(ids, absl::MakeSpan(scores_));
-    return Pick(sample, scores_);
+    return sampler == nullptr ? ArgMax(scores_) : sampler->Sample(scores_);
   }
   processor_.Apply(ids, logits);
-  const int32_t token = Pick(sample, logits);
+  const int32_t token = sampler == nullptr ? ChangedArgMax(logits, raw) : sampler->Sample(logits);
   processor_.Undo(logits);
   return token;
 }
@@ -100,7 +108,7 @@ void GreedySearch::Advance(MatrixView logits) {
       !takes_prefix && !live_.empty() &&
       processor_.ForcesEnd(static_cast<int>(sequences_[static_cast<size_t>(live_[0])].ids.size()));
   const int32_t forced = takes_prefix ? options_.prefix_tokens[next_prefix_++] : 0;
-  float normaliser = 0;
+  RowSummary raw;
   rows_.clear();
   size_t num_live = 0;
   for (size_t i = 0; i < live_.size(); ++i) {
@@ -108,13 +116,13 @@ void GreedySearch::Advance(MatrixView logits) {
     Sequence& sequence = sequences_[static_cast<size_t>(sample)];
     const int parent = shares_row ? 0 : static_cast<int>(i);
     const absl::Span<float> row(logits.row(parent), vocab_size_);
-    if (i == 0 || !shares_row) normaliser = LogSumExp(row);
-    const int32_t token = takes_prefix ? forced : Choose(sample, row);
+    if (i == 0 || !shares_row) raw = Summarise(row);
+    const int32_t token = takes_prefix ? forced : Choose(sample, row, raw);
     sequence.ids.push_back(token);
-    sequence.log_probs.push_back(row[static_cast<size_t>(token)] - normaliser);
+    sequence.log_probs.push_back(row[static_cast<size_t>(token)] - raw.log_sum_exp);
     sequence.has_ended = !takes_prefix && std::count(options_.eos_token_ids.begin(),
                                                      options_.eos_token_ids.end(), token);
-    sequence.was_cut = forces_end && ArgMax(row) != token;
+    sequence.was_cut = forces_end && raw.arg_max != token;
     if (sequence.has_ended || sequence.ids.size() >= static_cast<size_t>(options_.max_length))
       continue;
     live_[num_live++] = sample;

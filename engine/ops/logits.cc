@@ -20,6 +20,7 @@ namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 constexpr float kNone = -std::numeric_limits<float>::infinity();
+constexpr int64_t kBlock = 2048;
 
 // NaN loses against anything: comparisons with it are false.
 template <class D, class V = hn::VFromD<D>>
@@ -50,11 +51,9 @@ HWY_INLINE V Weight(D d, V x, V largest) {
   return hn::Exp(d, LargerOf(d, shifted, least));
 }
 
-float LogSum(const float* row, int64_t n) {
-  constexpr int64_t kBlock = 2048;
+float LogSumOver(const float* row, int64_t n, float largest) {
   const hn::ScalableTag<float> d;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
-  const float largest = Largest(row, n);
   const auto shift = hn::Set(d, largest);
   double sum = 0;
   int64_t i = 0;
@@ -79,16 +78,38 @@ float LogSum(const float* row, int64_t n) {
   return largest + static_cast<float>(std::log(sum));
 }
 
-int32_t FirstOfLargest(const float* row, int64_t n) {
+float LogSum(const float* row, int64_t n) { return LogSumOver(row, n, Largest(row, n)); }
+
+// Block by block, so that the place is looked for in one of them only. Leaves log_sum_exp alone.
+void FindLargest(const float* row, int64_t n, RowSummary* summary) {
   const hn::ScalableTag<float> d;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
-  const float largest = Largest(row, n);
-  if (largest == kNone) return 0;
-  const auto wanted = hn::Set(d, largest);
+  float largest = kNone;
   int64_t i = 0;
+  for (int64_t begin = 0; begin < n; begin += kBlock) {
+    const float of_block = Largest(row + begin, std::min(kBlock, n - begin));
+    if (!(of_block > largest)) continue;
+    largest = of_block;
+    i = begin;
+  }
+  summary->largest = largest;
+  summary->arg_max = 0;
+  if (largest == kNone) return;
+  const auto wanted = hn::Set(d, largest);
   while (i + lanes <= n && hn::AllFalse(d, hn::Eq(hn::LoadU(d, row + i), wanted))) i += lanes;
   while (row[i] != largest) ++i;
-  return static_cast<int32_t>(i);
+  summary->arg_max = static_cast<int32_t>(i);
+}
+
+int32_t FirstOfLargest(const float* row, int64_t n) {
+  RowSummary summary;
+  FindLargest(row, n, &summary);
+  return summary.arg_max;
+}
+
+void SummaryOf(const float* row, int64_t n, RowSummary* summary) {
+  FindLargest(row, n, summary);
+  summary->log_sum_exp = LogSumOver(row, n, summary->largest);
 }
 
 // Which of (x - subtract) + add exceed the threshold; NaN exceeds nothing.
@@ -126,6 +147,7 @@ HWY_AFTER_NAMESPACE();
 namespace attend {
 HWY_EXPORT(LogSum);
 HWY_EXPORT(FirstOfLargest);
+HWY_EXPORT(SummaryOf);
 HWY_EXPORT(FirstAbove);
 
 float LogSumExp(absl::Span<const float> row) {
@@ -134,6 +156,12 @@ float LogSumExp(absl::Span<const float> row) {
 
 int32_t ArgMax(absl::Span<const float> row) {
   return HWY_DYNAMIC_DISPATCH(FirstOfLargest)(row.data(), static_cast<int64_t>(row.size()));
+}
+
+RowSummary Summarise(absl::Span<const float> row) {
+  RowSummary summary;
+  HWY_DYNAMIC_DISPATCH(SummaryOf)(row.data(), static_cast<int64_t>(row.size()), &summary);
+  return summary;
 }
 
 int64_t NextAbove(absl::Span<const float> row, int64_t begin, float subtract, float add,

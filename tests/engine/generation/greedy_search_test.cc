@@ -1,9 +1,13 @@
 // Greedy search and sampling on tables of logits worked out by hand.
 #include "engine/generation/greedy_search.h"
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
+#include <random>
 #include <vector>
 
+#include "engine/generation/logits_processor.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/engine/generation/scripted_model.h"
@@ -186,6 +190,63 @@ TEST(GreedySearchTest, SamplesAreIndependentRowsThatLeaveWhenTheyEnd) {
   const std::vector<int32_t> tokens = ScriptedRun(alone.get(), Table(), kVocab).Finish()[0].tokens;
   EXPECT_TRUE(std::any_of(hypotheses.begin(), hypotheses.end(),
                           [&](const Hypothesis& h) { return h.tokens == tokens; }));
+}
+
+// Few values, so that there are ties; some entries that are impossible or no number.
+std::vector<float> LogitsWithTies(const std::vector<int32_t>& ids, int vocab) {
+  std::seed_seq seed(ids.begin(), ids.end());
+  std::mt19937 random(seed);
+  std::vector<float> row;
+  for (int i = 0; i < vocab; ++i) {
+    row.push_back(static_cast<float>(static_cast<int>(random() % 12) - 7));
+    if (random() % 20 == 0) row.back() = kMinusInfinity;
+    if (random() % 20 == 0) row.back() = std::numeric_limits<float>::quiet_NaN();
+  }
+  return row;
+}
+
+// Greedy search without any saving: processors on a copy of each row, then the largest.
+std::vector<int32_t> PlainGreedy(const GenerationOptions& options, int vocab) {
+  std::vector<int32_t> ids = {options.decoder_start_token_id};
+  while (ids.size() < static_cast<size_t>(options.max_length)) {
+    std::vector<float> row = LogitsWithTies(ids, vocab);
+    LogitsProcessor(options, {}).Apply(ids, absl::MakeSpan(row));
+    int32_t best = -1;
+    for (int32_t i = 0; i < vocab; ++i) {
+      const float score = row[static_cast<size_t>(i)];
+      if (score > (best < 0 ? kMinusInfinity : row[static_cast<size_t>(best)])) best = i;
+    }
+    ids.push_back(std::max(best, 0));
+    if (ids.back() == 0) break;
+  }
+  return {ids.begin() + 1, ids.end()};
+}
+
+TEST(GreedySearchTest, EqualsThePlainSearchWhateverIsProcessed) {
+  for (unsigned seed = 0; seed < 2000; ++seed) {
+    std::mt19937 random(seed);
+    const auto pick = [&](unsigned lowest, unsigned highest) {
+      return static_cast<int>(lowest + random() % (highest - lowest + 1));
+    };
+    const int vocab = pick(3, 12);
+    GenerationOptions options = Options();
+    options.decoder_start_token_id = vocab - 1;
+    options.max_length = 10;
+    options.min_length = pick(0, 1) * pick(0, 9);
+    options.no_repeat_ngram_size = pick(0, 1) * pick(1, 2);
+    // Below 1 it makes tokens likelier that were there already.
+    options.repetition_penalty = std::vector<float>{1, 1.3f, 0.5f}[static_cast<size_t>(pick(0, 2))];
+    if (pick(0, 1)) options.bad_words_ids = {{vocab - 1}, {1, 2}};
+    if (pick(0, 3) == 0) options.suppress_tokens = {1};
+    if (pick(0, 3) == 0) options.forced_bos_token_id = 2;
+    if (pick(0, 3) == 0) options.forced_eos_token_id = 0;
+    auto search = MakeSearch(options, {}, vocab);
+    ScriptedRun run(
+        search.get(), [&](const auto& ids) { return LogitsWithTies(ids, vocab); }, vocab);
+    const std::vector<Hypothesis> hypotheses = run.Finish();
+    ASSERT_EQ(hypotheses.size(), 1u);
+    ASSERT_EQ(hypotheses[0].tokens, PlainGreedy(options, vocab)) << seed;
+  }
 }
 
 }  // namespace

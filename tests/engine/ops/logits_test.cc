@@ -72,13 +72,42 @@ TEST(ArgMaxTest, WhatIsNoNumberNeverWins) {
   }
 }
 
-class NextAboveTest : public ::testing::TestWithParam<std::string> {
+class LogitsAtEverySimdLevel : public ::testing::TestWithParam<std::string> {
  protected:
   void SetUp() override { LimitSimdLevel(GetParam()); }
   void TearDown() override { LimitSimdLevel(""); }
 };
-INSTANTIATE_TEST_SUITE_P(Simd, NextAboveTest, ::testing::ValuesIn(SimdLevels()),
+INSTANTIATE_TEST_SUITE_P(Simd, LogitsAtEverySimdLevel, ::testing::ValuesIn(SimdLevels()),
                          [](const auto& level) { return level.param; });
+
+TEST_P(LogitsAtEverySimdLevel, TheSummaryIsOfTheSameBits) {
+  const float inf = std::numeric_limits<float>::infinity();
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  std::mt19937 random(4);
+  for (const size_t size : {1u, 2u, 7u, 8u, 9u, 33u, 2047u, 2048u, 2049u, 4100u, 10001u}) {
+    for (const float odd : {0.0f, -0.0f, nan, -inf, inf, 8.0f}) {
+      for (int round = 0; round < 20; ++round) {
+        std::vector<float> row(size, -inf);
+        const unsigned among = round % 2 == 0 ? 3 : 3000;
+        for (float& x : row) {
+          // Few values, so that the largest comes several times, in one block and in others.
+          if (round % 5 != 4) x = -static_cast<float>(random() % 2000) / 16;
+          if (random() % among == 0) x = odd;
+        }
+        size_t first = 0;
+        for (size_t i = 0; i < size; ++i) {
+          if (row[i] > row[first] || (std::isnan(row[first]) && row[i] > -inf)) first = i;
+        }
+        if (std::isnan(row[first])) first = 0;
+        const RowSummary summary = Summarise(row);
+        EXPECT_EQ(summary.arg_max, static_cast<int32_t>(first)) << size << " " << odd;
+        EXPECT_EQ(summary.arg_max, ArgMax(row));
+        EXPECT_EQ(summary.largest, std::isnan(row[first]) ? -inf : row[first]);
+        EXPECT_EQ(summary.log_sum_exp, LogSumExp(row)) << size << " " << odd;
+      }
+    }
+  }
+}
 
 // All that are above, by a plain loop and by jumping from one to the next.
 void ExpectSameFinds(const std::vector<float>& row, float subtract, float add, float threshold) {
@@ -97,7 +126,7 @@ void ExpectSameFinds(const std::vector<float>& row, float subtract, float add, f
   EXPECT_EQ(NextAbove(row, n, subtract, add, threshold), n);
 }
 
-TEST_P(NextAboveTest, EqualsAPlainLoop) {
+TEST_P(LogitsAtEverySimdLevel, NextAboveEqualsAPlainLoop) {
   const float inf = std::numeric_limits<float>::infinity();
   const float nan = std::numeric_limits<float>::quiet_NaN();
   std::mt19937 random(3);
@@ -120,7 +149,7 @@ TEST_P(NextAboveTest, EqualsAPlainLoop) {
   }
 }
 
-TEST_P(NextAboveTest, RoundsAfterEachStep) {
+TEST_P(LogitsAtEverySimdLevel, NextAboveRoundsAfterEachStep) {
   // 1 - 1e8 loses the 1, and adding 1e8 does not bring it back; in another order it would be kept.
   for (const size_t size : {1u, 4u, 16u, 33u, 100u}) {
     const std::vector<float> row(size, 1.0f);
