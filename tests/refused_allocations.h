@@ -14,8 +14,14 @@ thread_local int countdown = -1;
 thread_local bool goes_on = false;  // all that follow are refused, too
 std::atomic<int> num_refused_in_all{0};
 
+// The same for all threads together that have not said what they are.
+std::atomic<int> helpers_countdown{-1};
+thread_local bool is_no_helper = false;
+
 bool Refused() {
-  if (countdown < 0) return false;
+  if (countdown < 0) {
+    return !is_no_helper && helpers_countdown.load() >= 0 && helpers_countdown.fetch_sub(1) == 0;
+  }
   if (countdown > 0) {
     --countdown;
     return false;

@@ -9,6 +9,7 @@
 #include "engine/base/check.h"
 #include "engine/generation/shortlisted_search.h"
 #include "engine/layers/workspace.h"
+#include "engine/ops/op_threads.h"
 
 namespace attend {
 namespace {
@@ -16,6 +17,9 @@ namespace {
 // What stays allocated between bursts: of free cache pages, of each matrix, of scratch memory.
 constexpr int64_t kKeptPoolBytes = int64_t{4} << 20;
 constexpr size_t kKeptMatrixBytes = size_t{4} << 20;
+
+// With fewer logits than this a thread is not worth waking.
+constexpr int64_t kLeastLogitsOfThread = int64_t{1} << 15;
 
 Sequence* Find(const SequenceTable& table, SequenceId id) {
   const auto found = table.find(id);
@@ -70,6 +74,7 @@ void StepRunner::Release(Sequence* sequence) {
 void StepRunner::Recover() {
   rearranged_.clear();
   decode_rows_.clear();
+  decoded_.clear();
   attention_observers_.clear();
   hidden_ = Matrix();
   logits_ = Matrix();
@@ -79,7 +84,7 @@ void StepRunner::Recover() {
 
 void StepRunner::Trim() {
   pool_.Trim(kKeptPoolBytes);
-  for (Matrix* matrix : {&hidden_, &logits_, &own_logits_}) {
+  for (Matrix* matrix : {&hidden_, &logits_}) {
     if (matrix->allocated_bytes() > kKeptMatrixBytes) *matrix = Matrix();
   }
   const Workspace& scratch = *workspace_;
@@ -195,20 +200,35 @@ bool StepRunner::ComputeLogits(absl::Span<const SequenceId> ids, const SequenceT
 
 // What the sequence's search gets of its rows: its own candidates only, so that its result
 // does not depend on whose tokens are beside them.
-MatrixView StepRunner::LogitsOf(Sequence* sequence, MatrixView rows, bool are_cut_down) {
+MatrixView StepRunner::LogitsOf(Sequence* sequence, MatrixView rows, bool are_cut_down) const {
   if (sequence->candidates.empty()) return rows;
   if (are_cut_down && sequence->slots_layout != outputs_->layout()) {
     outputs_->SlotsOf(sequence->candidates, &sequence->slots);
     sequence->slots_layout = outputs_->layout();
   }
   const std::vector<int32_t>& columns = are_cut_down ? sequence->slots : sequence->candidates;
-  own_logits_.Resize(rows.rows, static_cast<int64_t>(columns.size()));
+  sequence->own_logits.Resize(rows.rows, static_cast<int64_t>(columns.size()));
   for (int64_t r = 0; r < rows.rows; ++r) {
     const float* from = rows.row(r);
-    float* to = own_logits_.row(r);
+    float* to = sequence->own_logits.row(r);
     for (const int32_t column : columns) *to++ = from[column];
   }
-  return own_logits_.view();
+  return sequence->own_logits.view();
+}
+
+// Searches share nothing, so they run side by side. Rows are shared out, because several beams are
+// several times the work; a search goes where its first row goes.
+void StepRunner::AdvanceSearches(bool are_cut_down) {
+  const int64_t least_rows = 1 + kLeastLogitsOfThread / std::max<int64_t>(1, logits_.cols());
+  ParallelFor(logits_.rows(), least_rows, [&](int64_t begin, int64_t end) {
+    for (const Decoded& decoded : decoded_) {
+      if (decoded.first_row < begin || decoded.first_row >= end) continue;
+      Sequence* sequence = decoded.sequence;
+      const MatrixView rows =
+          logits_.view().Rows(decoded.first_row, static_cast<int64_t>(sequence->rows.size()));
+      sequence->search->Advance(LogitsOf(sequence, rows, are_cut_down));
+    }
+  });
 }
 
 // Gives every row of the search the cache of the row that it continues.
@@ -233,25 +253,24 @@ void StepRunner::Rearrange(Sequence* sequence) {
 void StepRunner::RunDecode(absl::Span<const SequenceId> ids, const SequenceTable& table) {
   const MonotonicTime begin = MonotonicNow();
   decode_rows_.clear();
+  decoded_.clear();
   for (const SequenceId id : ids) {
     Sequence* sequence = Find(table, id);
     const absl::Span<const SearchRow> rows = sequence->search->rows();
     ATTEND_CHECK(!rows.empty() && rows.size() == sequence->rows.size(),
                  "rows and caches of a sequence differ");
+    decoded_.push_back({sequence, static_cast<int64_t>(decode_rows_.size())});
     for (size_t r = 0; r < rows.size(); ++r) {
       decode_rows_.push_back({rows[r].token, &sequence->rows[r], &sequence->cross});
     }
   }
-  const bool are_cut_down = ComputeLogits(ids, table);
-  int64_t first_row = 0;
-  for (const SequenceId id : ids) {
-    Sequence* sequence = Find(table, id);
-    const auto num_rows = static_cast<int64_t>(sequence->rows.size());
-    sequence->search->Advance(
-        LogitsOf(sequence, logits_.view().Rows(first_row, num_rows), are_cut_down));
+  const auto num_rows = static_cast<int64_t>(decode_rows_.size());
+  AdvanceSearches(ComputeLogits(ids, table));
+  // One after the other: all take pages from the one pool.
+  for (const Decoded& decoded : decoded_) {
+    Sequence* sequence = decoded.sequence;
+    sequence->stats.computed_tokens += static_cast<int>(sequence->rows.size());
     Rearrange(sequence);
-    first_row += num_rows;
-    sequence->stats.computed_tokens += static_cast<int>(num_rows);
   }
   const MonotonicTime end = MonotonicNow();
   for (const SequenceId id : ids) {
@@ -264,7 +283,7 @@ void StepRunner::RunDecode(absl::Span<const SequenceId> ids, const SequenceTable
       if (observer_ != nullptr) observer_->OnFirstToken(stats.time_to_first_token);
     }
   }
-  Observe(StepPhase::kDecode, ids.size(), first_row, Elapsed(begin, end));
+  Observe(StepPhase::kDecode, ids.size(), num_rows, Elapsed(begin, end));
 }
 
 }  // namespace attend

@@ -1,7 +1,7 @@
 // Executes step plans: packs what the plan names into one encoder pass, one forced pass and one
 // decode step, lets every search advance on its rows of the logits, and rearranges the caches as
 // the searches say. Owns what is computed with: cache pool, workspace, logits. Belongs to the
-// loop's thread.
+// loop's thread; searches advance on that thread's op threads (engine/ops/op_threads.h).
 #pragma once
 
 #include <cstdint>
@@ -35,6 +35,7 @@ struct Sequence {
   std::vector<int32_t> candidates;  // tokens it may write (Shortlist); empty: all of the vocabulary
   std::vector<int32_t> slots;       // where they stand in the runner's OutputSubset,
   int64_t slots_layout = -1;        // in this layout of it
+  Matrix own_logits;                // scratch: of the candidates alone
   size_t num_reported = 0;          // settled tokens that on_settled has seen
 };
 
@@ -65,13 +66,20 @@ class StepRunner {
   void Trim();
 
  private:
+  // A sequence in a decode step and where its rows begin.
+  struct Decoded {
+    Sequence* sequence;
+    int64_t first_row;
+  };
+
   void RunForced(absl::Span<const SequenceId> ids, const SequenceTable& table);
   void RunEncode(absl::Span<const SequenceId> ids, const SequenceTable& table);
   void RunDecode(absl::Span<const SequenceId> ids, const SequenceTable& table);
   void ProjectCross(ConstMatrixView encoded, Sequence* sequence);
   void MakeSearchOf(Sequence* sequence);
   bool ComputeLogits(absl::Span<const SequenceId> ids, const SequenceTable& table);
-  MatrixView LogitsOf(Sequence* sequence, MatrixView rows, bool are_cut_down);
+  void AdvanceSearches(bool are_cut_down);
+  MatrixView LogitsOf(Sequence* sequence, MatrixView rows, bool are_cut_down) const;
   void Rearrange(Sequence* sequence);
   int64_t CrossBytes(int64_t source_tokens) const;
   void Observe(StepPhase phase, size_t sequences, int64_t tokens, absl::Duration duration);
@@ -84,8 +92,8 @@ class StepRunner {
   std::vector<AttentionObserver*> attention_observers_;
   Matrix hidden_, logits_;
   std::unique_ptr<OutputSubset> outputs_;  // only where the model has a shortlist
-  Matrix own_logits_;                      // of one sequence's candidates
   std::vector<DecodeRow> decode_rows_;
+  std::vector<Decoded> decoded_;
   std::vector<SelfCache> rearranged_;
   std::vector<int> uses_;
 };

@@ -1,6 +1,7 @@
 // What a request gets is the same bits alone and in any company: neighbours that join, end and are
 // cancelled, greedy search, beams and samples in one step, any number of threads. In both compute
-// types, on the bundled model, whose sizes reach every kernel and every way of cutting a batch.
+// types and with a shortlist, on the bundled model, whose sizes reach every kernel and every way of
+// cutting a batch.
 #include <gtest/gtest.h>
 
 #include <map>
@@ -8,6 +9,7 @@
 #include <random>
 #include <string>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "tests/engine/scheduler/marian_tiny.h"  // Ticket
@@ -20,12 +22,14 @@ struct Bundled {
   GenerationOptions defaults;
 };
 
-const Bundled& BundledIn(ComputeType type) {
-  static auto* const loaded = new std::map<ComputeType, Bundled>;
-  if (const auto found = loaded->find(type); found != loaded->end()) return found->second;
+const Bundled& BundledIn(ComputeType type, ShortlistChoice::Use shortlist) {
+  static auto* const loaded = new std::map<std::pair<ComputeType, ShortlistChoice::Use>, Bundled>;
+  if (const auto found = loaded->find({type, shortlist}); found != loaded->end())
+    return found->second;
   const ModelDirectory directory = ModelDirectory::Open(ATTEND_SOURCE_DIR "/models/en-fr").value();
   ModelOptions options;
   options.compute_type = type;
+  options.shortlist.use = shortlist;
   LoadReport report;
   Bundled bundled;
   bundled.model = Model::Load(directory, options, &report).value();
@@ -33,7 +37,8 @@ const Bundled& BundledIn(ComputeType type) {
       ParseGenerationConfig(directory.ReadJson("generation_config.json").value(),
                             directory.config(), bundled.model->spec().target_vocab_size)
           .value();
-  return loaded->emplace(type, std::move(bundled)).first->second;
+  EXPECT_EQ(bundled.model->shortlist() != nullptr, shortlist != ShortlistChoice::Use::kOff);
+  return loaded->emplace(std::pair(type, shortlist), std::move(bundled)).first->second;
 }
 
 // All weights of one sequence, as they were shown.
@@ -119,13 +124,14 @@ void ExpectSame(const Answer& alone, const Answer& beside, unsigned number) {
 struct Setting {
   ComputeType type;
   int threads;
+  ShortlistChoice::Use shortlist = ShortlistChoice::Use::kOff;
 };
 
 class BatchInvariance : public ::testing::TestWithParam<Setting> {};
 
 TEST_P(BatchInvariance, NeighboursChangeNothing) {
   constexpr unsigned kKinds = 24;
-  const Bundled& bundled = BundledIn(GetParam().type);
+  const Bundled& bundled = BundledIn(GetParam().type, GetParam().shortlist);
   std::vector<Answer> alone(kKinds);
   {
     EngineLoop loop(bundled.model.get(), SchedulerOptions(), nullptr);
@@ -173,15 +179,17 @@ TEST_P(BatchInvariance, NeighboursChangeNothing) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Types, BatchInvariance,
-                         ::testing::Values(Setting{ComputeType::kFloat32, 1},
-                                           Setting{ComputeType::kFloat32, 2},
-                                           Setting{ComputeType::kInt8, 1},
-                                           Setting{ComputeType::kInt8, 2}),
-                         [](const auto& setting) {
-                           return std::string(Name(setting.param.type)) + "_" +
-                                  std::to_string(setting.param.threads) + "_threads";
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    Types, BatchInvariance,
+    ::testing::Values(Setting{ComputeType::kFloat32, 1}, Setting{ComputeType::kFloat32, 2},
+                      Setting{ComputeType::kInt8, 1}, Setting{ComputeType::kInt8, 2},
+                      Setting{ComputeType::kInt8, 3},
+                      Setting{ComputeType::kInt8, 3, ShortlistChoice::Use::kAuto}),
+    [](const auto& setting) {
+      const bool has_shortlist = setting.param.shortlist != ShortlistChoice::Use::kOff;
+      return std::string(Name(setting.param.type)) + "_" + std::to_string(setting.param.threads) +
+             "_threads" + (has_shortlist ? "_shortlist" : "");
+    });
 
 }  // namespace
 }  // namespace attend

@@ -24,6 +24,8 @@ class Saboteur : public EngineObserver {
   void OnStep(const StepStats& step) override {
     if (step.phase == StepPhase::kForced) countdown = allocation;
     if (step.phase == StepPhase::kDecode) countdown = -1;
+    is_no_helper = true;
+    if (step.phase == StepPhase::kEncode) helpers_countdown = allocation_of_helpers;
   }
   void OnLoad(const LoadStats& load) override { last = load; }
   void OnQueueWait(absl::Duration) override {}
@@ -31,7 +33,8 @@ class Saboteur : public EngineObserver {
   void OnCancelled(CancelCause, CancelStage, int64_t) override {}
 
   int allocation = -1;  // set while the loop sleeps or is held
-  LoadStats last;       // read once the loop is gone
+  int allocation_of_helpers = -1;
+  LoadStats last;  // read once the loop is gone
 };
 
 GenerationOptions Options(int num_beams, int max_length) {
@@ -305,6 +308,59 @@ TEST(EngineLoopMemoryTest, ARequestThatFindsNoMemoryInTheQueueIsRefused) {
   EXPECT_GT(allocation, 0);
   loop.Drain(absl::InfiniteDuration());
   EXPECT_EQ(loop.outstanding_work(), 0);
+}
+
+TEST(EngineLoopMemoryTest, AHelperWithoutMemoryEndsTheStepAndNothingElse) {
+  const MarianTiny& tiny = MarianTiny::Get();
+  constexpr int kSearches = 80;  // of four rows from the second step on, which are shared out
+  is_no_helper = true;
+  Saboteur saboteur;
+  SchedulerOptions options;
+  options.max_batch_rows = 1000;
+  options.max_encode_tokens = 1000000;
+  options.num_threads = 3;
+  EngineLoop loop(tiny.model.get(), options, &saboteur);
+  // In the last round nothing is refused: what was before must not have done any harm.
+  for (const int allocation : {0, 1, 2, 10, 100, -1}) {
+    SCOPED_TRACE(testing::Message() << "allocation " << allocation);
+    GenerationOptions endless = Options(1, 120);
+    endless.min_length = 119;
+    Ticket running(tiny.sources[0], endless);
+    Event reached, go_on;
+    running.request().on_settled = [&](absl::Span<const int32_t>) {
+      reached.Notify();
+      go_on.Wait();
+    };
+    ASSERT_TRUE(running.Submit(&loop).ok());
+    reached.Wait();
+    std::vector<std::unique_ptr<Ticket>> joining;
+    for (int i = 0; i < kSearches; ++i) {
+      GenerationOptions beams = Options(4, 20);
+      beams.min_length = 19;
+      joining.push_back(std::make_unique<Ticket>(tiny.sources[2], beams));
+      joining.back()->request().caller = static_cast<uint64_t>(i) + 1;  // no turns to wait for
+      ASSERT_TRUE(joining.back()->Submit(&loop).ok());
+    }
+    saboteur.allocation_of_helpers = allocation;
+    go_on.Notify();
+    for (const auto& ticket : joining) {
+      const GenerationResult& result = ticket->Wait();
+      if (allocation >= 0) {
+        ExpectOutOfMemory(result);
+      } else {
+        ASSERT_TRUE(result.status.ok()) << result.status;
+        EXPECT_EQ(result.hypotheses[0].tokens, joining[0]->Wait().hypotheses[0].tokens);
+      }
+    }
+    if (allocation >= 0) {
+      ExpectOutOfMemory(running.Wait());
+    } else {
+      running.Cancel(&loop);
+      running.Wait();
+    }
+    saboteur.allocation_of_helpers = -1;
+  }
+  loop.Drain(absl::InfiniteDuration());
 }
 
 }  // namespace

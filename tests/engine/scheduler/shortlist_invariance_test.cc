@@ -116,6 +116,36 @@ TEST_F(ShortlistInvariance, AloneAndInCompany) {
   }
 }
 
+// So many rows that each of the threads has searches to advance.
+TEST_F(ShortlistInvariance, OnSeveralThreads) {
+  constexpr size_t kMany = 140;
+  const auto request = [](size_t i) {
+    auto ticket = Request(i == kUnrestricted ? kMany : i);
+    if (i % 3 == 2) ticket->request().options.num_beams = 5;
+    return ticket;
+  };
+  std::vector<GenerationResult> alone;
+  {
+    EngineLoop loop(model_, SchedulerOptions(), nullptr);
+    for (size_t i = 0; i < kMany; ++i) {
+      const auto ticket = request(i);
+      ASSERT_TRUE(ticket->Submit(&loop).ok());
+      alone.push_back(ticket->Wait());
+    }
+  }
+  SchedulerOptions options;
+  options.num_threads = 3;
+  options.max_batch_rows = 600;
+  options.max_encode_tokens = 1000;
+  EngineLoop loop(model_, options, nullptr);
+  std::vector<std::unique_ptr<Ticket>> tickets;
+  for (size_t i = 0; i < kMany; ++i) {
+    tickets.push_back(request(i));
+    ASSERT_TRUE(tickets.back()->Submit(&loop).ok());
+  }
+  for (size_t i = 0; i < kMany; ++i) ExpectSame(alone[i], tickets[i]->Wait(), i);
+}
+
 TEST_F(ShortlistInvariance, OnlyCandidatesAreWritten) {
   EngineLoop loop(model_, SchedulerOptions(), nullptr);
   for (size_t i = 0; i < kRequests; ++i) {
