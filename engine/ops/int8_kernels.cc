@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <vector>
 
 #include "engine/ops/int8_tiles.h"
 #include "engine/ops/simd_targets.h"
@@ -178,7 +179,15 @@ HWY_INLINE __m256i AddProducts(__m256i sum, __m256i magnitudes, __m256i x, __m25
   return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
 }
 
-template <int kRows, int kPanels>
+// Of four inputs, in each lane.
+HWY_INLINE __m256i Broadcast(const int8_t* in) {
+  int32_t four;
+  __builtin_memcpy(&four, in, sizeof(four));
+  return _mm256_set1_epi32(four);
+}
+
+// kHasMagnitudes: the product has them.
+template <int kRows, int kPanels, bool kHasMagnitudes>
 void Block(const Int8Product& p, int64_t row, int64_t panel, Ahead ahead) {
   __m256i low[kRows][kPanels], high[kRows][kPanels];
 #pragma GCC unroll 8
@@ -188,6 +197,7 @@ void Block(const Int8Product& p, int64_t row, int64_t panel, Ahead ahead) {
   }
   const int64_t panel_bytes = p.inputs * kPanelOutputs;
   const int8_t* in = p.in + row * p.inputs;
+  const int8_t* in_magnitudes = kHasMagnitudes ? p.in_magnitudes + row * p.inputs : nullptr;
   const int8_t* weights = p.panels + panel * panel_bytes;
   for (int64_t k = 0; k < p.inputs; k += 4, weights += 4 * kPanelOutputs) {
     ahead.FetchLines(k);
@@ -197,9 +207,9 @@ void Block(const Int8Product& p, int64_t row, int64_t panel, Ahead ahead) {
       const __m256i w0 = _mm256_loadu_si256(from), w1 = _mm256_loadu_si256(from + 1);
 #pragma GCC unroll 8
       for (int r = 0; r < kRows; ++r) {
-        int32_t four;
-        __builtin_memcpy(&four, in + r * p.inputs + k, sizeof(four));
-        const __m256i x = _mm256_set1_epi32(four), magnitudes = _mm256_abs_epi8(x);
+        const __m256i x = Broadcast(in + r * p.inputs + k);
+        const __m256i magnitudes =
+            kHasMagnitudes ? Broadcast(in_magnitudes + r * p.inputs + k) : _mm256_abs_epi8(x);
         low[r][j] = AddProducts(low[r][j], magnitudes, x, w0);
         high[r][j] = AddProducts(high[r][j], magnitudes, x, w1);
       }
@@ -219,27 +229,31 @@ void Block(const Int8Product& p, int64_t row, int64_t panel, Ahead ahead) {
 
 constexpr int PanelsAtOnce(int64_t rows) { return rows <= 2 ? 4 : 1; }
 
+template <bool kHasMagnitudes>
+void Rows(const Int8Product& p, int64_t row, int64_t count, int64_t panel, Ahead ahead) {
+  if (count == 4) return Block<4, 1, kHasMagnitudes>(p, row, panel, ahead);
+  if (count == 3) return Block<3, 1, kHasMagnitudes>(p, row, panel, ahead);
+  if (count == 2) return Block<2, 1, kHasMagnitudes>(p, row, panel, ahead);
+  Block<1, 1, kHasMagnitudes>(p, row, panel, ahead);
+}
+
 // Sixteen registers: 4 rows of one panel, 2 rows of two, or one row of four.
 template <int kPanels>
 void PanelGroup(const Int8Product& p, int64_t panel) {
   if (kPanels == 4) {
-    if (p.rows == 1) return Block<1, kPanels>(p, 0, panel, Ahead());
+    if (p.rows == 1) return Block<1, kPanels, false>(p, 0, panel, Ahead());
     for (int64_t j = 0; j < kPanels; j += 2)
-      Block<2, 2>(p, 0, panel + j, AheadOf<2>(p, panel + j, 0, 1));
+      Block<2, 2, false>(p, 0, panel + j, AheadOf<2>(p, panel + j, 0, 1));
     return;
   }
   const int64_t blocks = (p.rows + 3) / 4;
   for (int64_t b = 0; b < blocks; ++b) {
     const int64_t begin = p.rows * b / blocks, rows = p.rows * (b + 1) / blocks - begin;
     const Ahead ahead = AheadOf<1>(p, panel, b, blocks);
-    if (rows == 4) {
-      Block<4, 1>(p, begin, panel, ahead);
-    } else if (rows == 3) {
-      Block<3, 1>(p, begin, panel, ahead);
-    } else if (rows == 2) {
-      Block<2, 1>(p, begin, panel, ahead);
+    if (p.in_magnitudes == nullptr) {
+      Rows<false>(p, begin, rows, panel, ahead);
     } else {
-      Block<1, 1>(p, begin, panel, ahead);
+      Rows<true>(p, begin, rows, panel, ahead);
     }
   }
 }
@@ -268,7 +282,31 @@ void PanelGroup(const Int8Product& p, int64_t panel) {
 
 #endif
 
-void Panels(const Int8Product& p, int64_t begin, int64_t end) {
+#if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3
+
+// The magnitudes of the input, taken once and not for every panel: the units that take them are
+// those that multiply. Few rows wait for memory, not for these.
+const int8_t* Magnitudes(const Int8Product& p) {
+  if (p.rows <= 4) return nullptr;
+  thread_local std::vector<int8_t> magnitudes;
+  const auto bytes = static_cast<size_t>(p.rows * p.inputs);
+  if (magnitudes.size() < bytes) magnitudes.resize(bytes);
+  for (size_t i = 0; i < bytes; i += 32) {  // inputs are a multiple of it
+    const __m256i x = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p.in + i));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(magnitudes.data() + i), _mm256_abs_epi8(x));
+  }
+  return magnitudes.data();
+}
+
+#else
+
+const int8_t* Magnitudes(const Int8Product&) { return nullptr; }
+
+#endif
+
+void Panels(const Int8Product& product, int64_t begin, int64_t end) {
+  Int8Product p = product;
+  p.in_magnitudes = Magnitudes(p);
   int64_t panel = begin;
   if (PanelsAtOnce(p.rows) == 4) {
     for (; panel + 4 <= end; panel += 4) PanelGroup<4>(p, panel);

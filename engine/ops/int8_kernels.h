@@ -18,7 +18,8 @@ constexpr int64_t kPanelOutputs = 16;
 constexpr int64_t kPanelInputs = 64;  // inputs are padded to a multiple of it
 
 struct Int8Product {
-  const int8_t* in = nullptr;  // [rows, inputs], flipped when the kernel wants it
+  const int8_t* in = nullptr;             // [rows, inputs], flipped when the kernel wants it
+  const int8_t* in_magnitudes = nullptr;  // set and used within a kernel
   const float* in_scales = nullptr;
   int64_t rows = 0, inputs = 0;  // inputs: padded
   const int8_t* panels = nullptr;
