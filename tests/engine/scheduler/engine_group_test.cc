@@ -41,6 +41,11 @@ struct Holder {
     EXPECT_TRUE(ticket.Submit(group).ok());
     reached.Wait();
   }
+  // The answer is for the ticket, so it must come while there is one.
+  ~Holder() {
+    go_on.Notify();
+    ticket.Wait();
+  }
   std::thread::id thread;
   Event reached, go_on;
   Ticket ticket;
