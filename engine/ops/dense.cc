@@ -1,4 +1,5 @@
-// Threads share out the panels, not the rows: each reads its own part of the weights, once.
+// Threads share out the panels, so that each reads its own part of the weights, once; and the rows
+// where there are so many that reading does not matter.
 #include "engine/ops/dense.h"
 
 #include <algorithm>
@@ -20,6 +21,8 @@ namespace {
 // Rows that are multiplied at a time: what is read of them for one panel stays in the second-level
 // cache.
 constexpr int64_t kMostRows = 128;
+// Rows from which on a thread takes rows of its own.
+constexpr int64_t kLeastRowsOfThread = 48;
 // Multiply-adds from which on a second thread pays.
 constexpr int64_t kThreadWork = int64_t{128} << 10;
 
@@ -37,6 +40,8 @@ struct Panels {
   }
   float* data() const { return reinterpret_cast<float*>(weights.get()); }
   void Run(ConstMatrixView in, MatrixView out) const;
+  // The panels [begin, end) of it, on this thread.
+  void RunPart(ConstMatrixView in, MatrixView out, int64_t begin, int64_t end) const;
 };
 
 // [outputs, inputs] → [outputs / 64][inputs][64]. Sixteen inputs of 64 outputs at a time: a cache
@@ -57,9 +62,7 @@ void Pack(ConstMatrixView weight, float* to) {
   }
 }
 
-void Panels::Run(ConstMatrixView in, MatrixView out) const {
-  const int64_t num_panels = NumPanels(outputs);
-  const int64_t num_groups = (num_panels + kF32PanelGroup - 1) / kF32PanelGroup;
+void Panels::RunPart(ConstMatrixView in, MatrixView out, int64_t begin, int64_t end) const {
   F32Product product;
   product.inputs = inputs;
   product.in_stride = in.stride;
@@ -68,20 +71,34 @@ void Panels::Run(ConstMatrixView in, MatrixView out) const {
   product.activation = activation;
   product.outputs = outputs;
   product.out_stride = out.stride;
+  thread_local std::vector<float> scratch;
   for (int64_t row = 0; row < in.rows; row += kMostRows) {
     product.rows = std::min(kMostRows, in.rows - row);
     product.in = in.row(row);
     product.out = out.row(row);
-    const int64_t work_of_group = inputs * kF32PanelOutputs * kF32PanelGroup * product.rows;
-    ParallelFor(num_groups, std::max<int64_t>(1, kThreadWork / work_of_group),
-                [&](int64_t begin, int64_t end) {
-                  thread_local std::vector<float> scratch;
-                  const auto size = static_cast<size_t>(F32ScratchSize(product.rows));
-                  if (scratch.size() < size) scratch.resize(size);
-                  RunF32Panels(product, begin * kF32PanelGroup,
-                               std::min(end * kF32PanelGroup, num_panels), scratch.data());
-                });
+    const auto size = static_cast<size_t>(F32ScratchSize(product.rows));
+    if (scratch.size() < size) scratch.resize(size);
+    RunF32Panels(product, begin, end, scratch.data());
   }
+}
+
+void Panels::Run(ConstMatrixView in, MatrixView out) const {
+  const int64_t num_panels = NumPanels(outputs);
+  if (in.rows >= kLeastRowsOfThread * OpThreads()) {
+    ParallelFor(in.rows, kLeastRowsOfThread, [&](int64_t begin, int64_t end) {
+      RunPart({in.row(begin), end - begin, in.cols, in.stride}, out.Rows(begin, end - begin), 0,
+              num_panels);
+    });
+    return;
+  }
+  // Few rows walk a group of panels at once.
+  const int64_t unit = in.rows < kF32PanelGroup ? kF32PanelGroup : 1;
+  const int64_t work_of_unit = inputs * kF32PanelOutputs * unit * in.rows;
+  ParallelFor((num_panels + unit - 1) / unit,
+              std::max<int64_t>(1, kThreadWork / std::max<int64_t>(1, work_of_unit)),
+              [&](int64_t begin, int64_t end) {
+                RunPart(in, out, begin * unit, std::min(end * unit, num_panels));
+              });
 }
 
 }  // namespace
