@@ -112,7 +112,9 @@ TEST_F(TranslateTest, ManyTextsKeepTheirOrderAndEqualSingleCalls) {
   }
   EXPECT_GT(together->usage.input_tokens, 30);
   EXPECT_GT(together->usage.output_tokens, 10);
-  EXPECT_GE(together->usage.peak_batch_items, 2);
+  // How many met in a step is a matter of time (engine_loop_test holds the loop to know).
+  EXPECT_GE(together->usage.peak_batch_items, 1);
+  EXPECT_LE(together->usage.peak_batch_items, 3);
 }
 
 TEST_F(TranslateTest, LayoutIsKept) {
