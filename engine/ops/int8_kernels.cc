@@ -71,14 +71,14 @@ struct Ahead {
   }
 };
 
-// What block `b` of `blocks` fetches of the group that follows: they share it. One row walks four
-// panels at once, which is as many streams.
+// What block `b` of `blocks` fetches of the group that follows: they share it. One row with AVX-512
+// has nothing but loads to do, and asks for four panels at once as fast as memory gives them.
 template <int kPanels>
 Ahead AheadOf(const Int8Product& p, int64_t panel, int64_t b, int64_t blocks) {
   const int64_t panel_bytes = p.inputs * kPanelOutputs;
   const int64_t first = kPanels * b / blocks, last = kPanels * (b + 1) / blocks;
   Ahead ahead;
-  if (p.rows == 1) return ahead;
+  if (p.rows == 1 && HWY_TARGET == HWY_AVX3_DL) return ahead;
   ahead.panels = p.panels + (panel + kPanels + first) * panel_bytes;
   ahead.count = static_cast<int>(last - first);
   ahead.panel_bytes = panel_bytes;
@@ -241,7 +241,7 @@ void Rows(const Int8Product& p, int64_t row, int64_t count, int64_t panel, Ahead
 template <int kPanels>
 void PanelGroup(const Int8Product& p, int64_t panel) {
   if (kPanels == 4) {
-    if (p.rows == 1) return Block<1, kPanels, false>(p, 0, panel, Ahead());
+    if (p.rows == 1) return Block<1, kPanels, false>(p, 0, panel, AheadOf<4>(p, panel, 0, 1));
     for (int64_t j = 0; j < kPanels; j += 2)
       Block<2, 2, false>(p, 0, panel + j, AheadOf<2>(p, panel + j, 0, 1));
     return;
