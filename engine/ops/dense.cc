@@ -8,8 +8,8 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "engine/base/check.h"
+#include "engine/ops/dense_arguments.h"
 #include "engine/ops/f32_panels.h"
 #include "engine/ops/onednn_dense.h"
 #include "engine/ops/op_threads.h"
@@ -116,15 +116,7 @@ PackedDense::~PackedDense() = default;
 absl::StatusOr<PackedDense> PackedDense::Create(ConstMatrixView weight,
                                                 absl::Span<const float> bias,
                                                 std::optional<Activation> activation) {
-  ATTEND_CHECK(weight.rows > 0 && weight.cols > 0 && weight.stride == weight.cols,
-               "weights without gaps");
-  ATTEND_CHECK(bias.empty() || static_cast<int64_t>(bias.size()) == weight.rows,
-               "one bias per output");
-  const auto no_memory = [&] {
-    return absl::ResourceExhaustedError(absl::StrCat("no memory for a linear operation of ",
-                                                     weight.cols, " inputs and ", weight.rows,
-                                                     " outputs"));
-  };
+  CheckDenseArguments(weight, bias);
   try {
     auto form = std::make_unique<Form>();
     const char* const isa = F32PanelsName();
@@ -142,11 +134,11 @@ absl::StatusOr<PackedDense> PackedDense::Create(ConstMatrixView weight,
     panels.bias.assign(static_cast<size_t>(NumPanels(weight.rows) * kF32PanelOutputs), 0.0f);
     std::copy(bias.begin(), bias.end(), panels.bias.begin());
     panels.weights = AllocateWeights(panels.bytes());
-    if (panels.weights == nullptr) return no_memory();
+    if (panels.weights == nullptr) return NoMemoryForDense(weight);
     Pack(weight, panels.data());
     return PackedDense(std::move(form));
   } catch (const std::bad_alloc&) {
-    return no_memory();
+    return NoMemoryForDense(weight);
   }
 }
 

@@ -24,6 +24,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "engine/base/check.h"
+#include "engine/ops/dense_arguments.h"
 #include "engine/ops/op_threads.h"
 #include "engine/ops/weight_memory.h"
 #include "oneapi/dnnl/dnnl.hpp"
@@ -300,10 +301,7 @@ OneDnnDense::~OneDnnDense() = default;
 absl::StatusOr<OneDnnDense> OneDnnDense::Create(ConstMatrixView weight,
                                                 absl::Span<const float> bias,
                                                 std::optional<Activation> activation) {
-  ATTEND_CHECK(weight.rows > 0 && weight.cols > 0 && weight.stride == weight.cols,
-               "weights without gaps");
-  ATTEND_CHECK(bias.empty() || static_cast<int64_t>(bias.size()) == weight.rows,
-               "one bias per output");
+  CheckDenseArguments(weight, bias);
   OpThreads();  // makes sure that oneDNN plans for one thread
   try {
     const DenseShape shape{weight.cols, weight.rows, activation};
@@ -321,9 +319,7 @@ absl::StatusOr<OneDnnDense> OneDnnDense::Create(ConstMatrixView weight,
     return error.status == dnnl_out_of_memory ? absl::ResourceExhaustedError(message)
                                               : absl::InternalError(message);
   } catch (const std::bad_alloc&) {
-    return absl::ResourceExhaustedError(absl::StrCat("no memory for a linear operation of ",
-                                                     weight.cols, " inputs and ", weight.rows,
-                                                     " outputs"));
+    return NoMemoryForDense(weight);
   }
 }
 

@@ -15,6 +15,7 @@
 #include "engine/ops/op_threads.h"
 #include "engine/ops/simd_level.h"
 #include "tests/engine/ops/reference_ops.h"
+#include "tests/engine/ops/simd_level_fixture.h"
 
 namespace attend {
 namespace {
@@ -41,13 +42,8 @@ std::vector<std::string> Levels() {
   return levels;
 }
 
-class EveryKernel : public ::testing::TestWithParam<std::string> {
- protected:
-  void SetUp() override { LimitSimdLevel(GetParam()); }
-  void TearDown() override { LimitSimdLevel(""); }
-};
-INSTANTIATE_TEST_SUITE_P(Dense, EveryKernel, ::testing::ValuesIn(Levels()),
-                         [](const auto& level) { return level.param; });
+class EveryKernel : public SimdLevelFixture {};
+INSTANTIATE_TEST_SUITE_P(Dense, EveryKernel, ::testing::ValuesIn(Levels()), NameOfLevel);
 
 TEST_P(EveryKernel, EqualsTheReferenceOverOddShapes) {
   for (int64_t inputs : {1, 2, 7, 33, 64, 65, 257}) {

@@ -14,6 +14,7 @@
 #include "engine/ops/quantize_rows.h"
 #include "engine/ops/simd_level.h"
 #include "tests/engine/ops/reference_ops.h"
+#include "tests/engine/ops/simd_level_fixture.h"
 
 namespace attend {
 namespace {
@@ -62,13 +63,8 @@ Matrix Expected(const Matrix& in, const Matrix& weight, const std::vector<float>
   return out;
 }
 
-class EverySimdLevel : public ::testing::TestWithParam<std::string> {
- protected:
-  void SetUp() override { LimitSimdLevel(GetParam()); }
-  void TearDown() override { LimitSimdLevel(""); }
-};
-INSTANTIATE_TEST_SUITE_P(Simd, EverySimdLevel, ::testing::ValuesIn(SimdLevels()),
-                         [](const auto& level) { return level.param; });
+class EverySimdLevel : public SimdLevelFixture {};
+INSTANTIATE_TEST_SUITE_P(Simd, EverySimdLevel, ::testing::ValuesIn(SimdLevels()), NameOfLevel);
 
 TEST_P(EverySimdLevel, EqualsExactIntegerArithmetic) {
   for (int64_t inputs : {1, 3, 64, 100, 257}) {

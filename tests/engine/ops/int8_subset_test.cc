@@ -9,17 +9,13 @@
 
 #include "engine/ops/simd_level.h"
 #include "tests/engine/ops/reference_ops.h"
+#include "tests/engine/ops/simd_level_fixture.h"
 
 namespace attend {
 namespace {
 
-class Int8SubsetTest : public ::testing::TestWithParam<std::string> {
- protected:
-  void SetUp() override { LimitSimdLevel(GetParam()); }
-  void TearDown() override { LimitSimdLevel(""); }
-};
-INSTANTIATE_TEST_SUITE_P(Simd, Int8SubsetTest, ::testing::ValuesIn(SimdLevels()),
-                         [](const auto& level) { return level.param; });
+class Int8SubsetTest : public SimdLevelFixture {};
+INSTANTIATE_TEST_SUITE_P(Simd, Int8SubsetTest, ::testing::ValuesIn(SimdLevels()), NameOfLevel);
 
 Int8Dense MakeDense(int64_t outputs, int64_t inputs) {
   const Matrix bias = RandomMatrix(1, outputs, 2);

@@ -10,6 +10,7 @@
 
 #include "engine/ops/simd_level.h"
 #include "gtest/gtest.h"
+#include "tests/engine/ops/simd_level_fixture.h"
 
 namespace attend {
 namespace {
@@ -72,13 +73,9 @@ TEST(ArgMaxTest, WhatIsNoNumberNeverWins) {
   }
 }
 
-class LogitsAtEverySimdLevel : public ::testing::TestWithParam<std::string> {
- protected:
-  void SetUp() override { LimitSimdLevel(GetParam()); }
-  void TearDown() override { LimitSimdLevel(""); }
-};
+class LogitsAtEverySimdLevel : public SimdLevelFixture {};
 INSTANTIATE_TEST_SUITE_P(Simd, LogitsAtEverySimdLevel, ::testing::ValuesIn(SimdLevels()),
-                         [](const auto& level) { return level.param; });
+                         NameOfLevel);
 
 TEST_P(LogitsAtEverySimdLevel, TheSummaryIsOfTheSameBits) {
   const float inf = std::numeric_limits<float>::infinity();
