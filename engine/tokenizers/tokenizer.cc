@@ -5,6 +5,11 @@
 
 namespace attend {
 
+EncodedText Tokenizer::EncodeIn(std::string_view text, TextSide side,
+                                const TokenizerLanguage&) const {
+  return Encode(text, side);
+}
+
 void TruncateKeepingEnd(EncodedText* text, int64_t max_tokens) {
   std::vector<EncodedToken>& tokens = text->tokens;
   const auto limit = static_cast<size_t>(std::max<int64_t>(max_tokens, 0));

@@ -42,6 +42,13 @@ struct DecodedText {
   std::vector<ByteSpan> spans;  // same length as the ids
 };
 
+// A language that a multilingual tokenizer has a token for.
+struct TokenizerLanguage {
+  std::string name;  // as the model calls it: "fr_XX", "fra_Latn", "fr" (whose piece is "__fr__")
+  std::string code;  // BCP-47: "fr", "zh-Hant"
+  int32_t id = 0;    // of its token, which forced_bos_token_id makes a translation begin with
+};
+
 class Tokenizer {
  public:
   virtual ~Tokenizer() = default;
@@ -51,6 +58,12 @@ class Tokenizer {
   // together cover every byte that is not white space or stripped by normalisation, and may be
   // shared where one character became several tokens.
   virtual EncodedText Encode(std::string_view text, TextSide side) const = 0;
+
+  // The same for a text in one of languages(), which is told by a token where the checkpoint's
+  // tokenizer puts it. Encode takes the languages that the checkpoint names for each side.
+  // REQUIRES: language is one of languages().
+  virtual EncodedText EncodeIn(std::string_view text, TextSide side,
+                               const TokenizerLanguage& language) const;
 
   // Ids → text. Ids outside the vocabulary decode to nothing. With `keep_special` the special
   // tokens are spelt out.
@@ -66,6 +79,8 @@ class Tokenizer {
   // Languages of a bilingual model as BCP-47 codes, empty when the checkpoint does not say.
   virtual std::string source_language() const = 0;
   virtual std::string target_language() const = 0;
+  // Of a multilingual model, in the order of their ids; empty for all others.
+  virtual absl::Span<const TokenizerLanguage> languages() const { return {}; }
   // Longest input, special tokens included, that the tokenizer declares (model_max_length), or a
   // very large number.
   virtual int64_t max_length() const = 0;
