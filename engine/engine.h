@@ -32,6 +32,7 @@
 #include "engine/scheduler/response_sharing.h"    // ResponseSharingOptions
 #include "engine/tasks/attention_types.h"
 #include "engine/tasks/call_types.h"  // inputs and outputs of the calls, EngineLimits
+#include "engine/tasks/summary_types.h"
 #include "engine/tensor/compute_type.h"
 #include "engine/tokenizers/tokenizer.h"  // TextSide
 
@@ -91,6 +92,9 @@ class Engine {
 
   void Translate(TranslateInput input, CallContext context, Done<TranslateOutput> done);
   void GetAttention(AttentionInput input, CallContext context, Done<AttentionOutput> done);
+  void QueryAttention(QueryAttentionInput input, CallContext context,
+                      Done<QueryAttentionOutput> done);
+  void Summarize(SummarizeInput input, CallContext context, Done<SummarizeOutput> done);
   void AlignWords(AlignInput input, CallContext context, Done<AlignOutput> done);
 
   // Tokenisation, at once on the calling thread.

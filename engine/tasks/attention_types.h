@@ -23,12 +23,25 @@ struct HeadIndex {
   }
 };
 
+// Which way attention is followed from a span: what it attends to, what attends to it, or the mean
+// of both.
+enum class AttentionDirection { kFromQuery, kToQuery, kBoth };
+
+// A quality of a preset, measured on examples that played no part in choosing it.
+struct PresetFigure {
+  std::string metric;  // "accuracy" (1 is best) or "alignment_error_rate" (0 is best)
+  double value = 0;
+  int num_examples = 0;
+};
+
 // A named set of heads, from the model folder's attention_presets.json.
 struct AttentionPreset {
   std::string name;  // "alignment"
   AttentionKind kind = AttentionKind::kCross;
   std::vector<HeadIndex> heads;
   std::string note;  // how it was chosen; "uncalibrated" when it is our fallback
+  AttentionDirection direction = AttentionDirection::kFromQuery;  // for queries
+  std::optional<PresetFigure> figure;
 };
 
 struct AttentionSelection {
@@ -83,6 +96,13 @@ struct AttentionResult {
 struct WordLink {
   int source_word = 0, target_word = 0;
   float score = 0;  // 0 to 1
+};
+
+// A place in a text that a query's span attends to.
+struct QueryAnswer {
+  std::string text;
+  ByteSpan span;
+  float weight = 0;  // share of what all possible answers get together
 };
 
 }  // namespace attend

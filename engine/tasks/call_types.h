@@ -112,7 +112,8 @@ struct TranslateOutput {
 struct AttentionInput {
   std::string model;
   std::string source;
-  std::optional<std::string> target;  // forced; the model writes it when absent
+  std::string source_language, target_language;  // as the caller wrote them; may be empty
+  std::optional<std::string> target;             // forced; the model writes it when absent
   AttentionSelection selection;
   int64_t max_bytes = 0;  // of weights; above it ATTENTION_TOO_LARGE before computing. 0: the
                           // unary limit
@@ -122,6 +123,28 @@ struct AttentionOutput {
   AttentionResult attention;
   CallUsage usage;
   std::shared_ptr<const void> memory;  // as in TranslateOutput
+};
+
+struct QueryAttentionInput {
+  std::string model;  // may be empty: the loaded model whose preset has the best figure
+  std::string source;
+  std::string source_language;  // as the caller wrote it; may be empty
+  ByteSpan query;
+  std::vector<ByteSpan> candidates;  // empty: words
+  std::string preset;                // empty, without heads: "coreference"
+  std::vector<HeadIndex> heads;      // instead of a preset, with a kind and a direction
+  bool has_head_list = false;
+  AttentionKind kind = AttentionKind::kEncoderSelf;
+  AttentionDirection direction = AttentionDirection::kFromQuery;
+  int max_results = 0;  // 0: five
+  bool include_function_words = false;
+};
+
+struct QueryAttentionOutput {
+  std::vector<QueryAnswer> answers;  // best first
+  std::string model, revision;
+  AttentionPreset preset;  // what was used; its name is empty for explicit heads
+  CallUsage usage;
 };
 
 struct AlignInput {
