@@ -17,6 +17,7 @@
 #include "engine/tasks/attention_task.h"
 #include "engine/tasks/call_checks.h"
 #include "engine/tasks/language_codes.h"
+#include "engine/tasks/model_languages.h"
 #include "engine/tasks/text_axis.h"
 #include "engine/tasks/translate_task.h"
 #include "engine/text/sentence_splitter.h"
@@ -84,8 +85,9 @@ ModelInfo Describe(const std::string& name, const Entry& entry) {
   if (entry.model == nullptr) return info;
   const ServedModel& model = *entry.model;
   info.revision = model.revision();
-  info.source_language = model.source_language();
-  info.target_language = model.target_language();
+  info.language_pairs = model.languages().pairs();
+  for (const TokenizerLanguage& language : model.languages().languages())
+    info.language_codes.push_back(language.code);
   info.spec = model.spec();
   info.max_input_tokens = model.max_input_tokens();
   info.max_output_tokens = model.max_output_tokens();
@@ -188,18 +190,15 @@ absl::StatusOr<std::shared_ptr<ServedModel>> Engine::State::Choose(
   std::vector<LanguageCandidate> candidates;
   if (!name.empty()) {
     ATTEND_ASSIGN_OR_RETURN(std::shared_ptr<ServedModel> model, Find(name));
-    const LanguagePair pair{model->source_language(), model->target_language()};
-    if (LanguageServed(wanted.source, pair.source) && LanguageServed(wanted.target, pair.target))
-      return model;
-    candidates.push_back({name, pair});
-    return PairNotServed(wanted, candidates);
+    ATTEND_RETURN_IF_ERROR(model->languages().CheckServes(wanted, name));
+    return model;
   }
   std::string loading, failed;
   for (const auto& [other, entry] : models) {
     if (entry.state == ModelState::kLoading && loading.empty()) loading = other;
     if (entry.state == ModelState::kFailed && failed.empty()) failed = other;
     if (entry.model == nullptr || !Translates(*entry.model)) continue;
-    candidates.push_back({other, {entry.model->source_language(), entry.model->target_language()}});
+    candidates.push_back({other, &entry.model->languages()});
   }
   // A model that is not here yet may be the one that is wanted.
   auto chosen = ChooseByLanguages(wanted, candidates);
@@ -335,6 +334,8 @@ absl::StatusOr<LanguagePair> ParsePair(const std::string& source, const std::str
 void Engine::Translate(TranslateInput input, CallContext context, Done<TranslateOutput> done) {
   auto pair = ParsePair(input.source_language, input.target_language, "config.");
   if (!pair.ok()) return done(pair.status());
+  input.source_language = pair->source;
+  input.target_language = pair->target;
   uint64_t call = 0;
   auto environment = state_->Enter(input.model, *pair, std::move(context), &call);
   if (!environment.ok()) return done(environment.status());
@@ -342,8 +343,12 @@ void Engine::Translate(TranslateInput input, CallContext context, Done<Translate
 }
 
 void Engine::GetAttention(AttentionInput input, CallContext context, Done<AttentionOutput> done) {
+  auto pair = ParsePair(input.source_language, input.target_language, "");
+  if (!pair.ok()) return done(pair.status());
+  input.source_language = pair->source;
+  input.target_language = pair->target;
   uint64_t call = 0;
-  auto environment = state_->Enter(input.model, {}, std::move(context), &call);
+  auto environment = state_->Enter(input.model, *pair, std::move(context), &call);
   if (!environment.ok()) return done(environment.status());
   RunGetAttention(*std::move(environment), std::move(input),
                   state_->Counted(std::move(done), call));
@@ -352,6 +357,8 @@ void Engine::GetAttention(AttentionInput input, CallContext context, Done<Attent
 void Engine::AlignWords(AlignInput input, CallContext context, Done<AlignOutput> done) {
   auto pair = ParsePair(input.source_language, input.target_language, "");
   if (!pair.ok()) return done(pair.status());
+  input.source_language = pair->source;
+  input.target_language = pair->target;
   uint64_t call = 0;
   auto environment = state_->Enter(input.model, *pair, std::move(context), &call);
   if (!environment.ok()) return done(environment.status());

@@ -31,7 +31,8 @@
 #include "engine/scheduler/generation_request.h"  // CancelFlag
 #include "engine/scheduler/response_sharing.h"    // ResponseSharingOptions
 #include "engine/tasks/attention_types.h"
-#include "engine/tasks/call_types.h"  // inputs and outputs of the calls, EngineLimits
+#include "engine/tasks/call_types.h"      // inputs and outputs of the calls, EngineLimits
+#include "engine/tasks/language_codes.h"  // LanguagePair
 #include "engine/tasks/summary_types.h"
 #include "engine/tensor/compute_type.h"
 #include "engine/tokenizers/tokenizer.h"  // TextSide
@@ -62,7 +63,8 @@ struct ModelInfo {
   absl::Status error;  // why kFailed
   std::string revision;
   std::string directory;
-  std::string source_language, target_language;  // BCP-47, empty when unknown
+  std::vector<LanguagePair> language_pairs;  // BCP-47; unknown sides are empty
+  std::vector<std::string> language_codes;   // of a multilingual model: any pair of these
   ModelSpec spec;
   int64_t max_input_tokens = 0, max_output_tokens = 0;
   std::string compute_type;      // "float32"; empty until it is loaded

@@ -141,8 +141,9 @@ absl::Status ServedModel::Read(const Options& options) {
   generation_.num_beams = std::min(generation_.num_beams, options.max_num_beams);
   generation_.num_return_sequences = 1;
   ATTEND_ASSIGN_OR_RETURN(presets_, LoadPresets(directory, spec()));
-  source_language_ = CanonicalOrEmpty(tokenizer_->source_language());
-  target_language_ = CanonicalOrEmpty(tokenizer_->target_language());
+  languages_ = ModelLanguages({CanonicalOrEmpty(tokenizer_->source_language()),
+                               CanonicalOrEmpty(tokenizer_->target_language())},
+                              tokenizer_->languages(), {});
   return absl::OkStatus();
 }
 
@@ -238,7 +239,7 @@ TaskModel ServedModel::Borrow(const std::shared_ptr<ServedModel>& model) {
   out.presets = &model->presets_;
   out.loop = model->loop_.get();
   out.sharing = model->sharing_.get();
-  out.source_language = model->source_language_;
+  out.languages = &model->languages_;
   out.max_input_tokens = model->max_input_tokens();
   out.max_output_tokens = model->max_output_tokens();
   out.keep_alive = model;

@@ -18,6 +18,7 @@
 #include "engine/scheduler/engine_shape.h"
 #include "engine/scheduler/response_sharing.h"
 #include "engine/tasks/call_environment.h"
+#include "engine/tasks/model_languages.h"
 #include "engine/tokenizers/tokenizer.h"
 
 namespace attend {
@@ -51,8 +52,7 @@ class ServedModel {
   const ModelSpec& spec() const { return model_->spec(); }
   const Tokenizer& tokenizer() const { return *tokenizer_; }
   const std::vector<AttentionPreset>& presets() const { return presets_; }
-  const std::string& source_language() const { return source_language_; }
-  const std::string& target_language() const { return target_language_; }
+  const ModelLanguages& languages() const { return languages_; }
   int64_t max_input_tokens() const;
   int64_t max_output_tokens() const;
   // Makes cancel flags just set seen now.
@@ -76,10 +76,10 @@ class ServedModel {
   absl::Status WarmUp(EngineLoop* loop);
 
   std::string name_, directory_, revision_;
-  std::string source_language_, target_language_;  // canonical BCP-47
   LoadReport report_;
   std::unique_ptr<Model> model_;
   std::unique_ptr<Tokenizer> tokenizer_;
+  ModelLanguages languages_;
   GenerationOptions generation_;
   std::vector<AttentionPreset> presets_;
   std::unique_ptr<EngineObserver> observer_;

@@ -17,6 +17,7 @@
 #include "engine/generation/search_state.h"
 #include "engine/layers/attention_observer.h"
 #include "engine/scheduler/engine_observer.h"  // CancelCause
+#include "engine/tensor/matrix.h"              // ConstMatrixView
 
 namespace attend {
 
@@ -63,6 +64,9 @@ struct GenerationRequest {
   bool forced = false;
   std::vector<int32_t> forced_target;
   AttentionObserver* observer = nullptr;  // outlives the request; called on the loop's thread
+  // Forced only, may be empty: the encoder's output for source_ids, [tokens, hidden_size], valid
+  // during the call. On the loop's thread; must be quick.
+  std::function<void(ConstMatrixView encoded)> on_encoded;
 
   absl::Time deadline = absl::InfiniteFuture();
   CancelFlag cancelled;        // may be null

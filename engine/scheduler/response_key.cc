@@ -81,9 +81,9 @@ class KeyWriter {
 }  // namespace
 
 std::optional<std::string> ResponseKey(const GenerationRequest& request) {
-  const auto& [source_ids, options, forced, forced_target, observer, deadline, cancelled,
-               cancel_reason, caller, on_started, on_settled, on_done] = request;
-  if (forced || observer != nullptr || !forced_target.empty()) return std::nullopt;
+  const auto& [source_ids, options, forced, forced_target, observer, on_encoded, deadline,
+               cancelled, cancel_reason, caller, on_started, on_settled, on_done] = request;
+  if (forced || observer != nullptr || !forced_target.empty() || on_encoded) return std::nullopt;
   if (options.sampling && options.sampling->seed_is_drawn) return std::nullopt;
   // The rest says who asks, until when, and where the answer goes; not what it is.
   KeyWriter writer;

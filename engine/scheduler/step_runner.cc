@@ -113,6 +113,12 @@ void StepRunner::RunForced(absl::Span<const SequenceId> ids, const SequenceTable
     attention_observers_.push_back(request.observer);
   }
   model_->Encode(sources_, attention_observers_, workspace_.get(), &hidden_);
+  for (size_t i = 0; i < ids.size(); ++i) {
+    const GenerationRequest& request = *Find(table, ids[i])->request;
+    const int n = static_cast<int>(i);
+    if (request.on_encoded)
+      request.on_encoded(hidden_.view().Rows(sources_.begin(n), sources_.length(n)));
+  }
   const MonotonicTime encoded = MonotonicNow();
 
   targets_.Clear();

@@ -22,13 +22,28 @@
 namespace attend {
 namespace {
 
+// How a pair is read. Without languages the text is read as it is, which every model can do.
+absl::StatusOr<TranslationRoute> RouteOf(const CallEnvironment& environment,
+                                         const LanguagePair& wanted) {
+  if (wanted.source.empty() && wanted.target.empty()) return TranslationRoute();
+  return environment.model.languages->Route(wanted, environment.model.name, "");
+}
+
 // A given text as the axis of a pass; it must fit the model whole.
 absl::StatusOr<TextAxis> AxisOfGiven(const std::string& text, TextSide side,
+                                     const TranslationRoute& route,
                                      const CallEnvironment& environment) {
   const char* const field = side == TextSide::kSource ? "source" : "target";
   const TaskModel& model = environment.model;
   ATTEND_RETURN_IF_ERROR(CheckTextPresent(text, environment.limits, field));
-  EncodedText encoded = model.tokenizer->Encode(text, side);
+  EncodedText encoded;
+  if (side == TextSide::kSource) {
+    encoded = SourceEncoder(model.tokenizer, route.source).Encode(text);
+  } else if (route.target != nullptr) {
+    encoded = model.tokenizer->EncodeIn(text, side, *route.target);
+  } else {
+    encoded = model.tokenizer->Encode(text, side);
+  }
   if (std::all_of(encoded.tokens.begin(), encoded.tokens.end(),
                   [](const EncodedToken& t) { return t.special; })) {
     return InvalidField("EMPTY_INPUT", field, "the tokenizer keeps nothing of the text");
@@ -118,10 +133,13 @@ class AttentionCall : private PassCall<AttentionOutput>,
     ATTEND_RETURN_IF_ERROR(CheckCapability(environment_.model, ModelCapability::kAttention));
     ATTEND_ASSIGN_OR_RETURN(selection_, ResolveSelection(input_.selection, *environment_.model.spec,
                                                          *environment_.model.presets, "selection"));
-    ATTEND_ASSIGN_OR_RETURN(source_, AxisOfGiven(input_.source, TextSide::kSource, environment_));
+    ATTEND_ASSIGN_OR_RETURN(
+        route_, RouteOf(environment_, {input_.source_language, input_.target_language}));
+    ATTEND_ASSIGN_OR_RETURN(source_,
+                            AxisOfGiven(input_.source, TextSide::kSource, route_, environment_));
     if (input_.target) {
       ATTEND_ASSIGN_OR_RETURN(TextAxis target,
-                              AxisOfGiven(*input_.target, TextSide::kTarget, environment_));
+                              AxisOfGiven(*input_.target, TextSide::kTarget, route_, environment_));
       output_.attention.target_text = *input_.target;
       if (selection_.needs_decoder()) target_ = std::move(target);
     }
@@ -149,8 +167,8 @@ class AttentionCall : private PassCall<AttentionOutput>,
       o.num_return_sequences = 1;
       return o;
     }();
-    auto options =
-        PrepareOptions(environment_.model, environment_.limits, overrides, "", "decoding");
+    auto options = PrepareOptions(environment_.model, environment_.limits, overrides,
+                                  {"", route_.target}, "decoding");
     if (!options.ok()) {
       End(options.status());
       return;
@@ -217,6 +235,7 @@ class AttentionCall : private PassCall<AttentionOutput>,
 
   AttentionInput input_;
   ResolvedSelection selection_;
+  TranslationRoute route_;
   TextAxis source_, target_;
 };
 
@@ -265,10 +284,13 @@ class AlignCall : private PassCall<AlignOutput>, public std::enable_shared_from_
           absl::StrCat("model ", model.name, " has no cross attention to align words by"),
           std::move(detail));
     }
+    ATTEND_ASSIGN_OR_RETURN(
+        const TranslationRoute route,
+        RouteOf(environment_, {input_.source_language, input_.target_language}));
     ATTEND_ASSIGN_OR_RETURN(TextAxis source,
-                            AxisOfGiven(input_.source, TextSide::kSource, environment_));
+                            AxisOfGiven(input_.source, TextSide::kSource, route, environment_));
     ATTEND_ASSIGN_OR_RETURN(TextAxis target,
-                            AxisOfGiven(input_.target, TextSide::kTarget, environment_));
+                            AxisOfGiven(input_.target, TextSide::kTarget, route, environment_));
     output_.usage.input_tokens = static_cast<int64_t>(source.tokens.size() + target.tokens.size());
     reading_ = std::make_unique<ForcedReading>(std::move(source), std::move(target));
     reading_->WatchAlignment(*preset, *model.spec);

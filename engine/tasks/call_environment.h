@@ -12,6 +12,7 @@
 #include "engine/tasks/attention_types.h"
 #include "engine/tasks/byte_budget.h"
 #include "engine/tasks/call_types.h"
+#include "engine/tasks/model_languages.h"
 #include "engine/tasks/work_queue.h"
 #include "engine/tokenizers/tokenizer.h"
 
@@ -26,7 +27,7 @@ struct TaskModel {
   const std::vector<AttentionPreset>* presets = nullptr;
   ResponseSharing* sharing = nullptr;  // where requests go instead, when it is not null
   EngineGroup* loop = nullptr;
-  std::string source_language;  // chooses abbreviations of the sentence splitter
+  const ModelLanguages* languages = nullptr;
   int64_t max_input_tokens = 0, max_output_tokens = 0;
   std::shared_ptr<const void> keep_alive;
 };

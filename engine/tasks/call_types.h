@@ -57,9 +57,11 @@ struct CallContext {
   std::shared_ptr<CallReport> report;  // may be null; read it in `done`
 };
 
+// Languages of inputs are codes as the caller wrote them; the engine spells them canonically
+// (ParseLanguageCode) before a task sees them.
 struct TranslateInput {
   std::string model;  // may be empty when the language pair names one model
-  std::string source_language, target_language;  // as the caller wrote them; may be empty
+  std::string source_language, target_language;  // may be empty
   std::vector<std::string> texts;
   GenerationOverrides decoding;
   std::string target_prefix;
@@ -112,7 +114,7 @@ struct TranslateOutput {
 struct AttentionInput {
   std::string model;
   std::string source;
-  std::string source_language, target_language;  // as the caller wrote them; may be empty
+  std::string source_language, target_language;  // may be empty
   std::optional<std::string> target;             // forced; the model writes it when absent
   AttentionSelection selection;
   int64_t max_bytes = 0;  // of weights; above it ATTENTION_TOO_LARGE before computing. 0: the
@@ -128,7 +130,7 @@ struct AttentionOutput {
 struct QueryAttentionInput {
   std::string model;  // may be empty: the loaded model whose preset has the best figure
   std::string source;
-  std::string source_language;  // as the caller wrote it; may be empty
+  std::string source_language;  // may be empty
   ByteSpan query;
   std::vector<ByteSpan> candidates;  // empty: words
   std::string preset;                // empty, without heads: "coreference"

@@ -47,19 +47,6 @@ bool IsPrefix(std::string_view shorter, std::string_view longer) {
          (longer.size() == shorter.size() || longer[shorter.size()] == '-');
 }
 
-std::string Spell(const LanguagePair& pair) {
-  return absl::StrCat(pair.source.empty() ? "?" : pair.source, ">",
-                      pair.target.empty() ? "?" : pair.target);
-}
-
-// How many of the two languages are served by name exactly; -1 when the pair is not served.
-int Match(const LanguagePair& wanted, const LanguagePair& served) {
-  if (!LanguageServed(wanted.source, served.source) ||
-      !LanguageServed(wanted.target, served.target))
-    return -1;
-  return (wanted.source == served.source ? 1 : 0) + (wanted.target == served.target ? 1 : 0);
-}
-
 }  // namespace
 
 absl::StatusOr<std::string> ParseLanguageCode(std::string_view code, std::string_view field) {
@@ -91,42 +78,6 @@ absl::StatusOr<std::string> ParseLanguageCode(std::string_view code, std::string
 
 bool LanguageServed(std::string_view wanted, std::string_view served) {
   return wanted.empty() || served.empty() || IsPrefix(served, wanted) || IsPrefix(wanted, served);
-}
-
-absl::StatusOr<std::string> ChooseByLanguages(const LanguagePair& wanted,
-                                              absl::Span<const LanguageCandidate> candidates) {
-  if (wanted.source.empty() && wanted.target.empty() && candidates.size() > 1) {
-    return InvalidField("OPTION_OUT_OF_RANGE", "config.model",
-                        "several models are served: name one, or give the language codes");
-  }
-  const LanguageCandidate* best = nullptr;
-  int best_match = -1;
-  for (const LanguageCandidate& candidate : candidates) {
-    const int match = Match(wanted, candidate.pair);
-    if (match > best_match) {
-      best = &candidate;
-      best_match = match;
-    }
-  }
-  if (best == nullptr) return PairNotServed(wanted, candidates);
-  return best->model;
-}
-
-absl::Status PairNotServed(const LanguagePair& wanted,
-                           absl::Span<const LanguageCandidate> candidates) {
-  constexpr size_t kMostListed = 20;
-  std::string served;
-  for (size_t i = 0; i < std::min(candidates.size(), kMostListed); ++i) {
-    absl::StrAppend(&served, i > 0 ? "," : "", Spell(candidates[i].pair));
-  }
-  ErrorDetail detail;
-  detail.reason = "LANGUAGE_PAIR_NOT_SERVED";
-  detail.metadata = {{"source", wanted.source}, {"target", wanted.target}, {"served", served}};
-  detail.resource_type = "attend.v1.LanguagePair";
-  detail.resource_name = Spell(wanted);
-  return MakeError(absl::StatusCode::kNotFound,
-                   absl::StrCat("no model translates ", Spell(wanted), "; served: ", served),
-                   std::move(detail));
 }
 
 }  // namespace attend

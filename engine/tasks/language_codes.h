@@ -1,13 +1,10 @@
-// Language codes as callers write them (BCP-47) and which model they choose.
+// Language codes as callers write them (BCP-47, or as models spell them).
 #pragma once
 
 #include <string>
 #include <string_view>
-#include <vector>
 
-#include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/types/span.h"
 
 namespace attend {
 
@@ -24,22 +21,5 @@ bool LanguageServed(std::string_view wanted, std::string_view served);
 struct LanguagePair {
   std::string source, target;  // canonical; empty when unknown
 };
-
-// A model that may serve a call.
-struct LanguageCandidate {
-  std::string model;
-  LanguagePair pair;
-};
-
-// The candidate that serves the pair: the best match, then the first. NOT_FOUND /
-// LANGUAGE_PAIR_NOT_SERVED (metadata source, target, and served: the first 20 pairs) when none
-// does; INVALID_ARGUMENT / OPTION_OUT_OF_RANGE with field config.model when no language is given
-// and there are several to choose from.
-absl::StatusOr<std::string> ChooseByLanguages(const LanguagePair& wanted,
-                                              absl::Span<const LanguageCandidate> candidates);
-
-// The error of ChooseByLanguages.
-absl::Status PairNotServed(const LanguagePair& wanted,
-                           absl::Span<const LanguageCandidate> candidates);
 
 }  // namespace attend

@@ -34,7 +34,7 @@ struct SummarizeInput {
   std::string model;  // may be empty: the engine's choice for the mode
   SummaryMode mode = SummaryMode::kExtractive;
   std::vector<std::string> texts;
-  std::string language;  // as the caller wrote it; may be empty
+  std::string language;  // as languages of TranslateInput; may be empty
 
   // Extractive.
   TextKind text_kind = TextKind::kAuto;

@@ -22,9 +22,9 @@ bool IsAsciiSpace(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
 class SegmentCutter {
  public:
-  SegmentCutter(std::string_view text, const Tokenizer& tokenizer, const SegmentOptions& options,
+  SegmentCutter(std::string_view text, const SourceEncoder& encoder, const SegmentOptions& options,
                 std::string_view field)
-      : text_(text), tokenizer_(tokenizer), options_(options), field_(field) {}
+      : text_(text), encoder_(encoder), options_(options), field_(field) {}
 
   absl::StatusOr<std::vector<TextSegment>> Run() {
     bool first = true;
@@ -48,13 +48,14 @@ class SegmentCutter {
   }
 
   EncodedText Encode(ByteSpan span) const {
-    return tokenizer_.Encode(text_.substr(span.begin, span.size()), TextSide::kSource);
+    return encoder_.Encode(text_.substr(span.begin, span.size()));
   }
 
+  // One that the text itself begins with; those that stand before every text are there anyway.
   void FindLanguageToken(const EncodedText& encoded) {
-    if (encoded.tokens.empty()) return;
+    if (encoded.tokens.empty() || encoder_.num_leading() > 0) return;
     const EncodedToken& token = encoded.tokens.front();
-    if (!token.special || token.id == tokenizer_.eos_id()) return;
+    if (!token.special || token.id == encoder_.tokenizer().eos_id()) return;
     language_token_ = {token};
     language_token_.front().span = {};
   }
@@ -110,8 +111,9 @@ class SegmentCutter {
     while (!rest.empty()) {
       // Where the piece would end if it were tokenised as it is within the sentence.
       while (token < whole.tokens.size() && EndOf(whole, token, sentence) <= rest.begin) ++token;
+      const auto framing = static_cast<int64_t>(language_token_.size() + encoder_.num_leading());
       const size_t last =
-          token + static_cast<size_t>(options_.max_tokens - 1) - language_token_.size();
+          token + static_cast<size_t>(std::max<int64_t>(1, options_.max_tokens - 1 - framing));
       uint32_t limit = last >= whole.tokens.size()
                            ? rest.end
                            : std::max(rest.begin, BeginOf(whole, last, sentence));
@@ -177,7 +179,7 @@ class SegmentCutter {
   }
 
   std::string_view text_;
-  const Tokenizer& tokenizer_;
+  const SourceEncoder& encoder_;
   const SegmentOptions& options_;
   std::string_view field_;
   std::vector<EncodedToken> language_token_;  // none or one
@@ -187,10 +189,10 @@ class SegmentCutter {
 }  // namespace
 
 absl::StatusOr<std::vector<TextSegment>> CutIntoSegments(std::string_view text,
-                                                         const Tokenizer& tokenizer,
+                                                         const SourceEncoder& encoder,
                                                          const SegmentOptions& options,
                                                          std::string_view field) {
-  return SegmentCutter(text, tokenizer, options, field).Run();
+  return SegmentCutter(text, encoder, options, field).Run();
 }
 
 std::vector<std::string> Layout(std::string_view text, const std::vector<TextSegment>& segments) {

@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "engine/base/span.h"
 #include "engine/tasks/call_types.h"  // OverflowPolicy
+#include "engine/tasks/source_encoder.h"
 #include "engine/tokenizers/tokenizer.h"
 
 namespace attend {
@@ -34,7 +35,7 @@ struct SegmentOptions {
 // for all of it: every segment gets it. INVALID_ARGUMENT / INPUT_TOO_LONG naming `field`: under
 // kReject when the text does not fit, and always when there are too many segments.
 absl::StatusOr<std::vector<TextSegment>> CutIntoSegments(std::string_view text,
-                                                         const Tokenizer& tokenizer,
+                                                         const SourceEncoder& encoder,
                                                          const SegmentOptions& options,
                                                          std::string_view field);
 

@@ -52,8 +52,13 @@ class TranslateCall : public std::enable_shared_from_this<TranslateCall> {
     ATTEND_RETURN_IF_ERROR(CheckStillWanted(environment_));
     ATTEND_RETURN_IF_ERROR(CheckCapability(model_, ModelCapability::kTranslation));
     ATTEND_RETURN_IF_ERROR(CheckCount());
-    ATTEND_ASSIGN_OR_RETURN(options_, PrepareOptions(model_, environment_.limits, input_.decoding,
-                                                     input_.target_prefix, "config.decoding"));
+    ATTEND_ASSIGN_OR_RETURN(
+        route_, model_.languages->Route({input_.source_language, input_.target_language},
+                                        model_.name, "config."));
+    encoder_.emplace(model_.tokenizer, route_.source);
+    ATTEND_ASSIGN_OR_RETURN(
+        options_, PrepareOptions(model_, environment_.limits, input_.decoding,
+                                 {input_.target_prefix, route_.target}, "config.decoding"));
     if (input_.attention) {
       ATTEND_ASSIGN_OR_RETURN(selection_, ResolveSelection(*input_.attention, *model_.spec,
                                                            *model_.presets, kAttentionField));
@@ -92,12 +97,11 @@ class TranslateCall : public std::enable_shared_from_this<TranslateCall> {
     TextWork& work = works_[index];
     ATTEND_RETURN_IF_ERROR(CheckText(text, environment_.limits, field));
     SegmentOptions options;
-    options.language = model_.source_language;
+    options.language = input_.source_language.empty() ? route_.pair.source : input_.source_language;
     options.max_tokens = model_.max_input_tokens;
     options.overflow = input_.overflow;
     options.max_segments = environment_.limits.max_segments;
-    ATTEND_ASSIGN_OR_RETURN(work.segments,
-                            CutIntoSegments(text, *model_.tokenizer, options, field));
+    ATTEND_ASSIGN_OR_RETURN(work.segments, CutIntoSegments(text, *encoder_, options, field));
     work.layout = Layout(text, work.segments);
     for (TextSegment& segment : work.segments) {
       ATTEND_RETURN_IF_ERROR(
@@ -291,6 +295,8 @@ class TranslateCall : public std::enable_shared_from_this<TranslateCall> {
   const TaskModel& model_;
   TranslateInput input_;
   Done<TranslateOutput> done_;
+  TranslationRoute route_;
+  std::optional<SourceEncoder> encoder_;
   GenerationOptions options_;
   std::optional<ResolvedSelection> selection_;
   std::vector<TextWork> works_;

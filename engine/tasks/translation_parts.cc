@@ -22,17 +22,26 @@ const Hypothesis& Ranked(const GenerationResult& result, size_t rank) {
 
 absl::StatusOr<std::vector<int32_t>> PrefixTokens(const TaskModel& model,
                                                   const EngineLimits& limits,
-                                                  const std::string& prefix,
+                                                  const TargetStart& start,
                                                   const std::string& field) {
   std::vector<int32_t> ids;
-  if (prefix.empty()) return ids;
-  ATTEND_RETURN_IF_ERROR(CheckText(prefix, limits, field));
-  const EncodedText encoded = model.tokenizer->Encode(prefix, TextSide::kTarget);
+  if (start.prefix.empty()) return ids;
+  ATTEND_RETURN_IF_ERROR(CheckText(start.prefix, limits, field));
+  const auto encode = [&](std::string_view text) {
+    return start.language != nullptr
+               ? model.tokenizer->EncodeIn(text, TextSide::kTarget, *start.language)
+               : model.tokenizer->Encode(text, TextSide::kTarget);
+  };
+  // What stands around every text is the tokenizer's own: a language token before it, the end.
+  const EncodedText empty = encode("");
+  const EncodedText encoded = encode(start.prefix);
   for (size_t i = 0; i < encoded.tokens.size(); ++i) {
     const EncodedToken& token = encoded.tokens[i];
     const bool last = i + 1 == encoded.tokens.size();
-    if (last && token.id == model.tokenizer->eos_id()) break;  // the encoder's own
-    if (model.tokenizer->IsSpecial(token.id)) {
+    if (last && token.id == model.tokenizer->eos_id()) break;
+    const bool leads = i < empty.tokens.size() && empty.tokens[i].id == token.id &&
+                       token.id != model.tokenizer->eos_id();
+    if (model.tokenizer->IsSpecial(token.id) && !leads) {
       return InvalidField("OPTION_OUT_OF_RANGE", field,
                           absl::StrCat("the prefix holds what the model cannot write: '",
                                        token.piece, "' is no text of its vocabulary"));
@@ -116,8 +125,7 @@ TranslatedHypothesis AssembleHypothesis(const TextWork& work, size_t rank, const
 
 absl::StatusOr<GenerationOptions> PrepareOptions(const TaskModel& model, const EngineLimits& limits,
                                                  const GenerationOverrides& overrides,
-                                                 const std::string& target_prefix,
-                                                 std::string_view field) {
+                                                 const TargetStart& start, std::string_view field) {
   const std::string path(field);
   GenerationLimits generation_limits;
   generation_limits.max_num_beams = limits.max_num_beams;
@@ -132,7 +140,8 @@ absl::StatusOr<GenerationOptions> PrepareOptions(const TaskModel& model, const E
     options->sampling->seed_is_drawn = true;
   }
   ATTEND_ASSIGN_OR_RETURN(options->prefix_tokens,
-                          PrefixTokens(model, limits, target_prefix, path + ".target_prefix"));
+                          PrefixTokens(model, limits, start, path + ".target_prefix"));
+  if (start.language != nullptr) options->forced_bos_token_id = start.language->id;
   if (static_cast<int64_t>(options->prefix_tokens.size()) + 2 > options->max_length) {
     return InvalidField(
         "OPTION_OUT_OF_RANGE", path + ".target_prefix",

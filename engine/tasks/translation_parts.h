@@ -17,12 +17,17 @@
 
 namespace attend {
 
+// What every output of a call begins with.
+struct TargetStart {
+  std::string prefix;                           // the caller's; may be empty
+  const TokenizerLanguage* language = nullptr;  // of a multilingual model
+};
+
 // The caller's options over the checkpoint's, and the tokens of the target prefix in them. Errors
 // have field paths under `field` ("config.decoding").
 absl::StatusOr<GenerationOptions> PrepareOptions(const TaskModel& model, const EngineLimits& limits,
                                                  const GenerationOverrides& overrides,
-                                                 const std::string& target_prefix,
-                                                 std::string_view field);
+                                                 const TargetStart& start, std::string_view field);
 
 // The options of one segment: unless the caller named a maximum, it writes at most 3 x input + 32
 // tokens; the prefix is forced on the first segment only; samples of several segments are drawn

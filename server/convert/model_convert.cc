@@ -60,14 +60,16 @@ void ToProto(const ModelInfo& model, const std::vector<std::string>& hidden_fold
   out->set_state(StateToProto(model.state));
   if (!model.error.ok())
     *out->mutable_error() = ToRpcStatus(HideFolders(model.error, hidden_folders));
-  if (!model.source_language.empty() || !model.target_language.empty()) {
+  for (const LanguagePair& served : model.language_pairs) {
     v1::LanguagePair* pair = out->add_language_pairs();
-    pair->set_source_language_code(ToUtf8(model.source_language));
-    pair->set_target_language_code(ToUtf8(model.target_language));
+    pair->set_source_language_code(ToUtf8(served.source));
+    pair->set_target_language_code(ToUtf8(served.target));
   }
+  for (const std::string& code : model.language_codes) out->add_language_codes(ToUtf8(code));
   out->set_encoder_layer_count(static_cast<uint32_t>(model.spec.encoder.num_layers));
   out->set_decoder_layer_count(static_cast<uint32_t>(model.spec.decoder.num_layers));
-  out->set_head_count(static_cast<uint32_t>(model.spec.decoder.num_attention_heads));
+  out->set_head_count(static_cast<uint32_t>(
+      std::max(model.spec.encoder.num_attention_heads, model.spec.decoder.num_attention_heads)));
   out->set_max_input_tokens(static_cast<uint32_t>(std::max<int64_t>(0, model.max_input_tokens)));
   out->set_max_output_tokens(static_cast<uint32_t>(std::max<int64_t>(0, model.max_output_tokens)));
   out->set_compute_type(model.compute_type);

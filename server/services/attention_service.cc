@@ -45,6 +45,8 @@ absl::StatusOr<AttentionInput> ParseRequest(const Request& request, Asked* asked
   input.selection = *std::move(selection);
   input.source = request.source();
   if (request.has_target()) input.target = request.target();
+  input.source_language = request.source_language_code();
+  input.target_language = request.target_language_code();
   asked->source = input.source;
   asked->model = input.model;
   return input;

@@ -297,8 +297,8 @@ TEST_F(AttentionTest, TheBundledModelServes) {
   if (!std::filesystem::exists(directory + "/config.json")) GTEST_SKIP() << "no bundled model";
   AddModel("en-fr", directory);
   const ModelInfo info = *engine_->GetModel("en-fr");
-  EXPECT_EQ(info.source_language, "en");
-  EXPECT_EQ(info.target_language, "fr");
+  EXPECT_EQ(info.language_pairs.at(0).source, "en");
+  EXPECT_EQ(info.language_pairs.at(0).target, "fr");
   TranslateInput input;
   input.model = "en-fr";
   input.texts = {"The cat is sleeping on the chair.\n\nWhere is the station?"};

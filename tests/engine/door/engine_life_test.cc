@@ -72,8 +72,8 @@ TEST_F(EngineLife, ModelsTellWhatTheyAre) {
   ASSERT_EQ(models.size(), 2u);
   EXPECT_EQ(models[0].name, "tiny");
   EXPECT_EQ(models[0].state, ModelState::kServing);
-  EXPECT_EQ(models[0].source_language, "en");
-  EXPECT_EQ(models[0].target_language, "fr");
+  EXPECT_EQ(models[0].language_pairs.at(0).source, "en");
+  EXPECT_EQ(models[0].language_pairs.at(0).target, "fr");
   EXPECT_EQ(models[0].max_input_tokens, 128);
   EXPECT_EQ(models[0].max_output_tokens, 128);
   EXPECT_EQ(models[0].spec.architecture, "MarianMTModel");

@@ -50,37 +50,5 @@ TEST(LanguageServed, RegionsFallBack) {
   EXPECT_FALSE(LanguageServed("en", "enm"));
 }
 
-const std::vector<LanguageCandidate> kModels = {
-    {"en-fr", {"en", "fr"}}, {"en-pt", {"en", "pt"}}, {"en-ptbr", {"en", "pt-BR"}}};
-
-TEST(ChooseByLanguages, TakesTheClosest) {
-  EXPECT_EQ(*ChooseByLanguages({"en-GB", "fr"}, kModels), "en-fr");
-  EXPECT_EQ(*ChooseByLanguages({"en", "pt-BR"}, kModels), "en-ptbr");
-  EXPECT_EQ(*ChooseByLanguages({"en", "pt"}, kModels), "en-pt");
-  EXPECT_EQ(*ChooseByLanguages({"", "fr"}, kModels), "en-fr");
-}
-
-TEST(ChooseByLanguages, NoPairTakesTheOnlyModel) {
-  EXPECT_EQ(*ChooseByLanguages({}, {{"en-fr", {"en", "fr"}}}), "en-fr");
-  const auto several = ChooseByLanguages({}, kModels);
-  EXPECT_EQ(several.status().code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_EQ(GetErrorDetail(several.status())->field, "config.model");
-}
-
-TEST(ChooseByLanguages, SaysWhatIsServed) {
-  const auto chosen = ChooseByLanguages({"en", "ja"}, kModels);
-  EXPECT_EQ(chosen.status().code(), absl::StatusCode::kNotFound);
-  const auto detail = GetErrorDetail(chosen.status());
-  EXPECT_EQ(detail->reason, "LANGUAGE_PAIR_NOT_SERVED");
-  EXPECT_EQ(detail->metadata[2].second, "en>fr,en>pt,en>pt-BR");
-}
-
-TEST(ChooseByLanguages, ListsAtMostTwentyPairs) {
-  std::vector<LanguageCandidate> many(50, {"m", {"en", "fr"}});
-  const auto chosen = ChooseByLanguages({"en", "ja"}, many);
-  const std::string served = GetErrorDetail(chosen.status())->metadata[2].second;
-  EXPECT_EQ(std::count(served.begin(), served.end(), ','), 19);
-}
-
 }  // namespace
 }  // namespace attend

@@ -28,7 +28,7 @@ class TextSegmentsTest : public ::testing::Test {
   }
 
   std::vector<TextSegment> Cut(const std::string& text) {
-    auto segments = CutIntoSegments(text, *tokenizer_, options_, "texts[0]");
+    auto segments = CutIntoSegments(text, SourceEncoder(tokenizer_.get()), options_, "texts[0]");
     EXPECT_TRUE(segments.ok()) << segments.status();
     return segments.ok() ? *std::move(segments) : std::vector<TextSegment>{};
   }
@@ -107,7 +107,8 @@ TEST_F(TextSegmentsTest, RejectNamesTheField) {
   options_.overflow = OverflowPolicy::kReject;
   std::string text = "Yes. ";
   for (int i = 0; i < 200; ++i) text += "bridge ";
-  const auto segments = CutIntoSegments(text, *tokenizer_, options_, "texts[3]");
+  const auto segments =
+      CutIntoSegments(text, SourceEncoder(tokenizer_.get()), options_, "texts[3]");
   ASSERT_FALSE(segments.ok());
   const auto detail = GetErrorDetail(segments.status());
   EXPECT_EQ(detail->reason, "INPUT_TOO_LONG");
@@ -144,7 +145,8 @@ TEST_F(TextSegmentsTest, TruncateKeepsTheEndToken) {
 TEST_F(TextSegmentsTest, TooManySegments) {
   options_.max_segments = 2;
   EXPECT_EQ(Cut("Yes. No.").size(), 2u);
-  const auto segments = CutIntoSegments("Yes.\nNo.\nYes.", *tokenizer_, options_, "text");
+  const auto segments =
+      CutIntoSegments("Yes.\nNo.\nYes.", SourceEncoder(tokenizer_.get()), options_, "text");
   ASSERT_FALSE(segments.ok());
   EXPECT_EQ(GetErrorDetail(segments.status())->reason, "INPUT_TOO_LONG");
 }
