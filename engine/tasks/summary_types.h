@@ -46,6 +46,7 @@ struct SummarizeInput {
   GenerationOverrides decoding;
   std::string target_prefix;
   OverflowPolicy overflow = OverflowPolicy::kSplit;
+  bool omit_supports = false;  // saves the pass that says what written sentences lean on
 
   // Streaming (one text only), as in TranslateInput; never called for extractive summaries.
   std::function<void(const std::string& delta)> on_delta;

@@ -1,0 +1,39 @@
+// The sentences of a text, packed into windows that an encoder reads at once. Every token is read
+// once, so the work is linear in the text.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "absl/types/span.h"
+#include "engine/base/span.h"
+#include "engine/tasks/source_encoder.h"
+
+namespace attend {
+
+// Consecutive tokens of a window that belong to one sentence.
+struct WindowPart {
+  int sentence = 0;
+  int first = 0, count = 0;  // in the window's ids
+};
+
+struct SentenceWindow {
+  std::vector<int32_t> ids;  // with the special tokens around them
+  std::vector<WindowPart> parts;
+};
+
+struct WindowOptions {
+  int64_t max_tokens = 0;  // special tokens included
+  int max_sentences = 0;   // 0: as many as fit
+};
+
+// Sentences in order, each window filled as far as whole sentences go; a sentence that no window
+// can hold is cut into windows of its own. A sentence of which the tokenizer keeps nothing has no
+// part. REQUIRES: max_tokens leaves room for a token beside the special ones.
+std::vector<SentenceWindow> PackSentences(std::string_view text,
+                                          absl::Span<const ByteSpan> sentences,
+                                          const SourceEncoder& encoder,
+                                          const WindowOptions& options);
+
+}  // namespace attend
