@@ -9,7 +9,9 @@
 #include <new>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "engine/base/cpu_budget.h"
 #include "engine/base/error.h"
 #include "engine/base/status_macros.h"
@@ -34,6 +36,25 @@ bool NamesLength(const Json& json) { return json.Has("max_length") || json.Has("
 std::string CanonicalOrEmpty(const std::string& code) {
   auto parsed = ParseLanguageCode(code, "");
   return parsed.ok() ? *std::move(parsed) : std::string();
+}
+
+// "translation_en_to_de" of task_specific_params → en to de.
+std::vector<PrefixedPair> PrefixedPairs(const ModelSpec& spec) {
+  constexpr absl::string_view kTask = "translation_", kTo = "_to_";
+  std::vector<PrefixedPair> out;
+  for (const TaskParameters& task : spec.tasks) {
+    if (!absl::StartsWith(task.task, kTask) || task.prefix.empty()) continue;
+    const std::string pair = task.task.substr(kTask.size());
+    const size_t to = pair.find(std::string(kTo));
+    if (to == std::string::npos) continue;
+    PrefixedPair prefixed;
+    prefixed.pair = {CanonicalOrEmpty(pair.substr(0, to)),
+                     CanonicalOrEmpty(pair.substr(to + kTo.size()))};
+    prefixed.prefix = task.prefix;
+    if (!prefixed.pair.source.empty() && !prefixed.pair.target.empty())
+      out.push_back(std::move(prefixed));
+  }
+  return out;
 }
 
 // Two parts of a folder that each are sound and do not belong together. `part` is the one that is
@@ -73,6 +94,19 @@ absl::Status CheckFinite(const GenerationResult& result) {
       if (!std::isfinite(log_prob)) {
         return PartsDisagree("warm-up", "finite log-probabilities",
                              std::isnan(log_prob) ? "NaN" : "infinity");
+      }
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckFinite(ConstMatrixView encoded) {
+  for (int64_t r = 0; r < encoded.rows; ++r) {
+    for (int64_t c = 0; c < encoded.cols; ++c) {
+      const float value = encoded.row(r)[c];
+      if (!std::isfinite(value)) {
+        return PartsDisagree("warm-up", "finite encoder states",
+                             std::isnan(value) ? "NaN" : "infinity");
       }
     }
   }
@@ -126,6 +160,16 @@ absl::Status ServedModel::Read(const Options& options) {
   ATTEND_ASSIGN_OR_RETURN(model_, Model::Load(directory, model_options, &report_));
   report_.is_revision_from_stamp = revision.is_from_stamp;
   ATTEND_ASSIGN_OR_RETURN(tokenizer_, LoadTokenizer(directory, &report_));
+  if (spec().has_decoder()) ATTEND_RETURN_IF_ERROR(ReadGenerationOptions(directory, options));
+  ATTEND_ASSIGN_OR_RETURN(presets_, LoadPresets(directory, spec()));
+  languages_ = ModelLanguages({CanonicalOrEmpty(tokenizer_->source_language()),
+                               CanonicalOrEmpty(tokenizer_->target_language())},
+                              tokenizer_->languages(), PrefixedPairs(spec()));
+  return absl::OkStatus();
+}
+
+absl::Status ServedModel::ReadGenerationOptions(const ModelDirectory& directory,
+                                                const Options& options) {
   Json generation_config;
   const bool has_own_file = directory.Has(kGenerationFile);
   if (has_own_file) {
@@ -140,10 +184,6 @@ absl::Status ServedModel::Read(const Options& options) {
   // A checkpoint may like more beams than this server allows.
   generation_.num_beams = std::min(generation_.num_beams, options.max_num_beams);
   generation_.num_return_sequences = 1;
-  ATTEND_ASSIGN_OR_RETURN(presets_, LoadPresets(directory, spec()));
-  languages_ = ModelLanguages({CanonicalOrEmpty(tokenizer_->source_language()),
-                               CanonicalOrEmpty(tokenizer_->target_language())},
-                              tokenizer_->languages(), {});
   return absl::OkStatus();
 }
 
@@ -197,6 +237,28 @@ absl::Status ServedModel::WarmUp() {
 absl::Status ServedModel::WarmUp(EngineLoop* loop) {
   auto request = std::make_shared<GenerationRequest>();
   request->source_ids = tokenizer_->Encode("a", TextSide::kSource).ids();
+  auto finite = std::make_shared<absl::Status>();  // of an encoder's output
+  if (!spec().has_decoder()) {
+    request->forced = true;
+    request->on_encoded = [finite](ConstMatrixView encoded) { *finite = CheckFinite(encoded); };
+  } else {
+    ATTEND_ASSIGN_OR_RETURN(request->options, WarmUpOptions());
+  }
+  request->deadline = absl::Now() + kWarmUpTime;
+  auto outcome = std::make_shared<std::promise<absl::Status>>();
+  std::future<absl::Status> warm = outcome->get_future();
+  request->on_done = [outcome, finite](const GenerationResult& result) {
+    absl::Status status = result.status.ok() ? CheckFinite(result) : result.status;
+    outcome->set_value(status.ok() ? *finite : std::move(status));
+  };
+  absl::Status status = loop->Submit(std::move(request));
+  if (status.ok()) status = warm.get();
+  if (status.ok() || GetErrorDetail(status).has_value()) return status;
+  return PartsDisagree("warm-up", spec().has_decoder() ? "a translation" : "an encoding",
+                       std::string(status.message()));
+}
+
+absl::StatusOr<GenerationOptions> ServedModel::WarmUpOptions() const {
   GenerationOverrides few_tokens;
   few_tokens.max_new_tokens = 3;
   few_tokens.min_new_tokens = 0;
@@ -204,18 +266,7 @@ absl::Status ServedModel::WarmUp(EngineLoop* loop) {
   limits.max_num_beams = generation_.num_beams;
   limits.max_target_positions = static_cast<int>(max_output_tokens());
   limits.vocab_size = spec().target_vocab_size;
-  ATTEND_ASSIGN_OR_RETURN(request->options,
-                          ResolveGenerationOptions(generation_, few_tokens, limits));
-  request->deadline = absl::Now() + kWarmUpTime;
-  auto outcome = std::make_shared<std::promise<absl::Status>>();
-  std::future<absl::Status> warm = outcome->get_future();
-  request->on_done = [outcome](const GenerationResult& result) {
-    outcome->set_value(result.status.ok() ? CheckFinite(result) : result.status);
-  };
-  absl::Status status = loop->Submit(std::move(request));
-  if (status.ok()) status = warm.get();
-  if (status.ok() || GetErrorDetail(status).has_value()) return status;
-  return PartsDisagree("warm-up", "a translation", std::string(status.message()));
+  return ResolveGenerationOptions(generation_, few_tokens, limits);
 }
 
 void ServedModel::Wake() {

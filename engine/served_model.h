@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "engine/checkpoint/cache_folder.h"
+#include "engine/checkpoint/model_directory.h"
 #include "engine/checkpoint/weight_reader.h"  // LoadReport
 #include "engine/generation/generation_options.h"
 #include "engine/models/model.h"
@@ -70,10 +71,12 @@ class ServedModel {
   ServedModel() = default;
 
   absl::Status Read(const Options& options);
+  absl::Status ReadGenerationOptions(const ModelDirectory& directory, const Options& options);
   absl::Status CheckParts() const;
   EngineShape ChooseShape(const Options& options) const;
   absl::Status WarmUp();
   absl::Status WarmUp(EngineLoop* loop);
+  absl::StatusOr<GenerationOptions> WarmUpOptions() const;
 
   std::string name_, directory_, revision_;
   LoadReport report_;

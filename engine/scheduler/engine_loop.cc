@@ -135,6 +135,14 @@ absl::Status EngineLoop::State::Check(const GenerationRequest& request) const {
   }
   ATTEND_RETURN_IF_ERROR(CheckIds("source", request.source_ids, spec.source_vocab_size));
   const int64_t positions = spec.decoder.max_position_embeddings;
+  if (!spec.has_decoder() && (!request.forced || !request.forced_target.empty())) {
+    ErrorDetail detail;
+    detail.reason = "CAPABILITY_MISSING";
+    detail.metadata = {{"capability", "decoder"}, {"architecture", spec.architecture}};
+    return MakeError(absl::StatusCode::kFailedPrecondition,
+                     absl::StrCat(spec.architecture, " has no decoder: it writes nothing"),
+                     std::move(detail));
+  }
   if (request.forced) {
     if (static_cast<int64_t>(request.forced_target.size()) > positions) {
       return TooLong("target", request.forced_target.size(), positions);
