@@ -73,7 +73,7 @@ BENCHMARK(BM_LayerNorm)
 // rows that each see `keys` keys in pages of 16: one layer of a decode step.
 void BM_DecodeAttention(benchmark::State& state) {
   const HeadShape heads = {static_cast<int>(state.range(0)), state.range(1)};
-  const int64_t rows = state.range(2), keys = state.range(3), hidden = heads.hidden_size();
+  const int64_t rows = state.range(2), keys = state.range(3), hidden = heads.width();
   const Matrix queries = RandomMatrix(rows, hidden), cache = RandomMatrix(rows * keys, 2 * hidden);
   Matrix out(rows, hidden);
   std::vector<KeyValueRun> runs;
@@ -99,7 +99,7 @@ BENCHMARK(BM_DecodeAttention)
 
 void BM_SequenceAttention(benchmark::State& state) {
   const HeadShape heads = {static_cast<int>(state.range(0)), state.range(1)};
-  const int64_t tokens = state.range(2), hidden = heads.hidden_size();
+  const int64_t tokens = state.range(2), hidden = heads.width();
   const Matrix projected = RandomMatrix(tokens, 3 * hidden);
   Matrix out(tokens, hidden);
   SequenceAttention attention;
@@ -190,7 +190,7 @@ void BM_ModelDecodeStep(benchmark::State& state) {
   model.Encode(source, {}, workspace.get(), &encoded);
   CrossCache cross;
   model.ProjectCross(encoded.view(), workspace.get(), &cross);
-  KvCachePool pool(model.spec().decoder.num_layers, model.spec().decoder.hidden_size, 1 << 30);
+  KvCachePool pool(model.spec().decoder.num_layers, model.spec().decoder.heads().width(), 1 << 30);
   std::vector<SelfCache> start;
   for (size_t r = 0; r < num_rows; ++r) start.emplace_back(&pool);
   std::vector<DecodeRow> rows;

@@ -7,23 +7,24 @@
 namespace attend {
 
 absl::StatusOr<DecoderLayer> DecoderLayer::Load(const WeightSource& source, const StackSpec& spec,
-                                                int layer) {
-  const NormSpec norm = {spec.hidden_size, spec.layer_norm_eps};
+                                                int layer,
+                                                std::shared_ptr<const RelativeBias> bias) {
+  const NormSpec norm = NormSpecOf(spec);
   Norms norms;
+  AttentionSpec self = AttentionSpecOf(spec, AttentionKind::kDecoderSelf, layer);
+  self.relative_bias = std::move(bias);
   ATTEND_ASSIGN_OR_RETURN(SelfAttention self_attention,
-                          SelfAttention::Load(source.Sub("self_attention"),
-                                              {AttentionKind::kDecoderSelf, layer, spec.heads()}));
+                          SelfAttention::Load(source.Sub("self_attention"), self));
   ATTEND_ASSIGN_OR_RETURN(norms.self_attention, ResidualNorm::Load(source, "self_attention_norm",
                                                                    norm, spec.norm_placement));
-  ATTEND_ASSIGN_OR_RETURN(CrossAttention cross_attention,
-                          CrossAttention::Load(source.Sub("cross_attention"),
-                                               {AttentionKind::kCross, layer, spec.heads()}));
+  ATTEND_ASSIGN_OR_RETURN(
+      CrossAttention cross_attention,
+      CrossAttention::Load(source.Sub("cross_attention"),
+                           AttentionSpecOf(spec, AttentionKind::kCross, layer)));
   ATTEND_ASSIGN_OR_RETURN(norms.cross_attention, ResidualNorm::Load(source, "cross_attention_norm",
                                                                     norm, spec.norm_placement));
-  ATTEND_ASSIGN_OR_RETURN(
-      FeedForward feed_forward,
-      FeedForward::Load(source.Sub("feed_forward"),
-                        {spec.hidden_size, spec.intermediate_size, spec.activation}));
+  ATTEND_ASSIGN_OR_RETURN(FeedForward feed_forward,
+                          FeedForward::Load(source.Sub("feed_forward"), FeedForwardSpecOf(spec)));
   ATTEND_ASSIGN_OR_RETURN(norms.feed_forward, ResidualNorm::Load(source, "feed_forward_norm", norm,
                                                                  spec.norm_placement));
   return DecoderLayer(std::move(self_attention), std::move(cross_attention),

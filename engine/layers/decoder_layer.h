@@ -14,8 +14,9 @@ namespace attend {
 class DecoderLayer {
  public:
   // self_attention, cross_attention, feed_forward and a norm of each (….self_attention_norm, …).
+  // `bias`: the stack's, or null.
   static absl::StatusOr<DecoderLayer> Load(const WeightSource& source, const StackSpec& spec,
-                                           int layer);
+                                           int layer, std::shared_ptr<const RelativeBias> bias);
 
   // Keys and values of an encoded source for this layer.
   void ProjectCross(ConstMatrixView encoded, Matrix* keys, Matrix* values) const {

@@ -52,7 +52,9 @@ absl::StatusOr<Matrix> ReadWeights(const WeightSource& source,
   return all;
 }
 
+// Empty where the parts have none.
 absl::StatusOr<Matrix> ReadBiases(const WeightSource& source, const std::vector<FusedPart>& parts) {
+  if (parts[0].spec.bias == LinearBias::kAbsent) return Matrix();
   const int64_t outputs = OutputsOf(parts);
   Matrix all;
   int64_t first = 0;
@@ -127,7 +129,8 @@ absl::StatusOr<Dense> LoadDense(const WeightSource& source, const std::string& n
 absl::StatusOr<Dense> LoadFusedDense(const WeightSource& source,
                                      const std::vector<FusedPart>& parts) {
   for (const FusedPart& part : parts) {
-    ATTEND_CHECK(part.spec.inputs == parts[0].spec.inputs && !part.spec.activation,
+    ATTEND_CHECK(part.spec.inputs == parts[0].spec.inputs && !part.spec.activation &&
+                     part.spec.bias == parts[0].spec.bias,
                  "fused layers must be alike");
   }
   return LoadParts(source, parts);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "engine/layers/block_spec.h"  // LinearBias
 #include "engine/layers/weight_source.h"
 #include "engine/ops/dense.h"
 #include "engine/ops/int8_dense.h"
@@ -47,14 +48,16 @@ struct DenseSpec {
   int64_t inputs = 0, outputs = 0;
   std::optional<Activation> activation;
   float scale = 1.0f;  // weights and bias are multiplied by it
+  LinearBias bias = LinearBias::kPresent;
 };
 
-// NAME.weight [outputs, inputs] and NAME.bias [outputs], in the source's compute type.
+// NAME.weight [outputs, inputs] and, where it has one, NAME.bias [outputs], in the source's compute
+// type.
 absl::StatusOr<Dense> LoadDense(const WeightSource& source, const std::string& name,
                                 const DenseSpec& spec);
 
 // Several layers with the same input as one, their outputs side by side in this order. REQUIRES:
-// equal inputs, no activation.
+// equal inputs, no activation, biases in all or in none.
 struct FusedPart {
   std::string name;
   DenseSpec spec;

@@ -2,9 +2,12 @@
 #include "engine/layers/embedding.h"
 
 #include <utility>
+#include <vector>
 
+#include "engine/base/check.h"
 #include "engine/base/status_macros.h"
 #include "engine/layers/position_encoding.h"
+#include "engine/ops/gather_rows.h"
 
 namespace attend {
 
@@ -12,12 +15,20 @@ namespace {
 
 constexpr char kPositions[] = "embeddings.position.weight";
 
-absl::StatusOr<Matrix> LoadPositions(const WeightSource& source, const EmbeddingSpec& spec) {
-  if (source.Has(kPositions)) {
-    return source.ReadMatrix(kPositions, spec.max_position_embeddings, spec.hidden_size);
+absl::StatusOr<Matrix> LoadPositions(const WeightSource& source, const StackSpec& spec) {
+  const int64_t rows = spec.position_offset + spec.max_position_embeddings;
+  switch (spec.position_encoding) {
+    case PositionEncoding::kRelativeBias:
+      return Matrix();
+    case PositionEncoding::kLearned:
+      return source.ReadMatrix(kPositions, rows, spec.hidden_size);
+    case PositionEncoding::kSinusoidalHalves:
+      if (source.Has(kPositions)) return source.ReadMatrix(kPositions, rows, spec.hidden_size);
+      break;
+    case PositionEncoding::kSinusoidalTensor2Tensor:  // a stored table is not read in transformers
+      break;
   }
-  auto table =
-      MakePositionTable(spec.position_encoding, spec.max_position_embeddings, spec.hidden_size);
+  auto table = MakePositionTable(spec.position_encoding, rows, spec.hidden_size);
   if (!table.ok()) return source.At(kPositions, table.status());
   return table;
 }
@@ -26,18 +37,39 @@ absl::StatusOr<Matrix> LoadPositions(const WeightSource& source, const Embedding
 
 absl::StatusOr<Embedding> Embedding::Load(const WeightSource& source,
                                           std::shared_ptr<const TokenTable> tokens,
-                                          const EmbeddingSpec& spec) {
+                                          const StackSpec& spec) {
   Embedding embedding;
   embedding.tokens_ = std::move(tokens);
   ATTEND_ASSIGN_OR_RETURN(embedding.positions_, LoadPositions(source, spec));
-  embedding.scale_ = spec.scale;
+  embedding.position_offset_ = spec.position_offset;
+  if (spec.type_vocab_size > 0) {
+    ATTEND_ASSIGN_OR_RETURN(
+        embedding.segments_,
+        source.ReadMatrix("embeddings.token_type.weight", spec.type_vocab_size, spec.hidden_size));
+  }
+  embedding.scale_ = spec.embedding_scale;
   return embedding;
 }
 
-void Embedding::Forward(absl::Span<const int32_t> token_ids, absl::Span<const int32_t> positions,
-                        Matrix* out) const {
-  out->Resize(static_cast<int64_t>(token_ids.size()), tokens_->hidden_size());
-  tokens_->Gather(token_ids, scale_, positions_.view(), positions, out->view());
+ConstMatrixView Embedding::PositionRows() const {
+  if (positions_.rows() == 0) return {};
+  return {positions_.row(position_offset_), positions_.rows() - position_offset_, positions_.cols(),
+          positions_.cols()};
+}
+
+void Embedding::Forward(const Input& input, Matrix* out) const {
+  out->Resize(static_cast<int64_t>(input.token_ids.size()), tokens_->hidden_size());
+  tokens_->Gather(input.token_ids, scale_, PositionRows(), input.positions, out->view());
+  if (segments_.rows() == 0) {
+    ATTEND_CHECK(input.segment_ids.empty(), "segments for a model that knows none");
+    return;
+  }
+  if (!input.segment_ids.empty()) {
+    AddGatheredRows(segments_.view(), input.segment_ids, out->view());
+  } else {
+    const std::vector<int32_t> zeros(input.token_ids.size(), 0);
+    AddGatheredRows(segments_.view(), zeros, out->view());
+  }
 }
 
 }  // namespace attend

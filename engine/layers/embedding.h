@@ -7,38 +7,46 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "engine/layers/block_spec.h"
+#include "engine/layers/stack_spec.h"
 #include "engine/layers/token_table.h"
 #include "engine/layers/weight_source.h"
 #include "engine/tensor/matrix.h"
 
 namespace attend {
 
-struct EmbeddingSpec {
-  int64_t hidden_size = 0;
-  int64_t max_position_embeddings = 0;
-  PositionEncoding position_encoding = PositionEncoding::kSinusoidalHalves;
-  float scale = 1.0f;  // of the token's vector
-};
-
 class Embedding {
  public:
-  // The token table may be shared by encoder and decoder. Positions are those of
-  // embeddings.position.weight where the checkpoint has it (shape [max_position_embeddings,
-  // hidden_size]), as transformers does it, and computed where not.
+  // The token table may be shared by encoder and decoder. Learned positions are
+  // embeddings.position.weight, [position_offset + max_position_embeddings, hidden_size];
+  // sinusoidal halves too where the checkpoint has them, as transformers does it, and computed
+  // where not. Segments: embeddings.token_type.weight where the spec has any.
   static absl::StatusOr<Embedding> Load(const WeightSource& source,
                                         std::shared_ptr<const TokenTable> tokens,
-                                        const EmbeddingSpec& spec);
+                                        const StackSpec& spec);
 
-  // out[i] = token vector * scale + position vector; resizes out.
-  // REQUIRES: ids in the vocabulary, positions below max_position_embeddings.
-  void Forward(absl::Span<const int32_t> token_ids, absl::Span<const int32_t> positions,
-               Matrix* out) const;
+  // What to look up: one entry a row.
+  struct Input {
+    absl::Span<const int32_t> token_ids;
+    absl::Span<const int32_t> positions;
+    absl::Span<const int32_t> segment_ids = {};  // empty: all 0
+  };
+  // out[i] = token vector * scale + position vector + segment vector, as far as the model has them;
+  // resizes out. REQUIRES: ids in the vocabulary, positions below max_position_embeddings, segments
+  // below type_vocab_size.
+  void Forward(const Input& input, Matrix* out) const;
 
-  int64_t position_bytes() const { return static_cast<int64_t>(positions_.allocated_bytes()); }
+  // Of positions and segments.
+  int64_t position_bytes() const {
+    return static_cast<int64_t>(positions_.allocated_bytes() + segments_.allocated_bytes());
+  }
 
  private:
+  ConstMatrixView PositionRows() const;
+
   std::shared_ptr<const TokenTable> tokens_;
-  Matrix positions_;  // [max_position_embeddings, hidden_size]
+  Matrix positions_;  // [position_offset + max_position_embeddings, hidden_size], or empty
+  Matrix segments_;   // [type_vocab_size, hidden_size], or empty
+  int64_t position_offset_ = 0;
   float scale_ = 1.0f;
 };
 

@@ -6,18 +6,18 @@
 namespace attend {
 
 absl::StatusOr<EncoderLayer> EncoderLayer::Load(const WeightSource& source, const StackSpec& spec,
-                                                int layer) {
-  const NormSpec norm = {spec.hidden_size, spec.layer_norm_eps};
+                                                int layer,
+                                                std::shared_ptr<const RelativeBias> bias) {
+  const NormSpec norm = NormSpecOf(spec);
+  AttentionSpec self = AttentionSpecOf(spec, AttentionKind::kEncoderSelf, layer);
+  self.relative_bias = std::move(bias);
   ATTEND_ASSIGN_OR_RETURN(SelfAttention attention,
-                          SelfAttention::Load(source.Sub("self_attention"),
-                                              {AttentionKind::kEncoderSelf, layer, spec.heads()}));
+                          SelfAttention::Load(source.Sub("self_attention"), self));
   ATTEND_ASSIGN_OR_RETURN(
       ResidualNorm attention_norm,
       ResidualNorm::Load(source, "self_attention_norm", norm, spec.norm_placement));
-  ATTEND_ASSIGN_OR_RETURN(
-      FeedForward feed_forward,
-      FeedForward::Load(source.Sub("feed_forward"),
-                        {spec.hidden_size, spec.intermediate_size, spec.activation}));
+  ATTEND_ASSIGN_OR_RETURN(FeedForward feed_forward,
+                          FeedForward::Load(source.Sub("feed_forward"), FeedForwardSpecOf(spec)));
   ATTEND_ASSIGN_OR_RETURN(
       ResidualNorm feed_forward_norm,
       ResidualNorm::Load(source, "feed_forward_norm", norm, spec.norm_placement));

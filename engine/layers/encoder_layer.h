@@ -12,8 +12,9 @@ namespace attend {
 class EncoderLayer {
  public:
   // self_attention, self_attention_norm, feed_forward, feed_forward_norm.
+  // `bias`: the stack's, or null.
   static absl::StatusOr<EncoderLayer> Load(const WeightSource& source, const StackSpec& spec,
-                                           int layer);
+                                           int layer, std::shared_ptr<const RelativeBias> bias);
 
   // x: [total_tokens, hidden_size], in place.
   void Forward(const RaggedBatch& batch, Observers observers, Workspace* workspace,

@@ -20,7 +20,8 @@ namespace attend {
 
 class KvCachePool;
 
-// One page: [layer][key or value][token in page][hidden_size], allocated by the pool.
+// One page: [layer][key or value][token in page][hidden_size], allocated by the pool. hidden_size
+// here is the width of a row of keys, HeadShape::width().
 struct KvPage {
   float* data = nullptr;
   int references = 0;
@@ -87,7 +88,7 @@ class KvCachePool {
   std::vector<KvPage*> free_;
 };
 
-// [layer] → keys and values of one source, each [source_tokens, hidden_size].
+// [layer] → keys and values of one source, each [source_tokens, width of heads].
 struct CrossCache {
   std::vector<Matrix> keys, values;
   int length() const { return keys.empty() ? 0 : static_cast<int>(keys[0].rows()); }

@@ -3,6 +3,8 @@
 // keys and values are projected once.
 #pragma once
 
+#include <memory>
+
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "engine/layers/attention_observer.h"
@@ -11,6 +13,8 @@
 #include "engine/layers/dense.h"
 #include "engine/layers/kv_cache.h"
 #include "engine/layers/ragged_batch.h"
+#include "engine/layers/relative_bias.h"
+#include "engine/layers/stack_spec.h"
 #include "engine/layers/weight_source.h"
 #include "engine/layers/workspace.h"
 #include "engine/ops/attention.h"
@@ -21,7 +25,12 @@ struct AttentionSpec {
   AttentionKind kind = AttentionKind::kEncoderSelf;
   int layer = 0;  // index in its stack: how observers and caches know it
   HeadShape heads;
+  int64_t hidden_size = 0;  // of what goes in and comes out
+  LinearBias linear_bias = LinearBias::kPresent;
+  ScoreScale score_scale = ScoreScale::kInverseSqrtHeadDim;
+  std::shared_ptr<const RelativeBias> relative_bias;  // of self-attention; may be null
 };
+AttentionSpec AttentionSpecOf(const StackSpec& spec, AttentionKind kind, int layer);
 
 // Who looks at which sequence of a pass: one entry per sequence, nullptr where nobody does; or
 // empty.
@@ -29,7 +38,7 @@ using Observers = absl::Span<AttentionObserver* const>;
 
 class SelfAttention {
  public:
-  // {query,key,value,output}.{weight,bias}.
+  // {query,key,value,output}.weight, and .bias where the spec has them.
   static absl::StatusOr<SelfAttention> Load(const WeightSource& source, const AttentionSpec& spec);
 
   // Whole sequences; causal for a decoder. x and out: [total_tokens, hidden_size].
@@ -53,7 +62,7 @@ class CrossAttention {
  public:
   static absl::StatusOr<CrossAttention> Load(const WeightSource& source, const AttentionSpec& spec);
 
-  // Keys and values of one source; resizes both to [source_tokens, hidden_size].
+  // Keys and values of one source; resizes both to [source_tokens, width of heads].
   void Project(ConstMatrixView encoded, Matrix* keys, Matrix* values) const;
   // Whole sequences, sequence i over cross[i].
   void Forward(ConstMatrixView x, const RaggedBatch& batch,

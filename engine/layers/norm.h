@@ -1,10 +1,11 @@
-// Layer norm with its weights, and the residual connection around a sub-layer in either placement.
+// A norm with its weights, and the residual connection around a sub-layer in either placement.
 #pragma once
 
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "engine/layers/block_spec.h"  // NormPlacement
+#include "engine/layers/block_spec.h"  // NormKind, NormPlacement
+#include "engine/layers/stack_spec.h"
 #include "engine/layers/weight_source.h"
 #include "engine/tensor/matrix.h"
 
@@ -13,11 +14,13 @@ namespace attend {
 struct NormSpec {
   int64_t hidden_size = 0;
   float eps = 1e-5f;
+  NormKind kind = NormKind::kLayerNorm;
 };
+NormSpec NormSpecOf(const StackSpec& spec);
 
 class Norm {
  public:
-  // NAME.weight and NAME.bias, [hidden_size] each.
+  // NAME.weight and, for a layer norm, NAME.bias, [hidden_size] each.
   static absl::StatusOr<Norm> Load(const WeightSource& source, const std::string& name,
                                    const NormSpec& spec);
 
@@ -31,6 +34,10 @@ class Norm {
   }
 
  private:
+  // out = norm(in + addend), or norm(in) where there is no addend.
+  void Run(ConstMatrixView in, ConstMatrixView addend, MatrixView out) const;
+
+  NormKind kind_ = NormKind::kLayerNorm;
   Matrix scale_, shift_;
   float eps_ = 0;
 };

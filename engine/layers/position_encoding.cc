@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "engine/base/check.h"
 
 namespace attend {
 namespace {
@@ -26,19 +27,42 @@ void FillSinusoidalHalves(Matrix* table) {
   }
 }
 
+// Frequencies go down to 1/10000 itself; an odd width ends in a column of zeros. Frequencies and
+// angles are rounded to float32, as transformers does here.
+void FillTensor2Tensor(Matrix* table) {
+  const int64_t cols = table->cols(), half = cols / 2;
+  const float step = static_cast<float>(std::log(10000.0) / static_cast<double>(half - 1));
+  for (int64_t p = 0; p < table->rows(); ++p) {
+    float* row = table->row(p);
+    row[cols - 1] = 0;
+    for (int64_t i = 0; i < half; ++i) {
+      const float frequency = std::exp(static_cast<float>(i) * -step);
+      const double angle = static_cast<float>(p) * frequency;
+      row[i] = static_cast<float>(std::sin(angle));
+      row[half + i] = static_cast<float>(std::cos(angle));
+    }
+  }
+}
+
 }  // namespace
 
-absl::StatusOr<Matrix> MakePositionTable(PositionEncoding encoding, int64_t max_positions,
+absl::StatusOr<Matrix> MakePositionTable(PositionEncoding encoding, int64_t rows,
                                          int64_t hidden_size) {
-  std::optional<Matrix> table = Matrix::TryCreate(max_positions, hidden_size);
+  std::optional<Matrix> table = Matrix::TryCreate(rows, hidden_size);
   if (!table) {
-    return absl::ResourceExhaustedError(absl::StrCat("no memory for a table of ", max_positions,
-                                                     " positions of ", hidden_size, " numbers"));
+    return absl::ResourceExhaustedError(
+        absl::StrCat("no memory for a table of ", rows, " positions of ", hidden_size, " numbers"));
   }
   switch (encoding) {
     case PositionEncoding::kSinusoidalHalves:
       FillSinusoidalHalves(&*table);
       break;
+    case PositionEncoding::kSinusoidalTensor2Tensor:
+      FillTensor2Tensor(&*table);
+      break;
+    case PositionEncoding::kLearned:
+    case PositionEncoding::kRelativeBias:
+      ATTEND_CHECK(false, "positions that nobody computes");
   }
   return *std::move(table);
 }

@@ -9,9 +9,9 @@
 
 namespace attend {
 
-// [max_positions, hidden_size]; row p is added to the embedding of the token at position p.
-// RESOURCE_EXHAUSTED when memory is short.
-absl::StatusOr<Matrix> MakePositionTable(PositionEncoding encoding, int64_t max_positions,
+// [rows, hidden_size]. RESOURCE_EXHAUSTED when memory is short. REQUIRES: an encoding of sinusoids;
+// the others have nothing to compute.
+absl::StatusOr<Matrix> MakePositionTable(PositionEncoding encoding, int64_t rows,
                                          int64_t hidden_size);
 
 }  // namespace attend

@@ -26,8 +26,8 @@ class TokenTable {
   const Matrix* floats() const { return floats_.get(); }
   const std::shared_ptr<const Int8Weight>& int8() const { return int8_; }
 
-  // out[i] = vector of ids[i] * scale + addends[addend_rows[i]]. REQUIRES: as GatherScaledSum
-  // (ops/gather_rows.h).
+  // out[i] = vector of ids[i] * scale + addends[addend_rows[i]]; for no addends and REQUIRES see
+  // GatherScaledSum (ops/gather_rows.h).
   void Gather(absl::Span<const int32_t> ids, float scale, ConstMatrixView addends,
               absl::Span<const int32_t> addend_rows, MatrixView out) const;
 

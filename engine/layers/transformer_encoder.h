@@ -16,8 +16,8 @@ namespace attend {
 
 class TransformerEncoder {
  public:
-  // layers.{i}, embedding_norm and final_norm where the spec has them, embeddings.position where it
-  // is stored. `tokens`: of the source side.
+  // layers.{i}, embedding_norm, final_norm and relative_bias where the spec has them,
+  // embeddings.position where it is stored. `tokens`: of the source side.
   static absl::StatusOr<TransformerEncoder> Load(const WeightSource& source, const StackSpec& spec,
                                                  std::shared_ptr<const TokenTable> tokens);
 
@@ -30,12 +30,11 @@ class TransformerEncoder {
  private:
   TransformerEncoder() = default;
   Embedding embedding_;
+  std::shared_ptr<const RelativeBias> relative_bias_;  // the layers have it too; may be null
   std::optional<Norm> embedding_norm_, final_norm_;
   std::vector<EncoderLayer> layers_;
 };
 
-// What both stacks begin with, made from a stack's numbers.
-EmbeddingSpec EmbeddingSpecOf(const StackSpec& spec);
 // Positions 0, 1, ... of every sequence of a batch.
 void FillPositions(const RaggedBatch& batch, std::vector<int32_t>* positions);
 

@@ -3,10 +3,11 @@
 //
 // Canonical names: {encoder,decoder}.embeddings.token.weight, {encoder,decoder}.layers.{i}.
 // {self_attention,cross_attention}.{query,key,value,output}.{weight,bias},
-// ….feed_forward.{up,down}.{weight,bias},
+// ….feed_forward.{gate,up,down}.{weight,bias},
 // ….{self_attention_norm,cross_attention_norm,feed_forward_norm}.{weight,bias},
-// {encoder,decoder}.embedding_norm and ….final_norm likewise, lm_head.{weight,bias}. Where
-// positions are stored: {encoder,decoder}.embeddings.position.weight.
+// {encoder,decoder}.embedding_norm and ….final_norm likewise, lm_head.{weight,bias}. Where they are
+// stored: {encoder,decoder}.embeddings.position.weight, ….embeddings.token_type.weight,
+// {encoder,decoder}.relative_bias.weight.
 #pragma once
 
 #include <functional>

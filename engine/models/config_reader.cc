@@ -69,6 +69,19 @@ bool ConfigReader::BoolOr(std::string_view key, bool otherwise) {
   return otherwise;
 }
 
+double ConfigReader::NumberOr(std::string_view key, double otherwise, double lowest,
+                              double highest) {
+  if (!config_.Has(key)) return otherwise;
+  const auto value = config_.GetNumber(key);
+  if (value.ok() && *value >= lowest && *value <= highest) return *value;
+  const auto found = config_.Get(key);
+  Fault(key, absl::StrCat("a number from ", lowest, " to ", highest),
+        value.ok()   ? absl::StrCat(*value)
+        : found.ok() ? found->TypeName()
+                     : kMissing);
+  return otherwise;
+}
+
 std::string ConfigReader::Word(std::string_view key) {
   const auto value = config_.Get(key);
   if (!value.ok()) {
@@ -86,7 +99,10 @@ std::string ConfigReader::Word(std::string_view key) {
 Activation ConfigReader::ActivationFunction(std::string_view key) {
   const size_t faults = faults_.size();
   const std::string name = Word(key);
-  if (faults_.size() > faults) return Activation::kRelu;
+  return faults_.size() > faults ? Activation::kRelu : ActivationNamed(key, name);
+}
+
+Activation ConfigReader::ActivationNamed(std::string_view key, std::string_view name) {
   std::string known;
   for (const NamedActivation& candidate : kActivations) {
     if (name == candidate.name) return candidate.activation;
@@ -105,6 +121,11 @@ bool ConfigReader::IsFaulty(std::initializer_list<std::string_view> keys) const 
 
 void ConfigReader::Fault(std::string_view key, std::string_view expected, std::string_view found) {
   faults_.push_back({std::string(key), std::string(expected), std::string(found)});
+}
+
+void ConfigReader::AddFaults(std::string_view key, const ConfigReader& inner) {
+  for (const FaultyKey& fault : inner.faults_)
+    Fault(absl::StrCat(std::string(key), ".", fault.key), fault.expected, fault.found);
 }
 
 absl::Status ConfigReader::status() const {

@@ -29,8 +29,15 @@ class ConfigReader {
   int64_t IntOr(std::string_view key, int64_t otherwise, int64_t lowest, int64_t highest);
   bool BoolOr(std::string_view key, bool otherwise);
   std::string Word(std::string_view key);
+  // A finite number in [lowest, highest], with a default for an absent key.
+  double NumberOr(std::string_view key, double otherwise, double lowest, double highest);
   // A required name of a known activation function: relu, gelu, gelu_new, silu, swish.
   Activation ActivationFunction(std::string_view key);
+  // The same for a name that was found under `key`, alone or as a part of the value.
+  Activation ActivationNamed(std::string_view key, std::string_view name);
+  // The value itself, for what has a shape of its own. REQUIRES: Has(key).
+  Json Value(std::string_view key) const { return config_.Get(key).value(); }
+  bool Has(std::string_view key) const { return config_.Has(key); }
 
   // Whether something is wrong with one of these keys. What is expected of other keys may depend on
   // it, and then nobody knows.
@@ -38,6 +45,9 @@ class ConfigReader {
 
   // Adds a fault of the file's own: what was expected of a key, and what is there.
   void Fault(std::string_view key, std::string_view expected, std::string_view found);
+
+  // The faults of a reader of what stands under `key`.
+  void AddFaults(std::string_view key, const ConfigReader& inner);
 
   // OK, or FAILED_PRECONDITION / MODEL_FAILED that names every fault; metadata: file, key, expected
   // and found of the first.

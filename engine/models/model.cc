@@ -27,15 +27,22 @@ struct Model::Parts {
   ModelSpec spec;
   ComputeType compute_type;
   TransformerEncoder encoder;
-  TransformerDecoder decoder;
+  std::optional<TransformerDecoder> decoder;
   std::optional<Shortlist> shortlist;
+
+  const TransformerDecoder& Decoder() const {
+    ATTEND_CHECK(decoder.has_value(), "a model without a decoder was asked to decode");
+    return *decoder;
+  }
 };
 
 namespace {
 
 struct TokenTables {
-  std::shared_ptr<const TokenTable> source, target;  // may be one
-  int64_t bytes() const { return source->bytes() + (target == source ? 0 : target->bytes()); }
+  std::shared_ptr<const TokenTable> source, target;  // may be one; no target without a decoder
+  int64_t bytes() const {
+    return source->bytes() + (target == nullptr || target == source ? 0 : target->bytes());
+  }
 };
 
 absl::StatusOr<TokenTables> LoadTokenTables(const WeightSource& weights, const ModelSpec& spec) {
@@ -44,6 +51,7 @@ absl::StatusOr<TokenTables> LoadTokenTables(const WeightSource& weights, const M
                           TokenTable::Load(weights, "encoder.embeddings.token.weight",
                                            spec.source_vocab_size, spec.encoder.hidden_size));
   tables.source = std::make_shared<const TokenTable>(std::move(source));
+  if (!spec.has_decoder()) return tables;
   if (spec.share_embeddings) {
     tables.target = tables.source;
     return tables;
@@ -77,6 +85,18 @@ absl::StatusOr<Dense> LoadOutputProjection(const WeightSource& weights, const Mo
   auto packed = PackedDense::Create(table.floats()->view(), bias_span, std::nullopt);
   if (!packed.ok()) return weights.At(name, packed.status());
   return Dense(*std::move(packed));
+}
+
+absl::StatusOr<std::optional<TransformerDecoder>> LoadDecoder(const WeightSource& weights,
+                                                              const ModelSpec& spec,
+                                                              const TokenTables& tokens) {
+  if (!spec.has_decoder()) return std::optional<TransformerDecoder>();
+  ATTEND_ASSIGN_OR_RETURN(Dense lm_head, LoadOutputProjection(weights, spec, *tokens.target));
+  ATTEND_ASSIGN_OR_RETURN(
+      TransformerDecoder decoder,
+      TransformerDecoder::Load(weights.Sub("decoder"), spec.decoder, tokens.target,
+                               {std::move(lm_head), spec.logits_scale}));
+  return std::optional<TransformerDecoder>(std::move(decoder));
 }
 
 // Whether a checkpoint holds the body of a model alone (model_family.h).
@@ -138,6 +158,10 @@ absl::StatusOr<std::optional<Shortlist>> LoadShortlist(const ModelDirectory& dir
   using Use = ShortlistChoice::Use;
   const bool is_named = options.shortlist.use == Use::kFile;
   if (options.shortlist.use == Use::kOff) return std::nullopt;
+  if (!spec.has_decoder()) {
+    report->shortlist.why = "the model writes nothing";
+    return std::nullopt;
+  }
   if (type != ComputeType::kInt8) {
     report->shortlist.why = absl::StrCat("shortlists are for int8, the model runs in ", Name(type));
     if (!is_named) return std::nullopt;
@@ -200,10 +224,8 @@ absl::StatusOr<std::unique_ptr<Model>> Model::Load(const ModelDirectory& directo
   ATTEND_ASSIGN_OR_RETURN(
       TransformerEncoder encoder,
       TransformerEncoder::Load(weights.Sub("encoder"), spec.encoder, tokens.source));
-  ATTEND_ASSIGN_OR_RETURN(Dense lm_head, LoadOutputProjection(weights, spec, *tokens.target));
-  ATTEND_ASSIGN_OR_RETURN(TransformerDecoder decoder,
-                          TransformerDecoder::Load(weights.Sub("decoder"), spec.decoder,
-                                                   tokens.target, std::move(lm_head)));
+  ATTEND_ASSIGN_OR_RETURN(std::optional<TransformerDecoder> decoder,
+                          LoadDecoder(weights, spec, tokens));
   for (const IgnorableWeight& weight : family->IgnorableWeights(spec))
     reader.Ignore(weight.name, weight.reason);
   ATTEND_RETURN_IF_ERROR(reader.Finish(&read));
@@ -211,10 +233,13 @@ absl::StatusOr<std::unique_ptr<Model>> Model::Load(const ModelDirectory& directo
   ATTEND_ASSIGN_OR_RETURN(std::optional<Shortlist> shortlist,
                           LoadShortlist(directory, options, spec, compute_type, &read));
   // What is held is the packed form, not what was read.
-  read.weight_bytes = tokens.bytes() + encoder.weight_bytes() + decoder.weight_bytes();
-  // A quantised table that is the output projection as well is there once.
-  if (spec.tie_word_embeddings && tokens.target->int8() != nullptr)
-    read.weight_bytes -= tokens.target->bytes();
+  read.weight_bytes = tokens.bytes() + encoder.weight_bytes();
+  if (decoder) {
+    read.weight_bytes += decoder->weight_bytes();
+    // A quantised table that is the output projection as well is there once.
+    if (spec.tie_word_embeddings && tokens.target->int8() != nullptr)
+      read.weight_bytes -= tokens.target->bytes();
+  }
   read.seconds = absl::ToDoubleSeconds(absl::Now() - start);
   if (report != nullptr) *report = std::move(read);
   return std::unique_ptr<Model>(new Model(std::make_unique<Parts>(
@@ -230,13 +255,16 @@ const Shortlist* Model::shortlist() const {
 void Model::Encode(const RaggedBatch& sources, absl::Span<AttentionObserver* const> observers,
                    Workspace* workspace, Matrix* hidden) const {
   CheckLengths(sources, parts_->spec.encoder.max_position_embeddings);
+  ATTEND_CHECK(sources.segment_ids.empty() ||
+                   static_cast<int64_t>(sources.segment_ids.size()) == sources.total_tokens(),
+               "a segment for every token, or none at all");
   parts_->encoder.Forward(sources, observers, workspace, hidden);
 }
 
 void Model::ProjectCross(ConstMatrixView encoded, Workspace*, CrossCache* cross) const {
   ATTEND_CHECK(encoded.rows > 0 && encoded.cols == parts_->spec.encoder.hidden_size,
                "one encoded source");
-  parts_->decoder.ProjectCross(encoded, cross);
+  parts_->Decoder().ProjectCross(encoded, cross);
 }
 
 void Model::DecodeHidden(absl::Span<const DecodeRow> rows, Workspace* workspace) const {
@@ -244,24 +272,24 @@ void Model::DecodeHidden(absl::Span<const DecodeRow> rows, Workspace* workspace)
     ATTEND_CHECK(row.self->length() < parts_->spec.decoder.max_position_embeddings,
                  "a row longer than max_position_embeddings");
   }
-  parts_->decoder.Step(rows, workspace, &workspace->hidden);
+  parts_->Decoder().Step(rows, workspace, &workspace->hidden);
 }
 
 void Model::DecodeStep(absl::Span<const DecodeRow> rows, Workspace* workspace,
                        Matrix* logits) const {
   DecodeHidden(rows, workspace);
-  parts_->decoder.Logits(workspace->hidden.view(), logits);
+  parts_->Decoder().Logits(workspace->hidden.view(), workspace, logits);
 }
 
 void Model::DecodeStep(absl::Span<const DecodeRow> rows, const OutputSubset& outputs,
                        Workspace* workspace, Matrix* logits) const {
   DecodeHidden(rows, workspace);
-  outputs.Run(workspace->hidden.view(), logits);
+  outputs.Run(parts_->Decoder().ScaleForLogits(workspace->hidden.view(), workspace), logits);
 }
 
 std::unique_ptr<OutputSubset> Model::MakeOutputSubset() const {
   if (!parts_->shortlist) return nullptr;
-  return std::make_unique<OutputSubset>(parts_->decoder.lm_head().int8(),
+  return std::make_unique<OutputSubset>(parts_->Decoder().lm_head().int8(),
                                         parts_->shortlist->always());
 }
 
@@ -270,8 +298,8 @@ void Model::DecodeForced(const RaggedBatch& inputs, absl::Span<const CrossCache*
                          Matrix* logits, Matrix* hidden) const {
   CheckLengths(inputs, parts_->spec.decoder.max_position_embeddings);
   Matrix* states = hidden != nullptr ? hidden : &workspace->hidden;
-  parts_->decoder.Forward(inputs, cross, observers, workspace, states);
-  if (logits != nullptr) parts_->decoder.Logits(states->view(), logits);
+  parts_->Decoder().Forward(inputs, cross, observers, workspace, states);
+  if (logits != nullptr) parts_->Decoder().Logits(states->view(), workspace, logits);
 }
 
 }  // namespace attend

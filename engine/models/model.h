@@ -1,7 +1,7 @@
-// One loaded encoder-decoder model of any family: immutable weights and the passes over ragged
-// batches. Safe to share; each thread that runs passes brings its own Workspace. A pass never
-// fails: sizes were checked at load and lengths at admission, so a violated REQUIRES is a bug and
-// checks.
+// One loaded model of any family, an encoder with or without a decoder: immutable weights and the
+// passes over ragged batches. Safe to share; each thread that runs passes brings its own Workspace.
+// A pass never fails: sizes were checked at load and lengths at admission, so a violated REQUIRES
+// is a bug and checks.
 //
 // Ops use one thread unless the calling thread says otherwise (SetOpThreads in ops/op_threads.h);
 // results are the same bits for any number.
@@ -52,9 +52,11 @@ class Model {
 
   // Encodes sequences. hidden: [total_tokens, hidden_size], after the final norm if there is one.
   // observers: one entry per sequence (nullptr: nobody looks), or empty. REQUIRES: ids within the
-  // vocabulary, lengths within max_position_embeddings.
+  // vocabulary, lengths within max_position_embeddings, segments only where the model knows them.
   void Encode(const RaggedBatch& sources, absl::Span<AttentionObserver* const> observers,
               Workspace* workspace, Matrix* hidden) const;
+
+  // What follows REQUIRES a decoder (spec().has_decoder()).
 
   // Keys and values of one encoded source ([source_tokens, hidden_size]) for every decoder layer.
   void ProjectCross(ConstMatrixView encoded, Workspace* workspace, CrossCache* cross) const;

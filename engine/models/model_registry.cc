@@ -15,7 +15,8 @@ namespace {
 
 const std::vector<const ModelFamily*>& Families() {
   static const auto* const families = new std::vector<const ModelFamily*>{
-      &MarianFamily(),
+      &BartFamily(),  &BertFamily(),    &M2M100Family(), &MarianFamily(),
+      &MBartFamily(), &PegasusFamily(), &T5Family(),
   };
   return *families;
 }

@@ -38,6 +38,7 @@ struct TileScratch {
 struct TileRange {
   int64_t begin = 0, end = 0, first_column = 0;
   float* probabilities = nullptr;
+  const float* bias = nullptr;  // the head's [2 * reach + 1] or nullptr
 };
 
 }  // namespace
@@ -89,9 +90,26 @@ void WeighValues(D d, absl::Span<const KeyValueRun> runs, const float* weights, 
   if (kVectors > 3) hn::StoreU(e, d, out + 3 * lanes);
 }
 
+// scores[k] += bias of distance k - position, k < count. One sum a score, so vectors and their ends
+// give the same bits.
+void AddDistanceBias(const float* bias, int64_t reach, int64_t position, int64_t count,
+                     float* scores) {
+  const hn::ScalableTag<float> d;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+  const int64_t near = std::clamp<int64_t>(position - reach, 0, count);
+  const int64_t far = std::clamp<int64_t>(position + reach + 1, 0, count);
+  for (int64_t k = 0; k < near; ++k) scores[k] += bias[0];
+  const float* from = bias + reach - position;  // of key 0
+  int64_t k = near;
+  for (; k + lanes <= far; k += lanes)
+    hn::StoreU(hn::Add(hn::LoadU(d, scores + k), hn::LoadU(d, from + k)), d, scores + k);
+  for (; k < far; ++k) scores[k] += from[k];
+  for (; k < count; ++k) scores[k] += bias[2 * reach];
+}
+
 template <class D>
 void AttendWith(D d, const HeadShape& heads, const AttentionQuery& query, int64_t count,
-                float* scores, int64_t stride) {
+                const DistanceBias* bias, float* scores, int64_t stride) {
   int64_t token = 0;
   for (const KeyValueRun& run : query.runs) {
     const float* key = run.keys;
@@ -105,6 +123,10 @@ void AttendWith(D d, const HeadShape& heads, const AttentionQuery& query, int64_
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
   for (int h = 0; h < heads.num_heads; ++h) {
     float* weights = scores + h * stride;
+    if (bias != nullptr) {
+      AddDistanceBias(bias->values + h * (2 * bias->reach + 1), bias->reach, count - 1, count,
+                      weights);
+    }
     SoftmaxPadded(count, weights);
     const int64_t end = (h + 1) * heads.head_dim;
     int64_t i = h * heads.head_dim;
@@ -124,14 +146,14 @@ void AttendWith(D d, const HeadShape& heads, const AttentionQuery& query, int64_
   }
 }
 
-void AttendRow(const HeadShape& heads, const AttentionQuery& query, int64_t count, float* scores,
-               int64_t stride) {
+void AttendRow(const HeadShape& heads, const AttentionQuery& query, int64_t count,
+               const DistanceBias* bias, float* scores, int64_t stride) {
   const hn::ScalableTag<float> whole;
   // Narrow heads (tiny models) would leave wide vectors unused.
   if (heads.head_dim % static_cast<int64_t>(hn::Lanes(whole)) == 0) {
-    AttendWith(whole, heads, query, count, scores, stride);
+    AttendWith(whole, heads, query, count, bias, scores, stride);
   } else {
-    AttendWith(hn::CappedTag<float, 4>(), heads, query, count, scores, stride);
+    AttendWith(hn::CappedTag<float, 4>(), heads, query, count, bias, scores, stride);
   }
 }
 
@@ -226,6 +248,8 @@ void AttendTiles(const SequenceAttention& attention, const TileScratch& scratch,
     for (int64_t r = 0; r < rows; ++r) {
       float* weights = scratch.scores + r * scratch.keys_stride;
       const int64_t seen = attention.causal ? row + r + 1 : count;
+      if (range.bias != nullptr)
+        AddDistanceBias(range.bias, attention.bias->reach, row + r, seen, weights);
       SoftmaxPadded(seen, weights);
       std::fill(weights + seen, weights + seen_by_any, 0.0f);
       if (range.probabilities != nullptr) {
@@ -263,14 +287,14 @@ int64_t CountKeys(const AttentionQuery& query) {
 
 int64_t RoundUp(int64_t n) { return (n + kLanePadding - 1) / kLanePadding * kLanePadding; }
 
-void AttendOne(const HeadShape& heads, const AttentionQuery& query) {
+void AttendOne(const HeadShape& heads, const AttentionQuery& query, const DistanceBias* bias) {
   const int64_t count = CountKeys(query);
   ATTEND_CHECK(count > 0, "attention over nothing");
   thread_local std::vector<float> scores;
   const int64_t stride = RoundUp(count);
   const size_t needed = static_cast<size_t>(heads.num_heads * stride);
   if (scores.size() < needed) scores.resize(needed * 2);
-  HWY_DYNAMIC_DISPATCH(AttendRow)(heads, query, count, scores.data(), stride);
+  HWY_DYNAMIC_DISPATCH(AttendRow)(heads, query, count, bias, scores.data(), stride);
 }
 
 TileScratch LayOut(int64_t head_dim, int64_t count, std::vector<float>* memory) {
@@ -304,9 +328,10 @@ void GatherHead(const SequenceAttention& attention, int64_t first_column,
 
 }  // namespace
 
-void AttendRows(const HeadShape& heads, absl::Span<const AttentionQuery> queries) {
+void AttendRows(const HeadShape& heads, absl::Span<const AttentionQuery> queries,
+                const DistanceBias* bias) {
   ParallelFor(static_cast<int64_t>(queries.size()), 8, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) AttendOne(heads, queries[static_cast<size_t>(i)]);
+    for (int64_t i = begin; i < end; ++i) AttendOne(heads, queries[static_cast<size_t>(i)], bias);
   });
 }
 
@@ -316,13 +341,14 @@ void AttendSequence(const HeadShape& heads, const SequenceAttention& attention) 
   ATTEND_CHECK(rows == 0 || count > 0, "attention over nothing");
   ATTEND_CHECK(!attention.causal || rows <= count, "a causal row for each key");
   // Pieces of at least some 50 us.
-  const int64_t grain =
-      std::max<int64_t>(16, 400000 / std::max<int64_t>(1, count * heads.hidden_size()));
+  const int64_t grain = std::max<int64_t>(16, 400000 / std::max<int64_t>(1, count * heads.width()));
   ParallelFor(rows, grain, [&](int64_t begin, int64_t end) {
     thread_local std::vector<float> memory;
     const TileScratch scratch = LayOut(heads.head_dim, count, &memory);
     for (int h = 0; h < heads.num_heads; ++h) {
-      TileRange range = {begin, end, h * heads.head_dim, nullptr};
+      TileRange range = {begin, end, h * heads.head_dim, nullptr, nullptr};
+      if (attention.bias != nullptr)
+        range.bias = attention.bias->values + h * (2 * attention.bias->reach + 1);
       if (attention.probabilities != nullptr)
         range.probabilities = attention.probabilities + h * rows * count;
       GatherHead(attention, range.first_column, scratch);

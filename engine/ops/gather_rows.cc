@@ -1,5 +1,5 @@
-// A copy with one multiplication and one sum per element: the compiler's own vectors are enough,
-// memory is the limit.
+// A copy with one multiplication and at most one sum per element: the compiler's own vectors are
+// enough, memory is the limit.
 #include "engine/ops/gather_rows.h"
 
 #include "engine/base/check.h"
@@ -16,15 +16,22 @@ struct TableSize {
 template <class Read>
 void Gather(TableSize table, absl::Span<const int32_t> ids, float scale, ConstMatrixView addends,
             absl::Span<const int32_t> addend_rows, MatrixView out, Read read) {
-  ATTEND_CHECK(static_cast<int64_t>(ids.size()) == out.rows && ids.size() == addend_rows.size(),
-               "one id a row");
-  ATTEND_CHECK(table.cols == out.cols && addends.cols == out.cols, "widths of an embedding");
+  const bool sums = addends.data != nullptr;
+  ATTEND_CHECK(static_cast<int64_t>(ids.size()) == out.rows, "one id a row");
+  ATTEND_CHECK(!sums || ids.size() == addend_rows.size(), "one addend a row");
+  ATTEND_CHECK(table.cols == out.cols && (!sums || addends.cols == out.cols),
+               "widths of an embedding");
   for (int64_t i = 0; i < out.rows; ++i) {
-    const int32_t id = ids[static_cast<size_t>(i)], addend = addend_rows[static_cast<size_t>(i)];
+    const int32_t id = ids[static_cast<size_t>(i)];
     ATTEND_CHECK(id >= 0 && id < table.rows, "token id outside the vocabulary");
-    ATTEND_CHECK(addend >= 0 && addend < addends.rows, "position outside the table");
     float* to = out.row(i);
     const float* from = read(id, to);
+    if (!sums) {
+      for (int64_t c = 0; c < out.cols; ++c) to[c] = from[c] * scale;
+      continue;
+    }
+    const int32_t addend = addend_rows[static_cast<size_t>(i)];
+    ATTEND_CHECK(addend >= 0 && addend < addends.rows, "position outside the table");
     const float* plus = addends.row(addend);
     for (int64_t c = 0; c < out.cols; ++c) to[c] = from[c] * scale + plus[c];
   }
@@ -47,6 +54,18 @@ void GatherScaledSum(const Int8Weight& table, absl::Span<const int32_t> ids, flo
            table.Row(id, row);
            return row;
          });
+}
+
+void AddGatheredRows(ConstMatrixView table, absl::Span<const int32_t> rows, MatrixView out) {
+  ATTEND_CHECK(static_cast<int64_t>(rows.size()) == out.rows && table.cols == out.cols,
+               "shapes of a gathered sum");
+  for (int64_t i = 0; i < out.rows; ++i) {
+    const int32_t row = rows[static_cast<size_t>(i)];
+    ATTEND_CHECK(row >= 0 && row < table.rows, "row outside the table");
+    const float* plus = table.row(row);
+    float* to = out.row(i);
+    for (int64_t c = 0; c < out.cols; ++c) to[c] += plus[c];
+  }
 }
 
 }  // namespace attend

@@ -9,7 +9,8 @@
 
 namespace attend {
 
-// out[i] = table[ids[i]] * scale + addends[addend_rows[i]].
+// out[i] = table[ids[i]] * scale + addends[addend_rows[i]]; without the sum where `addends` has no
+// data, and then addend_rows are not looked at.
 // REQUIRES: ids and addend_rows within their tables, as many as out has rows; equal widths.
 void GatherScaledSum(ConstMatrixView table, absl::Span<const int32_t> ids, float scale,
                      ConstMatrixView addends, absl::Span<const int32_t> addend_rows,
@@ -18,5 +19,8 @@ void GatherScaledSum(ConstMatrixView table, absl::Span<const int32_t> ids, float
 void GatherScaledSum(const Int8Weight& table, absl::Span<const int32_t> ids, float scale,
                      ConstMatrixView addends, absl::Span<const int32_t> addend_rows,
                      MatrixView out);
+
+// out[i] += table[rows[i]]. REQUIRES: rows within the table, as many as out has; equal widths.
+void AddGatheredRows(ConstMatrixView table, absl::Span<const int32_t> rows, MatrixView out);
 
 }  // namespace attend

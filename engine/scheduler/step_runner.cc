@@ -32,7 +32,8 @@ Sequence* Find(const SequenceTable& table, SequenceId id) {
 StepRunner::StepRunner(const Model* model, int64_t kv_cache_bytes, EngineObserver* observer)
     : model_(model),
       observer_(observer),
-      pool_(model->spec().decoder.num_layers, model->spec().decoder.hidden_size, kv_cache_bytes),
+      pool_(model->spec().decoder.num_layers, model->spec().decoder.heads().width(),
+            kv_cache_bytes),
       workspace_(MakeWorkspace()),
       outputs_(model->MakeOutputSubset()) {}
 

@@ -19,6 +19,10 @@ const char* CapabilityName(ModelCapability capability) {
   switch (capability) {
     case ModelCapability::kTranslation:
       return "translation";
+    case ModelCapability::kSummarization:
+      return "summarization";
+    case ModelCapability::kEmbedding:
+      return "embedding";
     case ModelCapability::kAttention:
       return "attention";
   }

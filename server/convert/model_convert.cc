@@ -55,6 +55,9 @@ void ToProto(const ModelInfo& model, const std::vector<std::string>& hidden_fold
       case ModelCapability::kAttention:
         out->add_tasks(v1::MODEL_TASK_ATTENTION);
         break;
+      case ModelCapability::kSummarization:
+      case ModelCapability::kEmbedding:
+        break;  // no service offers them
     }
   }
   out->set_state(StateToProto(model.state));

@@ -5,6 +5,12 @@
 
 namespace attend {
 
+const ModelFamily& BartFamily();
+const ModelFamily& BertFamily();
+const ModelFamily& M2M100Family();
 const ModelFamily& MarianFamily();
+const ModelFamily& MBartFamily();
+const ModelFamily& PegasusFamily();
+const ModelFamily& T5Family();
 
 }  // namespace attend

@@ -172,15 +172,16 @@ TEST(MarianConfig, ThePositionTableIsBounded) {
 
 TEST(ModelRegistry, NamesTheArchitectureItLacks) {
   BrokenModel model;
-  model.config() = R"({"model_type": "t5", "architectures": ["T5ForConditionalGeneration"]})";
+  model.config() = R"({"model_type": "gpt2", "architectures": ["GPT2LMHeadModel"]})";
   const absl::Status status = model.LoadStatus();
   EXPECT_EQ(status.code(), absl::StatusCode::kUnimplemented);
   const auto detail = GetErrorDetail(status);
   ASSERT_TRUE(detail.has_value());
   EXPECT_EQ(detail->reason, "ARCHITECTURE_UNKNOWN");
   EXPECT_EQ(detail->metadata[0],
-            (std::pair<std::string, std::string>("architecture", "T5ForConditionalGeneration")));
-  EXPECT_THAT(std::string(status.message()), HasSubstr("supported: marian"));
+            (std::pair<std::string, std::string>("architecture", "GPT2LMHeadModel")));
+  EXPECT_THAT(std::string(status.message()),
+              HasSubstr("supported: bart, bert, m2m_100, marian, mbart"));
 }
 
 TEST(ModelRegistry, NeedsAModelType) {
@@ -189,7 +190,8 @@ TEST(ModelRegistry, NeedsAModelType) {
     EXPECT_EQ(family.status().code(), absl::StatusCode::kFailedPrecondition) << config;
     EXPECT_THAT(std::string(family.status().message()), HasSubstr("'model_type'"));
   }
-  EXPECT_EQ(KnownModelTypes(), std::vector<std::string>{"marian"});
+  EXPECT_EQ(KnownModelTypes(), (std::vector<std::string>{"bart", "bert", "m2m_100", "marian",
+                                                         "mbart", "pegasus", "t5"}));
 }
 
 TEST(MarianNames, CanonicalNamesAreTranslated) {

@@ -20,7 +20,7 @@ TEST(Attention, SequencesEqualTheReference) {
   for (int num_heads : {1, 3, 4}) {
     for (int64_t head_dim : {1, 2, 5, 8, 16, 32, 48, 64, 80}) {
       const HeadShape heads = {num_heads, head_dim};
-      const int64_t hidden = heads.hidden_size();
+      const int64_t hidden = heads.width();
       for (int64_t count : {1, 2, 15, 16, 17, 40}) {
         const Matrix queries = RandomMatrix(count, hidden, 1),
                      keys = RandomMatrix(count, hidden, 2), values = RandomMatrix(count, hidden, 3);
@@ -75,7 +75,7 @@ TEST(Attention, SequencesEqualTheReference) {
 
 TEST(Attention, PagedKeysGiveTheBitsOfContiguousOnes) {
   const HeadShape heads = {6, 32};
-  const int64_t hidden = heads.hidden_size();
+  const int64_t hidden = heads.width();
   const Matrix queries = RandomMatrix(20, hidden, 4);
   const Matrix keys = RandomMatrix(70, hidden, 5), values = RandomMatrix(70, hidden, 6);
   // The same rows with gaps between them, as keys and values lie in a fused projection.
