@@ -79,7 +79,7 @@ KvCachePool::KvCachePool(int num_layers, int64_t hidden_size, int64_t capacity_b
       page_bytes_(int64_t{num_layers} * 2 * SelfCache::kPageTokens * hidden_size *
                   static_cast<int64_t>(sizeof(float))),
       capacity_bytes_(capacity_bytes) {
-  ATTEND_CHECK(num_layers > 0 && hidden_size > 0, "a cache needs layers and a width");
+  ATTEND_CHECK(num_layers >= 0 && hidden_size >= 0, "a cache of negative size");
 }
 
 KvCachePool::~KvCachePool() { Trim(0); }

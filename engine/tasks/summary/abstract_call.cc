@@ -48,8 +48,7 @@ GenerationOptions OptionsOfTask(const TaskModel& model, const EngineLimits& limi
   if (task->min_length) options.min_length = whole(std::min(*task->min_length, longest));
   if (task->num_beams)
     options.num_beams = whole(std::min<int64_t>(*task->num_beams, limits.max_num_beams));
-  if (task->no_repeat_ngram_size)
-    options.no_repeat_ngram_size = whole(*task->no_repeat_ngram_size);
+  if (task->no_repeat_ngram_size) options.no_repeat_ngram_size = whole(*task->no_repeat_ngram_size);
   if (task->length_penalty) options.length_penalty = *task->length_penalty;
   if (task->early_stopping)
     options.early_stopping = *task->early_stopping ? EarlyStopping::kTrue : EarlyStopping::kFalse;
@@ -105,8 +104,8 @@ class AbstractCall : public std::enable_shared_from_this<AbstractCall> {
       selection.kinds = {AttentionKind::kCross};
       selection.preset = kAlignmentPreset;
       selection.drop_special = true;
-      ATTEND_ASSIGN_OR_RETURN(
-          selection_, ResolveSelection(selection, *model_.spec, *model_.presets, "config"));
+      ATTEND_ASSIGN_OR_RETURN(selection_,
+                              ResolveSelection(selection, *model_.spec, *model_.presets, "config"));
     }
     works_.resize(input_.texts.size());
     return absl::OkStatus();
@@ -282,10 +281,9 @@ class AbstractCall : public std::enable_shared_from_this<AbstractCall> {
     }
     for (size_t s = 0; s < work->readings.size(); ++s) {
       const SentencePair& part = written.sentences[s];
-      std::vector<ByteSpan> sentences =
-          SplitSentences(std::string_view(written.text).substr(part.target.begin,
-                                                               part.target.size()),
-                         input_.language);
+      std::vector<ByteSpan> sentences = SplitSentences(
+          std::string_view(written.text).substr(part.target.begin, part.target.size()),
+          input_.language);
       for (ByteSpan& span : sentences) {
         span.begin += part.target.begin;
         span.end += part.target.begin;

@@ -13,8 +13,8 @@ namespace attend {
 
 // `attention` holds one dense cross matrix over tokens, [target, source], without special tokens.
 // `written`: sentences of the summary, `source`: of the text, both in the spans of the attention's
-// tokens and in order. Gives one entry a written sentence that has tokens; sources with less than a twentieth of a sentence's attention are left out, and no more
-// than five are named.
+// tokens and in order. Gives one entry a written sentence that has tokens; sources with less than a
+// twentieth of a sentence's attention are left out, and no more than five are named.
 std::vector<SentenceSupport> FoldSupport(const AttentionResult& attention,
                                          absl::Span<const ByteSpan> written,
                                          absl::Span<const ByteSpan> source);

@@ -44,8 +44,8 @@ class WindowPacker {
  private:
   void Append(int sentence, absl::Span<const int32_t> tokens) {
     if (used_ == 0) window_.ids = before_;
-    window_.parts.push_back({sentence, static_cast<int>(window_.ids.size()),
-                             static_cast<int>(tokens.size())});
+    window_.parts.push_back(
+        {sentence, static_cast<int>(window_.ids.size()), static_cast<int>(tokens.size())});
     window_.ids.insert(window_.ids.end(), tokens.begin(), tokens.end());
     used_ += static_cast<int64_t>(tokens.size());
   }
