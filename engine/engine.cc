@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <map>
 #include <mutex>
+#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -14,10 +15,14 @@
 #include "engine/base/error.h"
 #include "engine/base/status_macros.h"
 #include "engine/served_model.h"
+#include "engine/tasks/attention_presets.h"
+#include "engine/tasks/attention_selection.h"  // PresetNotFound
 #include "engine/tasks/attention_task.h"
 #include "engine/tasks/call_checks.h"
 #include "engine/tasks/language_codes.h"
 #include "engine/tasks/model_languages.h"
+#include "engine/tasks/preset_routing.h"
+#include "engine/tasks/query_attention_task.h"
 #include "engine/tasks/text_axis.h"
 #include "engine/tasks/translate_task.h"
 #include "engine/text/sentence_splitter.h"
@@ -146,8 +151,17 @@ struct Engine::State {
 
   absl::StatusOr<std::shared_ptr<ServedModel>> Choose(const std::string& name,
                                                       const LanguagePair& wanted) const;
+  // The model for a query that names none: of those served that have the preset, the one whose
+  // figure is best.
+  absl::StatusOr<std::shared_ptr<ServedModel>> ChooseForQuery(const std::string& preset,
+                                                              const LanguagePair& wanted) const;
+  // `choose` is called while the mutex is held.
+  using Chooser = std::function<absl::StatusOr<std::shared_ptr<ServedModel>>()>;
+  absl::StatusOr<CallEnvironment> Enter(const Chooser& choose, CallContext context, uint64_t* call);
   absl::StatusOr<CallEnvironment> Enter(const std::string& name, const LanguagePair& wanted,
-                                        CallContext context, uint64_t* call);
+                                        CallContext context, uint64_t* call) {
+    return Enter([&] { return Choose(name, wanted); }, std::move(context), call);
+  }
   void Leave(uint64_t call) {
     const std::lock_guard<std::mutex> lock(mutex);
     calls.erase(call);
@@ -210,9 +224,30 @@ absl::StatusOr<std::shared_ptr<ServedModel>> Engine::State::Choose(
                     "no model that translates is served");
 }
 
-absl::StatusOr<CallEnvironment> Engine::State::Enter(const std::string& name,
-                                                     const LanguagePair& wanted,
-                                                     CallContext context, uint64_t* call) {
+absl::StatusOr<std::shared_ptr<ServedModel>> Engine::State::ChooseForQuery(
+    const std::string& preset, const LanguagePair& wanted) const {
+  std::vector<PresetCandidate> candidates;
+  std::set<std::string> known;
+  std::string loading, failed;
+  for (const auto& [name, entry] : models) {
+    if (entry.state == ModelState::kLoading && loading.empty()) loading = name;
+    if (entry.state == ModelState::kFailed && failed.empty()) failed = name;
+    if (entry.model == nullptr || !LanguageServed(wanted.source, entry.model->source_language()))
+      continue;
+    for (const AttentionPreset& other : entry.model->presets()) {
+      known.insert(other.name);
+      if (other.name == preset) candidates.push_back({name, other});
+    }
+  }
+  if (!candidates.empty()) return Find(candidates[ChooseByFigure(candidates)].model);
+  // A model that is not here yet may be the one that is wanted.
+  if (!loading.empty()) return Find(loading);
+  if (known.empty() && !failed.empty()) return Find(failed);
+  return PresetNotFound(preset, {known.begin(), known.end()}, "preset");
+}
+
+absl::StatusOr<CallEnvironment> Engine::State::Enter(const Chooser& choose, CallContext context,
+                                                     uint64_t* call) {
   CallEnvironment environment;
   environment.limits = options.limits;
   environment.workers = workers.get();
@@ -222,7 +257,7 @@ absl::StatusOr<CallEnvironment> Engine::State::Enter(const std::string& name,
   environment.stop = std::make_shared<std::atomic<bool>>(false);
   const std::lock_guard<std::mutex> lock(mutex);
   if (draining) return ShuttingDown("server");
-  ATTEND_ASSIGN_OR_RETURN(std::shared_ptr<ServedModel> model, Choose(name, wanted));
+  ATTEND_ASSIGN_OR_RETURN(std::shared_ptr<ServedModel> model, choose());
   environment.model = ServedModel::Borrow(model);
   if (context.report != nullptr) context.report->model = environment.model.name;
   *call = ++last_call;
@@ -352,6 +387,27 @@ void Engine::GetAttention(AttentionInput input, CallContext context, Done<Attent
   if (!environment.ok()) return done(environment.status());
   RunGetAttention(*std::move(environment), std::move(input),
                   state_->Counted(std::move(done), call));
+}
+
+void Engine::QueryAttention(QueryAttentionInput input, CallContext context,
+                            Done<QueryAttentionOutput> done) {
+  auto pair = ParsePair(input.source_language, "", "");
+  if (!pair.ok()) return done(pair.status());
+  if (input.model.empty() && input.has_head_list) {
+    return done(InvalidField("OPTION_OUT_OF_RANGE", "model",
+                             "heads are those of one model: name it, or a preset instead"));
+  }
+  const std::string preset = input.preset.empty() ? kCoreferencePreset : input.preset;
+  uint64_t call = 0;
+  auto environment = state_->Enter(
+      [&] {
+        return input.model.empty() ? state_->ChooseForQuery(preset, *pair)
+                                   : state_->Choose(input.model, *pair);
+      },
+      std::move(context), &call);
+  if (!environment.ok()) return done(environment.status());
+  RunQueryAttention(*std::move(environment), std::move(input),
+                    state_->Counted(std::move(done), call));
 }
 
 void Engine::AlignWords(AlignInput input, CallContext context, Done<AlignOutput> done) {

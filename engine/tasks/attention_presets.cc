@@ -2,6 +2,7 @@
 #include "engine/tasks/attention_presets.h"
 
 #include <algorithm>
+#include <limits>
 #include <optional>
 #include <string>
 #include <utility>
@@ -38,6 +39,41 @@ absl::StatusOr<HeadIndex> ParseHead(const Json& json, const StackSpec& stack,
   return HeadIndex{static_cast<int>(layer), static_cast<int>(head)};
 }
 
+absl::StatusOr<AttentionDirection> ParseDirection(const Json& json, const std::string& where) {
+  ATTEND_ASSIGN_OR_RETURN(const std::string name,
+                          json.GetStringOr("direction", Name(AttentionDirection::kFromQuery)));
+  for (AttentionDirection direction :
+       {AttentionDirection::kFromQuery, AttentionDirection::kToQuery, AttentionDirection::kBoth}) {
+    if (name == Name(direction)) return direction;
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat(where, ": direction '", name, "' is none of from_query, to_query, both"));
+}
+
+absl::StatusOr<PresetFigure> ParseFigure(const Json& json, const std::string& where) {
+  if (!json.IsObject())
+    return absl::InvalidArgumentError(absl::StrCat(where, ": figure must be an object"));
+  PresetFigure figure;
+  ATTEND_ASSIGN_OR_RETURN(figure.metric, json.GetString("metric"));
+  if (figure.metric != kAccuracyMetric && figure.metric != kAlignmentErrorMetric) {
+    return absl::InvalidArgumentError(absl::StrCat(where, ": metric '", figure.metric,
+                                                   "' is neither ", kAccuracyMetric, " nor ",
+                                                   kAlignmentErrorMetric));
+  }
+  ATTEND_ASSIGN_OR_RETURN(figure.value, json.GetNumber("value"));
+  if (!(figure.value >= 0 && figure.value <= 1)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(where, ": the figure's value ", figure.value, " is not within 0 and 1"));
+  }
+  ATTEND_ASSIGN_OR_RETURN(const int64_t examples, json.GetInt("examples"));
+  if (examples < 1 || examples > std::numeric_limits<int>::max()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(where, ": a figure of ", examples, " examples says nothing"));
+  }
+  figure.num_examples = static_cast<int>(examples);
+  return figure;
+}
+
 absl::StatusOr<AttentionPreset> ParsePreset(const std::string& name, const Json& json,
                                             const ModelSpec& spec) {
   const std::string where = absl::StrCat(kPresetsFile, ": preset '", name, "'");
@@ -53,6 +89,11 @@ absl::StatusOr<AttentionPreset> ParsePreset(const std::string& name, const Json&
   }
   preset.kind = *kind;
   ATTEND_ASSIGN_OR_RETURN(preset.note, json.GetStringOr("note", ""));
+  ATTEND_ASSIGN_OR_RETURN(preset.direction, ParseDirection(json, where));
+  if (json.Has("figure")) {
+    ATTEND_ASSIGN_OR_RETURN(const Json figure, json.Get("figure"));
+    ATTEND_ASSIGN_OR_RETURN(preset.figure, ParseFigure(figure, where));
+  }
   ATTEND_ASSIGN_OR_RETURN(Json heads, json.Get("heads"));
   if (!heads.IsArray() || heads.Elements().empty()) {
     return absl::InvalidArgumentError(

@@ -1,5 +1,9 @@
 // Named sets of heads that a model folder brings along in attention_presets.json:
-//   {"alignment": {"kind": "cross", "heads": [[1, 0]], "note": "how they were chosen"}}
+//   {"alignment": {"kind": "cross", "heads": [[1, 0]], "note": "how they were chosen"},
+//    "coreference": {"kind": "encoder_self", "heads": [[3, 1]], "direction": "both",
+//                    "figure": {"metric": "accuracy", "value": 0.87, "examples": 120}}}
+// "direction" (which way a query follows the heads; "from_query" when absent) and "figure" (what
+// was measured on examples that played no part in the choice) are optional.
 // A folder without the file gets one preset, "alignment": all heads of the last third of the
 // decoder's layers.
 #pragma once
@@ -17,6 +21,9 @@ namespace attend {
 
 inline constexpr char kPresetsFile[] = "attention_presets.json";
 inline constexpr char kAlignmentPreset[] = "alignment";
+inline constexpr char kCoreferencePreset[] = "coreference";
+inline constexpr char kAccuracyMetric[] = "accuracy";
+inline constexpr char kAlignmentErrorMetric[] = "alignment_error_rate";
 
 // INVALID_ARGUMENT naming file, preset and what was expected, when the file is malformed or names
 // heads that the model does not have. Presets come sorted by name; "alignment" is always among the

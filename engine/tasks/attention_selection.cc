@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "engine/base/error.h"
 #include "engine/base/status_macros.h"
 
@@ -23,25 +24,6 @@ absl::Status Invalid(const char* reason, std::string field, std::string message,
   detail.field = std::move(field);
   detail.metadata = std::move(metadata);
   return MakeError(absl::StatusCode::kInvalidArgument, message, std::move(detail));
-}
-
-absl::StatusOr<const AttentionPreset*> FindPreset(const std::string& name,
-                                                  absl::Span<const AttentionPreset> presets,
-                                                  const std::string& field) {
-  std::string known;
-  for (const AttentionPreset& preset : presets) {
-    if (preset.name == name) return &preset;
-    absl::StrAppend(&known, known.empty() ? "" : ",", preset.name);
-  }
-  ErrorDetail detail;
-  detail.reason = "PRESET_NOT_FOUND";
-  detail.field = field + ".preset";
-  detail.metadata = {{"preset", name}, {"presets", known}};
-  detail.resource_type = "attend.v1.AttentionPreset";
-  detail.resource_name = name;
-  return MakeError(absl::StatusCode::kNotFound,
-                   absl::StrCat("the model has no attention preset '", name, "'; it has: ", known),
-                   std::move(detail));
 }
 
 absl::Status CheckHead(HeadIndex head, const StackSpec& stack, AttentionKind kind,
@@ -84,27 +66,6 @@ KindHeads AllHeads(AttentionKind kind, const StackSpec& stack) {
   return out;
 }
 
-absl::Status CheckHeadList(const AttentionSelection& selection, const ModelSpec& spec,
-                           const std::string& field) {
-  if (selection.heads.empty()) {
-    return Invalid("OPTION_OUT_OF_RANGE", field, "a head list must name at least one head");
-  }
-  for (size_t i = 0; i < selection.heads.size(); ++i) {
-    const std::string path = absl::StrCat(field, "[", i, "]");
-    for (AttentionKind kind : selection.kinds) {
-      ATTEND_RETURN_IF_ERROR(CheckHead(selection.heads[i], StackOf(spec, kind), kind, path));
-    }
-    // All heads before this one are in range and different, so there are at most layers x heads of
-    // them to look at.
-    for (size_t j = 0; j < i; ++j) {
-      if (selection.heads[j] == selection.heads[i]) {
-        return Invalid("OPTION_OUT_OF_RANGE", path, absl::StrCat("the same head as entry ", j));
-      }
-    }
-  }
-  return absl::OkStatus();
-}
-
 absl::Status CheckScalars(const AttentionSelection& selection, const std::string& field) {
   if (selection.kinds.empty()) {
     return Invalid("OPTION_OUT_OF_RANGE", field + ".kinds",
@@ -128,27 +89,70 @@ absl::Status CheckScalars(const AttentionSelection& selection, const std::string
   return absl::OkStatus();
 }
 
-absl::Status CheckCapability(const AttentionSelection& selection, const ModelSpec& spec,
-                             const std::string& field) {
-  for (AttentionKind kind : selection.kinds) {
-    if (StackOf(spec, kind).num_layers > 0) continue;
-    ErrorDetail detail;
-    detail.reason = "CAPABILITY_MISSING";
-    detail.field = field + ".kinds";
-    detail.metadata = {{"kind", Name(kind)}, {"architecture", spec.architecture}};
-    detail.resource_type = "CAPABILITY";
-    detail.resource_name = absl::StrCat("attention/", Name(kind));
-    return MakeError(absl::StatusCode::kFailedPrecondition,
-                     absl::StrCat("a ", spec.architecture, " has no ", Name(kind), " attention"),
-                     std::move(detail));
-  }
-  return absl::OkStatus();
-}
-
 }  // namespace
 
 const StackSpec& StackOf(const ModelSpec& spec, AttentionKind kind) {
   return kind == AttentionKind::kEncoderSelf ? spec.encoder : spec.decoder;
+}
+
+absl::Status PresetNotFound(const std::string& name, const std::vector<std::string>& known,
+                            std::string_view field) {
+  ErrorDetail detail;
+  detail.reason = "PRESET_NOT_FOUND";
+  detail.field = std::string(field);
+  detail.metadata = {{"preset", name}, {"presets", absl::StrJoin(known, ",")}};
+  detail.resource_type = "attend.v1.AttentionPreset";
+  detail.resource_name = name;
+  return MakeError(absl::StatusCode::kNotFound,
+                   absl::StrCat("there is no attention preset '", name, "'; there is: ",
+                                known.empty() ? "none" : absl::StrJoin(known, ", ")),
+                   std::move(detail));
+}
+
+absl::StatusOr<const AttentionPreset*> RequirePreset(const std::string& name,
+                                                     absl::Span<const AttentionPreset> presets,
+                                                     std::string_view field) {
+  std::vector<std::string> known;
+  for (const AttentionPreset& preset : presets) {
+    if (preset.name == name) return &preset;
+    known.push_back(preset.name);
+  }
+  return PresetNotFound(name, known, field);
+}
+
+absl::Status CheckHeadList(absl::Span<const HeadIndex> heads, absl::Span<const AttentionKind> kinds,
+                           const ModelSpec& spec, std::string_view field) {
+  const std::string list(field);
+  if (heads.empty()) {
+    return Invalid("OPTION_OUT_OF_RANGE", list, "a head list must name at least one head");
+  }
+  for (size_t i = 0; i < heads.size(); ++i) {
+    const std::string path = absl::StrCat(list, "[", i, "]");
+    for (AttentionKind kind : kinds) {
+      ATTEND_RETURN_IF_ERROR(CheckHead(heads[i], StackOf(spec, kind), kind, path));
+    }
+    // All heads before this one are in range and different, so there are at most layers x heads of
+    // them to look at.
+    for (size_t j = 0; j < i; ++j) {
+      if (heads[j] == heads[i]) {
+        return Invalid("OPTION_OUT_OF_RANGE", path, absl::StrCat("the same head as entry ", j));
+      }
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckKind(AttentionKind kind, const ModelSpec& spec, std::string_view field) {
+  if (StackOf(spec, kind).num_layers > 0) return absl::OkStatus();
+  ErrorDetail detail;
+  detail.reason = "CAPABILITY_MISSING";
+  detail.field = std::string(field);
+  detail.metadata = {{"kind", Name(kind)}, {"architecture", spec.architecture}};
+  detail.resource_type = "CAPABILITY";
+  detail.resource_name = absl::StrCat("attention/", Name(kind));
+  return MakeError(absl::StatusCode::kFailedPrecondition,
+                   absl::StrCat("a ", spec.architecture, " has no ", Name(kind), " attention"),
+                   std::move(detail));
 }
 
 bool ResolvedSelection::needs_decoder() const {
@@ -162,11 +166,13 @@ absl::StatusOr<ResolvedSelection> ResolveSelection(const AttentionSelection& sel
                                                    std::string_view field) {
   const std::string path(field);
   ATTEND_RETURN_IF_ERROR(CheckScalars(selection, path));
-  ATTEND_RETURN_IF_ERROR(CheckCapability(selection, spec, path));
+  for (AttentionKind kind : selection.kinds) {
+    ATTEND_RETURN_IF_ERROR(CheckKind(kind, spec, path + ".kinds"));
+  }
 
   const AttentionPreset* preset = nullptr;
   if (!selection.preset.empty()) {
-    ATTEND_ASSIGN_OR_RETURN(preset, FindPreset(selection.preset, presets, path));
+    ATTEND_ASSIGN_OR_RETURN(preset, RequirePreset(selection.preset, presets, path + ".preset"));
     for (AttentionKind kind : selection.kinds) {
       if (kind != preset->kind) {
         return Invalid("OPTION_OUT_OF_RANGE", path + ".kinds",
@@ -175,7 +181,8 @@ absl::StatusOr<ResolvedSelection> ResolveSelection(const AttentionSelection& sel
       }
     }
   } else if (selection.has_head_list || !selection.heads.empty()) {
-    ATTEND_RETURN_IF_ERROR(CheckHeadList(selection, spec, path + ".head_list.heads"));
+    ATTEND_RETURN_IF_ERROR(
+        CheckHeadList(selection.heads, selection.kinds, spec, path + ".head_list.heads"));
   }
 
   ResolvedSelection out;

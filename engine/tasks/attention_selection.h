@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -44,6 +45,20 @@ absl::StatusOr<ResolvedSelection> ResolveSelection(const AttentionSelection& sel
                                                    const ModelSpec& spec,
                                                    absl::Span<const AttentionPreset> presets,
                                                    std::string_view field);
+
+// The preset of that name, or NOT_FOUND / PRESET_NOT_FOUND at `field` (metadata preset, presets).
+absl::StatusOr<const AttentionPreset*> RequirePreset(const std::string& name,
+                                                     absl::Span<const AttentionPreset> presets,
+                                                     std::string_view field);
+absl::Status PresetNotFound(const std::string& name, const std::vector<std::string>& known,
+                            std::string_view field);
+
+// An explicit list of heads: at least one, each within the model (HEAD_OUT_OF_RANGE) and once.
+absl::Status CheckHeadList(absl::Span<const HeadIndex> heads, absl::Span<const AttentionKind> kinds,
+                           const ModelSpec& spec, std::string_view field);
+
+// FAILED_PRECONDITION / CAPABILITY_MISSING at `field` for attention that the model does not have.
+absl::Status CheckKind(AttentionKind kind, const ModelSpec& spec, std::string_view field);
 
 // The selection that word alignment reads: the named preset, folded to one word by word matrix
 // without special tokens.

@@ -15,6 +15,7 @@
 #include "engine/tasks/attention_presets.h"
 #include "engine/tasks/call_checks.h"
 #include "engine/tasks/forced_reading.h"
+#include "engine/tasks/pass_call.h"
 #include "engine/tasks/preparation.h"
 #include "engine/tasks/request_group.h"
 #include "engine/tasks/translation_parts.h"  // PrepareOptions, OptionsOfSegment
@@ -57,45 +58,6 @@ absl::StatusOr<TextAxis> AxisOfGiven(const std::string& text, TextSide side,
   ATTEND_RETURN_IF_ERROR(CheckVocabulary(encoded.ids(), vocab_size, model));
   return AxisOfEncoded(text, encoded, 0);
 }
-
-// Sends one forced pass and gives its own status, whether it or the whole call failed.
-void RunPass(const CallEnvironment& environment, ForcedReading* reading, GroupPatience patience,
-             CallUsage* usage, std::function<void(absl::Status)> then) {
-  RequestGroup group;
-  group.patience = patience;
-  group.requests.push_back(reading->MakeRequest(environment.model));
-  group.on_finished = [usage, then = std::move(then)](
-                          const absl::Status& status,
-                          const std::vector<GenerationResult>& results) {
-    AddUsage(results, /*forced=*/true, usage);
-    then(status.ok() ? results[0].status : status);
-  };
-  RunGroup(environment, std::move(group));
-}
-
-// What both calls have: surroundings, an answer in the making, and one way to end.
-template <typename Output>
-class PassCall {
- protected:
-  PassCall(CallEnvironment environment, Done<Output> done)
-      : environment_(std::move(environment)), done_(std::move(done)) {}
-
-  void End(absl::Status status) {
-    environment_.Report(output_.usage);
-    if (status.ok()) {
-      done_(std::move(output_));
-    } else {
-      done_(std::move(status));
-    }
-  }
-
-  const CallEnvironment environment_;
-  std::unique_ptr<ForcedReading> reading_;
-  Output output_;
-
- private:
-  Done<Output> done_;
-};
 
 class AttentionCall : private PassCall<AttentionOutput>,
                       public std::enable_shared_from_this<AttentionCall> {

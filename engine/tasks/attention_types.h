@@ -27,6 +27,18 @@ struct HeadIndex {
 // of both.
 enum class AttentionDirection { kFromQuery, kToQuery, kBoth };
 
+constexpr const char* Name(AttentionDirection direction) {
+  switch (direction) {
+    case AttentionDirection::kFromQuery:
+      return "from_query";
+    case AttentionDirection::kToQuery:
+      return "to_query";
+    case AttentionDirection::kBoth:
+      return "both";
+  }
+  return "?";
+}
+
 // A quality of a preset, measured on examples that played no part in choosing it.
 struct PresetFigure {
   std::string metric;  // "accuracy" (1 is best) or "alignment_error_rate" (0 is best)

@@ -149,6 +149,7 @@ struct QueryAttentionOutput {
   std::vector<QueryAnswer> answers;  // best first
   std::string model, revision;
   AttentionPreset preset;  // what was used; its name is empty for explicit heads
+  ByteSpan window;         // of the source: what was read, all of it unless it is too long
   CallUsage usage;
 };
 

@@ -1,5 +1,5 @@
 // One sequence's forced pass: what watches it, and what comes of it. Serves GetAttention,
-// AlignWords and the attention and word links of a translation alike.
+// AlignWords, QueryAttention and the attention and word links of a translation alike.
 #pragma once
 
 #include <memory>
@@ -26,6 +26,9 @@ class ForcedReading {
   // What to watch; before MakeRequest.
   void WatchSelection(const ResolvedSelection& selection);
   void WatchAlignment(const AttentionPreset& preset, const ModelSpec& spec);
+  void Watch(AttentionObserver* observer) {
+    fan_out_.Add(observer);
+  }  // borrowed until the pass ends
 
   // The request observes into this object, which must outlive it.
   std::shared_ptr<GenerationRequest> MakeRequest(const TaskModel& model);

@@ -91,6 +91,20 @@ bool IsCjk(char32_t c) {
          script == USCRIPT_BOPOMOFO;
 }
 
+std::string Lowercase(std::string_view text) {
+  std::string lower;
+  lower.reserve(text.size());
+  for (uint32_t at = 0; at < text.size();) {
+    const CodePoint c = CodePointAt(text, at);
+    at = c.end;
+    uint8_t bytes[U8_MAX_LENGTH];
+    int32_t size = 0;
+    U8_APPEND_UNSAFE(bytes, size, u_tolower(ToUChar(c.value)));
+    lower.append(reinterpret_cast<const char*>(bytes), static_cast<size_t>(size));
+  }
+  return lower;
+}
+
 ByteSpan TrimWhiteSpace(std::string_view text, ByteSpan span) {
   const uint32_t begin = span.begin;
   while (span.begin < span.end) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "engine/base/span.h"
@@ -33,6 +34,10 @@ bool IsUppercase(char32_t c);  // title case too
 bool IsInvisible(char32_t c);  // control and format characters
 bool IsCombining(char32_t c);  // never starts a character that a reader sees
 bool IsCjk(char32_t c);        // Han, kana, bopomofo: written without spaces
+
+// The text in lower case, character by character: no language's special rules, and the same number
+// of characters.
+std::string Lowercase(std::string_view text);
 
 // The span without white space at its ends; empty, at its begin, when there is nothing else in it.
 ByteSpan TrimWhiteSpace(std::string_view text, ByteSpan span);
