@@ -23,6 +23,7 @@
 #include "engine/tasks/model_languages.h"
 #include "engine/tasks/preset_routing.h"
 #include "engine/tasks/query_attention_task.h"
+#include "engine/tasks/summary/summarize_task.h"
 #include "engine/tasks/text_axis.h"
 #include "engine/tasks/translate_task.h"
 #include "engine/text/sentence_splitter.h"
@@ -104,11 +105,6 @@ ModelInfo Describe(const std::string& name, const Entry& entry) {
   return info;
 }
 
-bool Translates(const ServedModel& model) {
-  const auto& has = model.spec().capabilities;
-  return std::find(has.begin(), has.end(), ModelCapability::kTranslation) != has.end();
-}
-
 }  // namespace
 
 struct Engine::State {
@@ -153,6 +149,7 @@ struct Engine::State {
                                                       const LanguagePair& wanted) const;
   // The model for a query that names none: of those served that have the preset, the one whose
   // figure is best.
+  absl::StatusOr<std::shared_ptr<ServedModel>> ChooseForSummary(SummaryMode mode) const;
   absl::StatusOr<std::shared_ptr<ServedModel>> ChooseForQuery(const std::string& preset,
                                                               const LanguagePair& wanted) const;
   // `choose` is called while the mutex is held.
@@ -211,7 +208,7 @@ absl::StatusOr<std::shared_ptr<ServedModel>> Engine::State::Choose(
   for (const auto& [other, entry] : models) {
     if (entry.state == ModelState::kLoading && loading.empty()) loading = other;
     if (entry.state == ModelState::kFailed && failed.empty()) failed = other;
-    if (entry.model == nullptr || !Translates(*entry.model)) continue;
+    if (entry.model == nullptr || !entry.model->spec().Has(ModelCapability::kTranslation)) continue;
     candidates.push_back({other, &entry.model->languages()});
   }
   // A model that is not here yet may be the one that is wanted.
@@ -232,8 +229,7 @@ absl::StatusOr<std::shared_ptr<ServedModel>> Engine::State::ChooseForQuery(
   for (const auto& [name, entry] : models) {
     if (entry.state == ModelState::kLoading && loading.empty()) loading = name;
     if (entry.state == ModelState::kFailed && failed.empty()) failed = name;
-    if (entry.model == nullptr || !LanguageServed(wanted.source, entry.model->source_language()))
-      continue;
+    if (entry.model == nullptr || !entry.model->languages().Serves(wanted)) continue;
     for (const AttentionPreset& other : entry.model->presets()) {
       known.insert(other.name);
       if (other.name == preset) candidates.push_back({name, other});
@@ -244,6 +240,29 @@ absl::StatusOr<std::shared_ptr<ServedModel>> Engine::State::ChooseForQuery(
   if (!loading.empty()) return Find(loading);
   if (known.empty() && !failed.empty()) return Find(failed);
   return PresetNotFound(preset, {known.begin(), known.end()}, "preset");
+}
+
+// Extractive: a model made for embeddings, or any, whose encoder is then not looked at for scores.
+// Abstractive: one that summarises. The first by name.
+absl::StatusOr<std::shared_ptr<ServedModel>> Engine::State::ChooseForSummary(
+    SummaryMode mode) const {
+  const ModelCapability wanted = mode == SummaryMode::kExtractive ? ModelCapability::kEmbedding
+                                                                  : ModelCapability::kSummarization;
+  std::string any, loading, failed;
+  for (const auto& [name, entry] : models) {
+    if (entry.state == ModelState::kLoading && loading.empty()) loading = name;
+    if (entry.state == ModelState::kFailed && failed.empty()) failed = name;
+    if (entry.model == nullptr) continue;
+    if (entry.model->spec().Has(wanted)) return entry.model;
+    if (any.empty()) any = name;
+  }
+  // A model that is not here yet may be the one that is wanted.
+  if (!loading.empty()) return Find(loading);
+  if (mode == SummaryMode::kExtractive && !any.empty()) return Find(any);
+  if (any.empty() && !failed.empty()) return Find(failed);
+  return ModelError(absl::StatusCode::kNotFound, "MODEL_NOT_FOUND", "",
+                    mode == SummaryMode::kExtractive ? "no model is served"
+                                                     : "no model that writes summaries is served");
 }
 
 absl::StatusOr<CallEnvironment> Engine::State::Enter(const Chooser& choose, CallContext context,
@@ -408,6 +427,21 @@ void Engine::QueryAttention(QueryAttentionInput input, CallContext context,
   if (!environment.ok()) return done(environment.status());
   RunQueryAttention(*std::move(environment), std::move(input),
                     state_->Counted(std::move(done), call));
+}
+
+void Engine::Summarize(SummarizeInput input, CallContext context, Done<SummarizeOutput> done) {
+  auto language = ParseLanguageCode(input.language, "config.language_code");
+  if (!language.ok()) return done(language.status());
+  input.language = *std::move(language);
+  uint64_t call = 0;
+  auto environment = state_->Enter(
+      [&] {
+        return input.model.empty() ? state_->ChooseForSummary(input.mode)
+                                   : state_->Find(input.model);
+      },
+      std::move(context), &call);
+  if (!environment.ok()) return done(environment.status());
+  RunSummarize(*std::move(environment), std::move(input), state_->Counted(std::move(done), call));
 }
 
 void Engine::AlignWords(AlignInput input, CallContext context, Done<AlignOutput> done) {

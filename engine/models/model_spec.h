@@ -2,6 +2,7 @@
 // immutable after. Names are Hugging Face's modern ones, whatever the file calls them.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -37,6 +38,9 @@ struct ModelSpec {
   std::vector<ModelCapability> capabilities;
   std::vector<TaskParameters> tasks;  // by name; usually empty
 
+  bool Has(ModelCapability capability) const {
+    return std::find(capabilities.begin(), capabilities.end(), capability) != capabilities.end();
+  }
   bool has_decoder() const { return decoder.num_layers > 0; }
 };
 

@@ -19,8 +19,8 @@ namespace attend {
 
 enum class SummaryMode { kExtractive, kAbstractive };
 
-// What kind of text a summary is of. kAuto: decided by the text (tasks/text_kind.h).
-enum class TextKind { kAuto, kGeneral, kNews, kPaper, kAbstract, kReviews };
+// What kind of text a summary is of. kAuto: decided by the text (tasks/summary/text_kind.h).
+enum class TextKind { kAuto, kGeneral, kNews, kPaper, kReviews };
 
 // How much of a text an extractive summary keeps; at most one is set. None: a third of the
 // sentences, at most 10.

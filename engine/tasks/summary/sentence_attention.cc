@@ -43,9 +43,11 @@ void WindowAttention::OnAttention(const AttentionSite& site, ConstMatrixView wei
   }
 }
 
-std::vector<double> WindowAttention::TakeMass() {
-  for (double& value : mass_) value /= std::max(1, num_heads_);
-  return std::move(mass_);
+std::vector<double> WindowAttention::Mass() const {
+  std::vector<double> mass = mass_;
+  mass.resize(window_->parts.size() * window_->parts.size());
+  for (double& value : mass) value /= std::max(1, num_heads_);
+  return mass;
 }
 
 AttentionMatrix JoinSentenceAttention(const std::vector<SentenceWindow>& windows,

@@ -26,7 +26,7 @@ class WindowAttention : public AttentionObserver {
 
   // [parts][parts]: attention that the tokens of part r pay to those of part c, summed over tokens,
   // mean over the heads watched; row-major.
-  std::vector<double> TakeMass();
+  std::vector<double> Mass() const;
 
  private:
   const SentenceWindow* const window_;

@@ -31,7 +31,7 @@ class WindowPacker {
       const int64_t piece = std::min(room_ - used_, count - at);
       Append(sentence, tokens.subspan(static_cast<size_t>(at), static_cast<size_t>(piece)));
       at += piece;
-      if (at < count) Close();
+      if (count > room_) Close();
     }
     ++num_sentences_;
   }

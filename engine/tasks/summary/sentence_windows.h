@@ -29,8 +29,8 @@ struct WindowOptions {
 };
 
 // Sentences in order, each window filled as far as whole sentences go; a sentence that no window
-// can hold is cut into windows of its own. A sentence of which the tokenizer keeps nothing has no
-// part. REQUIRES: max_tokens leaves room for a token beside the special ones.
+// can hold is cut and has windows of its own. A sentence of which the tokenizer keeps nothing has
+// no part. REQUIRES: max_tokens leaves room for a token beside the special ones.
 std::vector<SentenceWindow> PackSentences(std::string_view text,
                                           absl::Span<const ByteSpan> sentences,
                                           const SourceEncoder& encoder,
