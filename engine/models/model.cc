@@ -159,8 +159,9 @@ absl::StatusOr<std::optional<Shortlist>> LoadShortlist(const ModelDirectory& dir
   const bool is_named = options.shortlist.use == Use::kFile;
   if (options.shortlist.use == Use::kOff) return std::nullopt;
   if (!spec.has_decoder()) {
-    report->shortlist.why = "the model writes nothing";
-    return std::nullopt;
+    report->shortlist.why = "shortlists are for models that write";
+    if (!is_named) return std::nullopt;
+    return FailedAt({options.shortlist.path, ""}, absl::UnimplementedError(report->shortlist.why));
   }
   if (type != ComputeType::kInt8) {
     report->shortlist.why = absl::StrCat("shortlists are for int8, the model runs in ", Name(type));

@@ -97,7 +97,7 @@ TEST_F(EmbeddingForwardTest, StatesAndMeansEqualTransformers) {
 }
 
 TEST_F(EmbeddingForwardTest, PairsOfSegmentsEqualTransformers) {
-  LargestError states("states of pairs");
+  LargestError states("pairs");
   const std::vector<Json> pairs = List(golden_, "pairs");
   ASSERT_FALSE(pairs.empty());
   RaggedBatch all;

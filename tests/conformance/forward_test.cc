@@ -20,10 +20,6 @@
 namespace attend {
 namespace {
 
-void ExpectClose(double expected, double found, const std::string& what) {
-  EXPECT_NEAR(found, expected, kAbsolute + kRelative * std::abs(expected)) << what;
-}
-
 // Keeps everything, by kind, layer and head.
 class Recorder : public AttentionObserver {
  public:
@@ -80,7 +76,7 @@ class ForwardTest : public ::testing::TestWithParam<std::string> {
 INSTANTIATE_TEST_SUITE_P(Families, ForwardTest, ::testing::ValuesIn(GoldenSeq2Seq()),
                          [](const auto& test) { return test.param; });
 
-void ExpectHidden(const Json& one, const char* key, const Matrix& found) {
+void ExpectHidden(const Json& one, const char* key, const Matrix& found, LargestError* error) {
   const std::vector<Json> positions = List(one, key);
   ASSERT_EQ(static_cast<int64_t>(positions.size()), found.rows());
   for (int64_t p = 0; p < found.rows(); ++p) {
@@ -89,18 +85,19 @@ void ExpectHidden(const Json& one, const char* key, const Matrix& found) {
     const std::vector<Json> first = List(expected, "first8");
     ASSERT_EQ(first.size(), 8u);
     for (size_t i = 0; i < 8; ++i)
-      ExpectClose(first[i].AsNumber().value(), found.row(p)[i], where + " first8");
+      error->Expect(first[i].AsNumber().value(), found.row(p)[i], where + " first8");
     double sum = 0, squares = 0;
     for (int64_t c = 0; c < found.cols(); ++c) {
       sum += found.row(p)[c];
       squares += static_cast<double>(found.row(p)[c]) * found.row(p)[c];
     }
-    ExpectClose(Number(expected, "mean"), sum / static_cast<double>(found.cols()), where + " mean");
-    ExpectClose(Number(expected, "l2"), std::sqrt(squares), where + " l2");
+    error->Expect(Number(expected, "mean"), sum / static_cast<double>(found.cols()),
+                  where + " mean");
+    error->Expect(Number(expected, "l2"), std::sqrt(squares), where + " l2");
   }
 }
 
-void ExpectLogits(const Json& one, const Matrix& found) {
+void ExpectLogits(const Json& one, const Matrix& found, LargestError* error) {
   const std::vector<Json> positions = List(one, "logits");
   ASSERT_EQ(static_cast<int64_t>(positions.size()), found.rows());
   for (int64_t p = 0; p < found.rows(); ++p) {
@@ -116,36 +113,38 @@ void ExpectLogits(const Json& one, const Matrix& found) {
       sum += std::exp(static_cast<double>(row[c]) - sorted[0]);
     for (size_t i = 0; i < ids.size(); ++i) {
       const double value = values[i].AsNumber().value();
-      ExpectClose(value, row[ids[i]], "logit of id " + std::to_string(ids[i]));
-      ExpectClose(value, sorted[i], "logit of rank " + std::to_string(i));
+      error->Expect(value, row[ids[i]], "logit of id " + std::to_string(ids[i]));
+      error->Expect(value, sorted[i], "logit of rank " + std::to_string(i));
     }
-    ExpectClose(Number(expected, "logsumexp"), std::log(sum) + sorted[0], "logsumexp");
+    error->Expect(Number(expected, "logsumexp"), std::log(sum) + sorted[0], "logsumexp");
   }
 }
 
-void ExpectFullRow(const Json& expected, const float* row, int64_t n, const std::string& where) {
+void ExpectFullRow(const Json& expected, const float* row, int64_t n, const std::string& where,
+                   LargestError* error) {
   const std::vector<Json> weights = expected.Elements();
   ASSERT_EQ(static_cast<int64_t>(weights.size()), n) << where;
   for (int64_t k = 0; k < n; ++k)
-    ExpectClose(weights[static_cast<size_t>(k)].AsNumber().value(), row[k], where);
+    error->Expect(weights[static_cast<size_t>(k)].AsNumber().value(), row[k], where);
 }
 
 // [argmax, its weight, entropy].
-void ExpectSummaryRow(const Json& expected, const float* row, int64_t n, const std::string& where) {
+void ExpectSummaryRow(const Json& expected, const float* row, int64_t n, const std::string& where,
+                      LargestError* error) {
   const std::vector<Json> summary = expected.Elements();
   ASSERT_EQ(summary.size(), 3u) << where;
   const int64_t best = summary[0].AsInt().value();
   const double weight = summary[1].AsNumber().value();
-  ExpectClose(weight, row[best], where + " weight");
-  ExpectClose(weight, *std::max_element(row, row + n), where + " largest");
+  error->Expect(weight, row[best], where + " weight");
+  error->Expect(weight, *std::max_element(row, row + n), where + " largest");
   double entropy = 0;
   for (int64_t k = 0; k < n; ++k)
     entropy -= row[k] > 0 ? row[k] * std::log(static_cast<double>(row[k])) : 0;
-  ExpectClose(summary[2].AsNumber().value(), entropy, where + " entropy");
+  error->Expect(summary[2].AsNumber().value(), entropy, where + " entropy");
 }
 
 void ExpectAttention(const Json& attentions, const char* key, AttentionKind kind,
-                     const Recorder& recorder) {
+                     const Recorder& recorder, LargestError* error) {
   const bool full = attentions.GetString("kind").value() == "full";
   const std::vector<Json> layers = List(attentions, key);
   ASSERT_FALSE(layers.empty());
@@ -164,9 +163,9 @@ void ExpectAttention(const Json& attentions, const char* key, AttentionKind kind
                                   std::to_string(h) + " query " + std::to_string(q);
         const Json& expected = queries[static_cast<size_t>(q)];
         if (full)
-          ExpectFullRow(expected, weights.row(q), weights.cols(), where);
+          ExpectFullRow(expected, weights.row(q), weights.cols(), where, error);
         else
-          ExpectSummaryRow(expected, weights.row(q), weights.cols(), where);
+          ExpectSummaryRow(expected, weights.row(q), weights.cols(), where, error);
         double sum = 0;
         for (int64_t k = 0; k < weights.cols(); ++k) sum += weights.row(q)[k];
         EXPECT_NEAR(sum, 1.0, 1e-6) << where;
@@ -190,13 +189,14 @@ void ExpectSameBits(ConstMatrixView expected, ConstMatrixView found, const std::
 }
 
 TEST_P(ForwardTest, HiddenStatesAndLogitsEqualTransformers) {
+  LargestError states("states"), logits("logits");
   for (const Json& one : cases_) {
     SCOPED_TRACE(one.GetString("text").value());
     Pass pass;
     RunAlone(one, &pass);
-    ExpectHidden(one, "encoder_last_hidden_state", pass.encoded);
-    ExpectHidden(one, "decoder_last_hidden_state", pass.hidden);
-    ExpectLogits(one, pass.logits);
+    ExpectHidden(one, "encoder_last_hidden_state", pass.encoded, &states);
+    ExpectHidden(one, "decoder_last_hidden_state", pass.hidden, &states);
+    ExpectLogits(one, pass.logits, &logits);
   }
 }
 
@@ -221,6 +221,7 @@ TEST_P(ForwardTest, ARaggedBatchEqualsThePaddedOneOfTransformers) {
     sources.Add(source_ids);
     targets.Add(target_ids);
   }
+  LargestError error("padded_batch");
   Matrix encoded, logits;
   model_->Encode(sources, {}, workspace_.get(), &encoded);
   std::vector<CrossCache> crosses(padded_sources.size());
@@ -239,8 +240,8 @@ TEST_P(ForwardTest, ARaggedBatchEqualsThePaddedOneOfTransformers) {
       const float* row = encoded.row(sources.begin(s) + p);
       double squares = 0;
       for (int64_t c = 0; c < encoded.cols(); ++c) squares += static_cast<double>(row[c]) * row[c];
-      ExpectClose(expected_norms[static_cast<size_t>(p)].AsNumber().value(), std::sqrt(squares),
-                  where);
+      error.Expect(expected_norms[static_cast<size_t>(p)].AsNumber().value(), std::sqrt(squares),
+                   where);
     }
     const std::vector<Json> expected_best = best[static_cast<size_t>(s)].Elements();
     for (int64_t p = 0; p < targets.length(s); ++p) {
@@ -248,12 +249,13 @@ TEST_P(ForwardTest, ARaggedBatchEqualsThePaddedOneOfTransformers) {
       const float* row = logits.row(targets.begin(s) + p);
       const float* largest = std::max_element(row, row + logits.cols());
       EXPECT_EQ(largest - row, id_and_logit[0].AsInt().value()) << where;
-      ExpectClose(id_and_logit[1].AsNumber().value(), *largest, where);
+      error.Expect(id_and_logit[1].AsNumber().value(), *largest, where);
     }
   }
 }
 
 TEST_P(ForwardTest, AttentionEqualsTransformers) {
+  LargestError weights("attention");
   int full = 0, summaries = 0;
   for (const Json& one : cases_) {
     if (!one.Has("attentions")) continue;
@@ -262,9 +264,9 @@ TEST_P(ForwardTest, AttentionEqualsTransformers) {
     RunAlone(one, &pass);
     const Json attentions = one.Get("attentions").value();
     (attentions.GetString("kind").value() == "full" ? full : summaries)++;
-    ExpectAttention(attentions, "encoder", AttentionKind::kEncoderSelf, pass.attention);
-    ExpectAttention(attentions, "decoder", AttentionKind::kDecoderSelf, pass.attention);
-    ExpectAttention(attentions, "cross", AttentionKind::kCross, pass.attention);
+    ExpectAttention(attentions, "encoder", AttentionKind::kEncoderSelf, pass.attention, &weights);
+    ExpectAttention(attentions, "decoder", AttentionKind::kDecoderSelf, pass.attention, &weights);
+    ExpectAttention(attentions, "cross", AttentionKind::kCross, pass.attention, &weights);
   }
   EXPECT_GE(full, 1);
   EXPECT_GE(summaries, 1);

@@ -1,6 +1,7 @@
 // The tiny checkpoints of tests/golden, one of every family, loaded once for a test program.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <map>
@@ -9,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "engine/checkpoint/json.h"
 #include "engine/checkpoint/model_directory.h"
 #include "engine/models/model.h"
@@ -63,7 +65,7 @@ constexpr double kRelative = 1e-4, kAbsolute = 1e-5;
 class LargestError {
  public:
   explicit LargestError(std::string what) : what_(std::move(what)) {}
-  ~LargestError() { ::testing::Test::RecordProperty(what_, std::to_string(largest_)); }
+  ~LargestError() { ::testing::Test::RecordProperty(what_, absl::StrCat(largest_)); }
   void Expect(double expected, double found, const std::string& where) {
     const double error = std::abs(found - expected);
     largest_ = std::max(largest_, error);

@@ -86,5 +86,30 @@ TEST_F(ResidualNormTest, PreNormNormsTheInputAndAdds) {
     EXPECT_FLOAT_EQ(x_.data()[i], static_cast<float>(sum[static_cast<size_t>(i)]));
 }
 
+// Without mean and bias: the stored bias is not even asked for.
+TEST_F(ResidualNormTest, AnRmsNormDividesByTheRootMeanSquare) {
+  WeightReader reader(*checkpoint_);
+  std::vector<std::string> asked;
+  const WeightSource source(&reader, [&](const std::string& name) {
+    asked.push_back(name);
+    return std::vector<std::string>{name};
+  });
+  const Norm norm = Norm::Load(source, "n", {kHidden, 1e-6f, NormKind::kRms}).value();
+  EXPECT_EQ(asked, std::vector<std::string>{"n.weight"});
+  double squares = 0;
+  for (int64_t i = 0; i < kHidden; ++i) {
+    const double sum = static_cast<double>(x_.data()[i]) + sublayer_.data()[i];
+    squares += sum * sum / kHidden;
+  }
+  Matrix expected(1, kHidden);
+  for (int64_t i = 0; i < kHidden; ++i) {
+    expected.data()[i] =
+        static_cast<float>((static_cast<double>(x_.data()[i]) + sublayer_.data()[i]) /
+                           std::sqrt(squares + 1e-6) * static_cast<double>(i + 1));
+  }
+  norm.ApplyToSum(sublayer_.view(), x_.view());
+  for (int64_t i = 0; i < kHidden; ++i) EXPECT_NEAR(x_.data()[i], expected.data()[i], 1e-5);
+}
+
 }  // namespace
 }  // namespace attend

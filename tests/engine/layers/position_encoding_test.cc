@@ -34,5 +34,26 @@ TEST(SinusoidalHalves, AnOddWidthHasOneMoreSine) {
   EXPECT_EQ(table.row(2)[4], static_cast<float>(std::cos(2.0 / std::pow(10000.0, 0.4))));
 }
 
+// Values of M2M100SinusoidalPositionalEmbedding (4.48, computed in float32).
+TEST(SinusoidalTensor2Tensor, EndsInOneTenThousandth) {
+  const Matrix table =
+      MakePositionTable(PositionEncoding::kSinusoidalTensor2Tensor, 512, 8).value();
+  const float first[] = {0, 0, 0, 0, 1, 1, 1, 1};
+  for (int i = 0; i < 8; ++i) EXPECT_EQ(table.row(0)[i], first[i]);
+  const float at_1[] = {0.8414709568f, 0.0463992283f, 0.0021544332f, 0.0000999999990f,
+                        0.5403023362f, 0.9989229441f, 0.9999976754f, 1.0f};
+  for (int i = 0; i < 8; ++i) EXPECT_NEAR(table.row(1)[i], at_1[i], 1e-6);
+  const float at_511[] = {0.8817703724f,  -0.9877669811f, 0.8916225433f, 0.0510777570f,
+                          -0.4716788828f, 0.1559372246f,  0.4527794421f, 0.9986946583f};
+  for (int i = 0; i < 8; ++i) EXPECT_NEAR(table.row(511)[i], at_511[i], 1e-5);
+}
+
+TEST(SinusoidalTensor2Tensor, AnOddWidthEndsInZero) {
+  const Matrix table = MakePositionTable(PositionEncoding::kSinusoidalTensor2Tensor, 3, 5).value();
+  EXPECT_EQ(table.row(2)[4], 0.0f);
+  EXPECT_FLOAT_EQ(table.row(2)[0], std::sin(2.0f));
+  EXPECT_FLOAT_EQ(table.row(2)[2], std::cos(2.0f));
+}
+
 }  // namespace
 }  // namespace attend

@@ -14,7 +14,9 @@
 namespace attend {
 namespace {
 
-const std::string kModel = std::string(ATTEND_SOURCE_DIR) + "/tests/golden/marian_tiny/model";
+std::string FolderOf(const std::string& golden) {
+  return std::string(ATTEND_SOURCE_DIR) + "/tests/golden/" + golden + "/model";
+}
 
 // Where `"key": value` stands in the golden config, which has one key a line: the value's [begin,
 // end).
@@ -29,8 +31,9 @@ std::pair<size_t, size_t> FindValue(const std::string& config, const std::string
 
 }  // namespace
 
-BrokenModel::BrokenModel() : config_(ReadWholeFile(kModel + "/config.json")) {
-  const ModelDirectory directory = ModelDirectory::Open(kModel).value();
+BrokenModel::BrokenModel(const std::string& golden)
+    : config_(ReadWholeFile(FolderOf(golden) + "/config.json")) {
+  const ModelDirectory directory = ModelDirectory::Open(FolderOf(golden)).value();
   const std::unique_ptr<Checkpoint> checkpoint = Checkpoint::Open(directory).value();
   for (const auto& [name, stored] : checkpoint->tensors()) {
     tensors_.push_back(

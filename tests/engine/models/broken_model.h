@@ -1,4 +1,4 @@
-// A copy of the golden Marian checkpoint that a test may change before it is loaded: config keys,
+// A copy of a golden checkpoint that a test may change before it is loaded: config keys,
 // tensors, bytes.
 #pragma once
 
@@ -15,7 +15,8 @@ namespace attend {
 
 class BrokenModel {
  public:
-  BrokenModel();
+  // `golden`: a folder of tests/golden.
+  explicit BrokenModel(const std::string& golden = "marian_tiny");
 
   // Sets a key of config.json to JSON text; removes it.
   void SetKey(const std::string& key, const std::string& json);
@@ -26,6 +27,7 @@ class BrokenModel {
   // REQUIRES: there is such a tensor.
   TensorToWrite& Tensor(std::string_view name);
   void RemoveTensor(std::string_view name);
+  void RenameTensor(std::string_view name, const std::string& other) { Tensor(name).name = other; }
   void AddTensor(TensorToWrite tensor) { tensors_.push_back(std::move(tensor)); }
   std::vector<TensorToWrite>& tensors() { return tensors_; }
   const std::vector<TensorToWrite>& tensors() const { return tensors_; }

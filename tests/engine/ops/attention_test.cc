@@ -123,6 +123,56 @@ TEST(Attention, PagedKeysGiveTheBitsOfContiguousOnes) {
   }
 }
 
+// Whole sequences and single rows with a bias by distance, short and long reaches.
+TEST(Attention, ABiasByDistanceIsAddedToTheScores) {
+  const HeadShape heads = {3, 16};
+  const int64_t width = heads.width();
+  for (const int64_t reach : {1, 5, 16, 40, 200}) {
+    const Matrix values_of_bias = RandomMatrix(heads.num_heads, 2 * reach + 1, 9);
+    const DistanceBias bias = {values_of_bias.data(), reach};
+    for (const int64_t count : {1, 2, 15, 17, 64, 101}) {
+      const Matrix queries = RandomMatrix(count, width, 1), keys = RandomMatrix(count, width, 2),
+                   values = RandomMatrix(count, width, 3);
+      for (const bool causal : {false, true}) {
+        Matrix out(count, width), unseen(count, width);
+        std::vector<float> probabilities(static_cast<size_t>(heads.num_heads * count * count));
+        SequenceAttention attention = {queries.view(), keys.view(),          values.view(), causal,
+                                       out.view(),     probabilities.data(), &bias};
+        AttendSequence(heads, attention);
+        for (int64_t r = 0; r < count; ++r) {
+          const int64_t seen = causal ? r + 1 : count;
+          const ReferenceAttentionResult expected = ReferenceAttention(
+              {queries.row(r), keys.view(), values.view(), heads.num_heads, seen, &bias, r});
+          for (int64_t i = 0; i < width; ++i)
+            ASSERT_NEAR(out.row(r)[i], expected.out[static_cast<size_t>(i)], kTolerance);
+          for (int h = 0; h < heads.num_heads; ++h) {
+            for (int64_t k = 0; k < seen; ++k) {
+              ASSERT_NEAR(probabilities[static_cast<size_t>((h * count + r) * count + k)],
+                          expected.probabilities[static_cast<size_t>(h)][static_cast<size_t>(k)],
+                          kTolerance);
+            }
+          }
+          if (!causal) continue;
+          Matrix row(1, width);
+          const KeyValueRun run = {keys.data(), values.data(), seen, width};
+          const AttentionQuery one = {queries.row(r), {&run, 1}, row.data()};
+          AttendRows(heads, {&one, 1}, &bias);
+          for (int64_t i = 0; i < width; ++i)
+            ASSERT_NEAR(row.data()[i], expected.out[static_cast<size_t>(i)], kTolerance);
+        }
+        attention.probabilities = nullptr;
+        attention.out = unseen.view();
+        SetOpThreads(3);
+        AttendSequence(heads, attention);
+        SetOpThreads(1);
+        ASSERT_EQ(std::memcmp(out.data(), unseen.data(),
+                              static_cast<size_t>(count * width) * sizeof(float)),
+                  0);
+      }
+    }
+  }
+}
+
 TEST(Attention, LargeScoresStayFinite) {
   const HeadShape heads = {1, 16};
   Matrix query = RandomMatrix(1, 16, 7);
@@ -136,7 +186,7 @@ TEST(Attention, LargeScoresStayFinite) {
   AttendRows(heads, {&one, 1});
   std::vector<float> probabilities(9);
   AttendSequence(heads, {query.view(), keys.view(), keys.view(), false, sequence.view(),
-                         probabilities.data()});
+                         probabilities.data(), nullptr});
   for (int i = 0; i < 16; ++i) {
     EXPECT_NEAR(row.data()[i], expected.out[static_cast<size_t>(i)], kTolerance);
     EXPECT_NEAR(sequence.data()[i], expected.out[static_cast<size_t>(i)], kTolerance);

@@ -23,6 +23,29 @@ TEST(GatherScaledSum, TakesScalesAndAdds) {
   }
 }
 
+TEST(GatherScaledSum, WithoutAddendsOnlyScales) {
+  const Matrix table = RandomMatrix(11, 7, 1);
+  const std::vector<int32_t> ids = {10, 0, 3};
+  Matrix out(3, 7);
+  GatherScaledSum(table.view(), ids, 2.5f, {}, {}, out.view());
+  for (int64_t i = 0; i < 3; ++i) {
+    for (int64_t c = 0; c < 7; ++c)
+      EXPECT_EQ(out.row(i)[c], table.row(ids[static_cast<size_t>(i)])[c] * 2.5f);
+  }
+}
+
+TEST(AddGatheredRows, Adds) {
+  const Matrix table = RandomMatrix(3, 7, 1);
+  const std::vector<int32_t> rows = {2, 0, 2, 1};
+  Matrix out = RandomMatrix(4, 7, 2);
+  const Matrix before = RandomMatrix(4, 7, 2);
+  AddGatheredRows(table.view(), rows, out.view());
+  for (int64_t i = 0; i < 4; ++i) {
+    for (int64_t c = 0; c < 7; ++c)
+      EXPECT_EQ(out.row(i)[c], before.row(i)[c] + table.row(rows[static_cast<size_t>(i)])[c]);
+  }
+}
+
 TEST(GatherScaledSumDeathTest, AnIdOutsideTheTableIsABug) {
   const Matrix table = RandomMatrix(3, 2, 1);
   Matrix out(1, 2);

@@ -63,6 +63,10 @@ ReferenceAttentionResult ReferenceAttention(const ReferenceAttentionInput& input
       for (int64_t i = first; i < first + head_dim; ++i) {
         score += static_cast<double>(input.query[i]) * input.keys.row(t)[i];
       }
+      if (const DistanceBias* bias = input.bias) {
+        const int64_t distance = std::clamp(t - input.position, -bias->reach, bias->reach);
+        score += bias->values[first / head_dim * (2 * bias->reach + 1) + bias->reach + distance];
+      }
       scores.push_back(score);
     }
     result.probabilities.push_back(ReferenceSoftmax(scores));

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/ops/activation.h"
+#include "engine/ops/attention.h"  // DistanceBias
 #include "engine/tensor/matrix.h"
 
 namespace attend {
@@ -32,6 +33,8 @@ struct ReferenceAttentionInput {
   ConstMatrixView keys, values;
   int num_heads;
   int64_t count;  // how many keys are seen
+  const DistanceBias* bias = nullptr;
+  int64_t position = 0;  // the query's, for the bias
 };
 ReferenceAttentionResult ReferenceAttention(const ReferenceAttentionInput& input);
 
