@@ -13,21 +13,20 @@ namespace {
 
 using Words = absl::Span<const std::string_view>;
 
-// An entry in lower case matches any case; one with a capital matches only itself ("No. 5", but
-// "She said no. 5 more").
+// An entry in lower case matches any case; one with a capital matches only itself ("Fr. Brown").
 constexpr std::string_view kEnglishBeforeName[] = {
-    "mr",   "mrs",  "ms",   "mx",  "dr",   "prof", "rev",  "hon", "sen",    "rep",    "gov",
-    "pres", "gen",  "col",  "lt",  "sgt",  "capt", "cmdr", "adm", "maj",    "cpl",    "pvt",
-    "supt", "insp", "st",   "ste", "mt",   "ft",   "Fr",   "Br",  "messrs", "mmes",   "vs",
-    "v",    "e.g",  "eg",   "i.e", "ie",   "viz",  "cf",   "al",  "ca",     "approx", "esp",
-    "incl", "univ", "dept", "amb", "atty", "rt",   "Det"};
+    "mr",     "mrs",  "ms",   "mx",   "dr",   "prof", "rev",  "hon",  "sen", "rep",
+    "gov",    "pres", "gen",  "col",  "lt",   "sgt",  "capt", "cmdr", "adm", "maj",
+    "cpl",    "pvt",  "supt", "insp", "ste",  "mt",   "ft",   "Fr",   "Br",  "messrs",
+    "mmes",   "vs",   "v",    "e.g",  "eg",   "i.e",  "ie",   "viz",  "cf",  "ca",
+    "approx", "esp",  "incl", "univ", "dept", "amb",  "atty", "rt",   "Det"};
 constexpr std::string_view kEnglishBeforeNumber[] = {
-    "No",   "Nos", "nos", "p",    "pp",   "vol", "vols", "ch",  "chap", "sec", "fig",
-    "figs", "eq",  "art", "par",  "para", "ed",  "jan",  "feb", "mar",  "apr", "jun",
-    "jul",  "aug", "sep", "sept", "oct",  "nov", "dec",  "tel", "ext",  "est"};
-constexpr std::string_view kEnglishMayEnd[] = {"inc", "ltd",  "co",  "corp", "bros", "jr",  "sr",
-                                               "esq", "ph.d", "m.d", "b.a",  "m.a",  "b.c", "a.d",
-                                               "ave", "blvd", "rd",  "Mass", "Calif"};
+    "no",  "nos", "p",    "pp",   "vol", "vols", "ch",  "chap", "sec", "fig", "figs",
+    "eq",  "art", "par",  "para", "ed",  "jan",  "feb", "mar",  "apr", "jun", "jul",
+    "aug", "sep", "sept", "oct",  "nov", "dec",  "tel", "ext",  "est"};
+constexpr std::string_view kEnglishMayEnd[] = {"st",  "al",  "inc", "ltd",  "co",  "corp", "bros",
+                                               "jr",  "sr",  "esq", "ph.d", "m.d", "b.a",  "m.a",
+                                               "b.c", "a.d", "ave", "blvd", "rd",  "Mass", "Calif"};
 constexpr std::string_view kEnglishStarters[] = {
     "a",     "an",    "the",  "this", "that", "these", "those",    "i",       "you",   "he",
     "she",   "it",    "we",   "they", "his",  "her",   "its",      "my",      "our",   "your",
@@ -38,16 +37,15 @@ constexpr std::string_view kEnglishStarters[] = {
     "since", "some",  "many", "most", "all",  "one",   "although", "because", "let",   "please"};
 
 constexpr std::string_view kFrenchBeforeName[] = {
-    "m",    "MM", "mme", "mmes", "mlle",   "mlles", "mgr", "dr",  "pr",  "prof",
-    "Me",   "st", "ste", "sts",  "gén",    "col",   "cdt", "lt",  "av",  "bd",
-    "boul", "pl", "cf",  "p.ex", "c.-à-d", "i.e",   "ex",  "env", "vs",  "hab",
-    "dép",  "éd", "éds", "coll", "resp",   "adj",   "al",  "dir", "trad"};
+    "m",  "MM",  "mme",  "mmes",   "mlle", "mlles", "mgr", "dr", "pr",  "prof",
+    "Me", "ste", "sts",  "gén",    "col",  "cdt",   "lt",  "av", "bd",  "boul",
+    "pl", "cf",  "p.ex", "c.-à-d", "i.e",  "ex",    "env", "vs", "hab", "dép",
+    "éd", "éds", "coll", "resp",   "adj",  "dir",   "trad"};
 constexpr std::string_view kFrenchBeforeNumber[] = {
-    "p",   "pp",   "vol",  "art", "al",  "chap", "fig",  "no",  "nos",
-    "n",   "janv", "févr", "fév", "avr", "juil", "sept", "oct", "nov",
-    "déc", "tél",  "t",    "par", "§",   "art",  "r",    "l",   "d"};
-constexpr std::string_view kFrenchMayEnd[] = {"cie",  "sté",     "s.a",  "s.a.r.l",
-                                              "j.-c", "s.n.c.f", "ltée", "inc"};
+    "p",    "pp",   "vol", "art", "chap", "fig", "no", "nos", "n", "janv", "févr", "fév", "avr",
+    "juil", "sept", "oct", "nov", "déc",  "tél", "t",  "par", "§", "art",  "r",    "l",   "d"};
+constexpr std::string_view kFrenchMayEnd[] = {"st",      "al",   "cie",     "sté",  "s.a",
+                                              "s.a.r.l", "j.-c", "s.n.c.f", "ltée", "inc"};
 constexpr std::string_view kFrenchStarters[] = {
     "le",    "la",    "les",    "l",      "un",      "une",      "des",       "du",    "de",
     "ce",    "cet",   "cette",  "ces",    "c",       "je",       "j",         "tu",    "il",
@@ -59,6 +57,11 @@ constexpr std::string_view kFrenchStarters[] = {
     "que",   "qui",   "quoi",   "quel",   "quelle",  "pourquoi", "comment",   "cela",  "ça",
     "tout",  "tous",  "toutes", "depuis", "pendant", "lorsque",  "cependant", "ainsi", "voici",
     "voilà", "d",     "s"};
+
+constexpr std::string_view kAfterTimeOfDay[] = {
+    "EST",    "EDT",     "ET",        "CST",      "CDT",    "CT",       "MST",   "MDT", "PST",
+    "PDT",    "PT",      "GMT",       "UTC",      "BST",    "CET",      "CEST",  "IST", "JST",
+    "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"};
 
 bool Contains(Words list, std::string_view word) {
   return std::find(list.begin(), list.end(), word) != list.end();
@@ -113,5 +116,7 @@ bool IsSentenceStarter(std::string_view word, std::string_view language) {
   return (lists != Lists::kFrench && Contains(kEnglishStarters, folded)) ||
          (lists != Lists::kEnglish && Contains(kFrenchStarters, folded));
 }
+
+bool FollowsTimeOfDay(std::string_view word) { return Contains(kAfterTimeOfDay, word); }
 
 }  // namespace attend

@@ -21,4 +21,7 @@ AbbreviationKind FindAbbreviation(std::string_view word, std::string_view langua
 // question word.
 bool IsSentenceStarter(std::string_view word, std::string_view language);
 
+// Whether the word goes with a time before it: "5 p.m. EST", "9 a.m. Monday".
+bool FollowsTimeOfDay(std::string_view word);
+
 }  // namespace attend

@@ -1,12 +1,13 @@
-// One pass over each line. At a run of terminators (". ! ? …" and their kin) with the quotes and
-// brackets that close after it, the words on both sides decide: abbreviations, initials and numbers
-// before it, lower case after it keep the sentence going. When in doubt it does not cut: half a
-// sentence translates worse than two together.
+// One pass over each line, or over lines that belong together. At a run of terminators (". ! ? …"
+// and their kin) with the quotes and brackets that close after it, the words on both sides decide:
+// abbreviations, initials and numbers before it, lower case after it keep the sentence going. When
+// in doubt it does not cut: half a sentence translates worse than two together.
 #include "engine/text/sentence_splitter.h"
 
 #include <string>
 
 #include "engine/text/abbreviations.h"
+#include "engine/text/line_joining.h"
 #include "engine/text/unicode.h"
 
 namespace attend {
@@ -48,6 +49,8 @@ bool IsClosing(char32_t c) {
     case 0xFF09:
     case 0xFF3D:
     case 0xFF02:
+    case '*':  // emphasis in Markdown
+    case '_':
       return true;
     default:
       return false;
@@ -83,6 +86,11 @@ bool IsOpening(char32_t c) {
   }
 }
 
+// A footnote's number set high: ¹ ² ³ ⁰ ⁴ … ⁹.
+bool IsSuperscriptDigit(char32_t c) {
+  return c == 0x00B9 || c == 0x00B2 || c == 0x00B3 || c == 0x2070 || (c >= 0x2074 && c <= 0x2079);
+}
+
 bool IsHiragana(char32_t c) { return c >= 0x3041 && c <= 0x309F; }
 bool IsWordApostrophe(char32_t c) { return c == '\'' || c == 0x2019; }
 
@@ -96,15 +104,16 @@ struct Stop {
   bool closed = false;    // closing marks follow
 };
 
-class LineSplitter {
+class BlockSplitter {
  public:
-  LineSplitter(std::string_view text, std::string_view language, std::vector<ByteSpan>* sentences)
+  BlockSplitter(std::string_view text, std::string_view language, std::vector<ByteSpan>* sentences)
       : text_(text), language_(language), sentences_(sentences) {}
 
-  void Split(ByteSpan line) {
-    end_ = line.end;
-    BeginSentence(line.begin);
-    for (uint32_t at = line.begin; at < line.end;) {
+  // A line, or lines that belong together.
+  void Split(ByteSpan block) {
+    end_ = block.end;
+    BeginSentence(block.begin);
+    for (uint32_t at = block.begin; at < block.end;) {
       const CodePoint c = CodePointAt(text_, at);
       if (!IsTerminator(c.value)) {
         has_word_ = has_word_ || IsLetter(c.value) || IsDigit(c.value);
@@ -115,7 +124,7 @@ class LineSplitter {
       if (EndsSentence(stop)) Cut(stop.end);
       at = stop.end;
     }
-    Cut(line.end);
+    Cut(block.end);
   }
 
  private:
@@ -150,13 +159,15 @@ class LineSplitter {
     return stop;
   }
 
-  // Past closing marks, footnote references ("[12]") and the French quote that stands behind a
-  // space.
+  // Past closing marks, footnote references ("[12]", "[3, 5–7]", "²") and the French quote that
+  // stands behind a space.
   uint32_t SkipClosing(uint32_t at, bool* closed) const {
     while (at < end_) {
       const CodePoint c = CodePointAt(text_, at);
       if (IsClosing(c.value)) {
         *closed = true;
+        at = c.end;
+      } else if (IsSuperscriptDigit(c.value)) {
         at = c.end;
       } else if (c.value == '[') {
         const uint32_t after = SkipFootnote(c.end);
@@ -176,16 +187,25 @@ class LineSplitter {
     return at;
   }
 
-  // `at` is behind "["; returns the offset behind "]" when digits stand between, else 0.
+  // `at` is behind "["; returns the offset behind "]" when numbers stand between, else 0.
   uint32_t SkipFootnote(uint32_t at) const {
     const uint32_t first = at;
-    while (at < end_ && at - first < 4 && text_[at] >= '0' && text_[at] <= '9') ++at;
-    return at > first && at < end_ && text_[at] == ']' ? at + 1 : 0;
+    bool has_digit = false;
+    while (at < end_ && at - first < kMaxWordBytes) {
+      const CodePoint c = CodePointAt(text_, at);
+      const bool digit = c.value >= '0' && c.value <= '9';
+      has_digit = has_digit || digit;
+      if (c.value == ']') return has_digit ? c.end : 0;
+      if (!digit && c.value != ',' && c.value != ' ' && c.value != '-' && c.value != 0x2013)
+        return 0;
+      at = c.end;
+    }
+    return 0;
   }
 
   bool EndsSentence(const Stop& stop) const {
     if (!has_word_) return false;        // "...", "1)" or a bullet in front of the sentence
-    if (stop.end >= end_) return false;  // the line's end cuts anyway
+    if (stop.end >= end_) return false;  // the block's end cuts anyway
     const CodePoint next = CodePointAt(text_, stop.end);
     if (stop.begin > sentence_begin_ && IsOpening(CodePointBefore(text_, stop.begin).value) &&
         stop.closed) {
@@ -222,15 +242,24 @@ class LineSplitter {
       case AbbreviationKind::kBeforeName:
         return false;
       case AbbreviationKind::kBeforeNumber:
-        return !IsDigit(follower.value);
+        if (IsInitials(word) && IsUppercase(follower.value))
+          break;  // "art. R. 5", but "R. Kipling"
+        return !IsDigit(follower.value) && !IsLabel(next, follower);
       case AbbreviationKind::kMayEnd:
         return IsSentenceStarter(next, language_);
       case AbbreviationKind::kNone:
         break;
     }
-    if (word == "a.m" || word == "p.m") return true;
+    if (word == "a.m" || word == "p.m") return !FollowsTimeOfDay(next);
     const bool initial = IsInitials(word);
     return !initial || !IsUppercase(follower.value) || IsSentenceStarter(next, language_);
+  }
+
+  // "Fig. S1", "Eq. B": what numbers things is sometimes a letter.
+  bool IsLabel(std::string_view next, const CodePoint& follower) const {
+    if (next.size() != 1 || !IsUppercase(follower.value)) return false;
+    const bool digit_after = follower.end < end_ && IsDigit(CodePointAt(text_, follower.end).value);
+    return digit_after || !IsSentenceStarter(next, language_);
   }
 
   // Where the word that ends at `at` begins; inner full stops and hyphens count as the word's
@@ -294,7 +323,7 @@ class LineSplitter {
   const std::string_view text_;
   const std::string_view language_;
   std::vector<ByteSpan>* const sentences_;
-  uint32_t end_ = 0;  // of the line
+  uint32_t end_ = 0;  // of the block
   uint32_t sentence_begin_ = 0;
   mutable uint32_t first_visible_ = 0;  // at most FirstVisible()
   bool has_word_ = false;               // a letter or digit since sentence_begin_
@@ -302,9 +331,13 @@ class LineSplitter {
 
 }  // namespace
 
-std::vector<ByteSpan> SplitSentences(std::string_view text, std::string_view language) {
+std::vector<ByteSpan> SplitSentences(std::string_view text, const SplitOptions& options) {
   std::vector<ByteSpan> sentences;
-  LineSplitter splitter(text, language, &sentences);
+  BlockSplitter splitter(text, options.language, &sentences);
+  if (options.line_breaks == LineBreaks::kByLayout) {
+    for (const ByteSpan block : JoinLines(text)) splitter.Split(block);
+    return sentences;
+  }
   uint32_t line_begin = 0;
   const auto size = static_cast<uint32_t>(text.size());
   for (uint32_t at = 0; at < size;) {

@@ -19,22 +19,28 @@ void CheckWhiteSpace(std::string_view text, uint32_t begin, uint32_t end) {
   }
 }
 
+void CheckSentences(std::string_view text, const SplitOptions& options) {
+  const auto size = static_cast<uint32_t>(text.size());
+  uint32_t last = 0;
+  for (const ByteSpan sentence : SplitSentences(text, options)) {
+    ATTEND_CHECK(sentence.begin >= last && sentence.begin < sentence.end && sentence.end <= size,
+                 "bad sentence");
+    CheckWhiteSpace(text, last, sentence.begin);
+    last = sentence.end;
+    uint32_t last_cut = sentence.begin;
+    for (const CutPoint& cut : CutPoints(text, sentence)) {
+      ATTEND_CHECK(cut.offset > last_cut && cut.offset < sentence.end, "bad cut point");
+      last_cut = cut.offset;
+    }
+  }
+  CheckWhiteSpace(text, last, size);
+}
+
 void Run(std::string_view text) {
   const auto size = static_cast<uint32_t>(text.size());
   for (const char* language : {"", "en", "fr"}) {
-    uint32_t last = 0;
-    for (const ByteSpan sentence : SplitSentences(text, language)) {
-      ATTEND_CHECK(sentence.begin >= last && sentence.begin < sentence.end && sentence.end <= size,
-                   "bad sentence");
-      CheckWhiteSpace(text, last, sentence.begin);
-      last = sentence.end;
-      uint32_t last_cut = sentence.begin;
-      for (const CutPoint& cut : CutPoints(text, sentence)) {
-        ATTEND_CHECK(cut.offset > last_cut && cut.offset < sentence.end, "bad cut point");
-        last_cut = cut.offset;
-      }
-    }
-    CheckWhiteSpace(text, last, size);
+    for (const LineBreaks breaks : {LineBreaks::kEndSentences, LineBreaks::kByLayout})
+      CheckSentences(text, {language, breaks});
   }
   std::vector<ByteSpan> spans;
   uint32_t last = 0;

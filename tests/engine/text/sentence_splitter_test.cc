@@ -71,6 +71,16 @@ TEST(SplitSentences, English) {
       {"en", {"Tell me.", "He wore a cap.", "She did."}},
       {"en", {"Is it so?", "\u2014 Yes.", "- No."}},
       {"en", {"The company (est. 1901) grew.", "It shrank."}},
+      {"en", {"J. R. R. Tolkien wrote it.", "\"He left.\" she said.", "\"Why?\" asked Tom."}},
+      {"en", {"He said \"I go\".", "It was shown before [12].", "See [3, 4]."}},
+      {"en", {"It was proved.[3, 5\u20137]", "Then it was not.\u00B2", "So?[1]", "It ended."}},
+      {"en", {"Smith et al. (2019) did.", "So did Lee et al.", "The end."}},
+      {"en", {"See Fig. S1, Eq. B and the no. 1 of vol. 3, no. 2.", "Then Sec. 4."}},
+      {"en", {"At 5 p.m. EST he left.", "At 9 a.m. Monday he came.", "He ate at 5 p.m.", "So?"}},
+      {"en", {"St. Petersburg is cold.", "He lives in Main St.", "The house is red."}},
+      {"en", {"**It is bold.**", "_It is not._", "So."}},
+      {"en", {"And so . . . it ended.", "Wait \u2026 what?", "Go."}},
+      {"en", {"Section 2.1 says so.", "Version 1.2.3 is out.", "Use it at 10.30."}},
   });
 }
 
@@ -118,6 +128,24 @@ TEST(SplitSentences, ChineseAndJapaneseNeedNoSpaces) {
                   "\u305D\u308C\u306F\u9EBA\u3067\u3059\u3002"));
 }
 
+TEST(SplitSentences, OtherScriptsHaveStopsOfTheirOwn) {
+  ExpectFoundAgain({
+      {"ar", {"\u0646\u0635\u061F", "\u0646\u0635.", "\u0646\u0635 \u0646\u0635"}},
+      {"ur", {"\u06CC\u06C1\u06D4", "\u0648\u06C1\u06D4"}},
+      {"hi", {"\u092F\u0939 \u0939\u0948\u0964", "\u0935\u0939 \u0939\u0948\u0964"}},
+      {"es", {"\u00BFQu\u00E9 hora es?", "\u00A1Hola!", "Fin."}},
+  });
+  EXPECT_THAT(Split("\u5168\u89D2\uFF0E\u6B21\uFF0E", "ja"),
+              ElementsAre("\u5168\u89D2\uFF0E", "\u6B21\uFF0E"));
+}
+
+TEST(SplitSentences, ATextWithoutStopsIsOneSentence) {
+  std::string text;
+  for (int i = 0; i < 100000; ++i) text += "word ";
+  for (const LineBreaks breaks : {LineBreaks::kEndSentences, LineBreaks::kByLayout})
+    EXPECT_EQ(SplitSentences(text, SplitOptions{"en", breaks}).size(), 1u);
+}
+
 TEST(SplitSentences, LineBreaksEndSentences) {
   EXPECT_THAT(Split("A Heading\n\nThe text. More\r\ntext\r\n\r\n- an item\n- another\n", "en"),
               ElementsAre("A Heading", "The text.", "More", "text", "- an item", "- another"));
@@ -131,31 +159,51 @@ TEST(SplitSentences, LineBreaksEndSentences) {
   EXPECT_THAT(Split("...\n***\nText", "en"), ElementsAre("...", "***", "Text"));
 }
 
+TEST(SplitSentences, InADocumentASentenceGoesOnOverTheMargin) {
+  const std::string text =
+      "A Heading\n\nThis paragraph was wrapped by hand at some seventy columns, so\n"
+      "that sentences go on over line breaks. The President of the United\n"
+      "States met Dr.\nSmith. Then he left.\n\n- One item. Or two\n- Another\n";
+  std::vector<std::string> sentences;
+  for (const ByteSpan span : SplitSentences(text, SplitOptions{"en", LineBreaks::kByLayout}))
+    sentences.push_back(text.substr(span.begin, span.size()));
+  EXPECT_THAT(sentences,
+              ElementsAre("A Heading",
+                          "This paragraph was wrapped by hand at some seventy columns, so\n"
+                          "that sentences go on over line breaks.",
+                          "The President of the United\nStates met Dr.", "Smith.", "Then he left.",
+                          "- One item.", "Or two", "- Another"));
+}
+
 TEST(SplitSentences, LanguageChoosesTheList) {
   EXPECT_THAT(Split("Voir env. Paris.", "fr-CA"), ElementsAre("Voir env. Paris."));
   EXPECT_THAT(Split("Voir env. Paris.", "EN_us"), ElementsAre("Voir env.", "Paris."));
   EXPECT_THAT(Split("Voir env. Paris.", "de"), ElementsAre("Voir env. Paris."));
 }
 
+void ExpectOnlyWhiteSpaceBetween(const std::string& text, std::vector<ByteSpan> spans) {
+  SCOPED_TRACE(text.substr(0, 60));
+  uint32_t last = 0;
+  const auto size = static_cast<uint32_t>(text.size());
+  spans.push_back({size, size});
+  for (const ByteSpan span : spans) {
+    ASSERT_GE(span.begin, last);
+    ASSERT_LE(span.end, size);
+    for (uint32_t at = last; at < span.begin; at = CodePointAt(text, at).end) {
+      EXPECT_TRUE(IsWhiteSpace(CodePointAt(text, at).value));
+    }
+    EXPECT_EQ(CharacterBegin(text, span.begin), span.begin);
+    EXPECT_EQ(CharacterBegin(text, span.end), span.end);
+    EXPECT_EQ(TrimWhiteSpace(text, span), span);
+    EXPECT_EQ(span.empty(), span.begin == size);
+    last = span.end;
+  }
+}
+
 TEST(SplitSentences, OnlyWhiteSpaceLiesBetween) {
   for (const std::string& text : HostileTexts()) {
-    SCOPED_TRACE(text.substr(0, 60));
-    uint32_t last = 0;
-    std::vector<ByteSpan> spans = SplitSentences(text, "");
-    const auto size = static_cast<uint32_t>(text.size());
-    spans.push_back({size, size});
-    for (const ByteSpan span : spans) {
-      ASSERT_GE(span.begin, last);
-      ASSERT_LE(span.end, size);
-      for (uint32_t at = last; at < span.begin; at = CodePointAt(text, at).end) {
-        EXPECT_TRUE(IsWhiteSpace(CodePointAt(text, at).value));
-      }
-      EXPECT_EQ(CharacterBegin(text, span.begin), span.begin);
-      EXPECT_EQ(CharacterBegin(text, span.end), span.end);
-      EXPECT_EQ(TrimWhiteSpace(text, span), span);
-      EXPECT_EQ(span.empty(), span.begin == size);
-      last = span.end;
-    }
+    ExpectOnlyWhiteSpaceBetween(text, SplitSentences(text, ""));
+    ExpectOnlyWhiteSpaceBetween(text, SplitSentences(text, {"", LineBreaks::kByLayout}));
   }
 }
 
@@ -177,6 +225,7 @@ TEST(SplitSentences, WhiteSpaceBetweenSentencesCostsNoMoreThanItsLength) {
   }
   EXPECT_EQ(SplitSentences(sentences, "en").size(), kSentences);
   EXPECT_EQ(SplitSentences(initials, "en").size(), 1u);
+  EXPECT_EQ(SplitSentences(sentences, {"en", LineBreaks::kByLayout}).size(), kSentences);
 }
 
 TEST(CutPoints, RanksClausesThenSpacesThenCharacters) {
