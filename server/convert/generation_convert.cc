@@ -43,4 +43,31 @@ absl::StatusOr<GenerationOverrides> ParseDecodingOptions(
   return out;
 }
 
+absl::StatusOr<OverflowPolicy> ParseOverflowPolicy(attend::v1::OverflowPolicy policy,
+                                                   std::string_view field) {
+  switch (static_cast<int>(policy)) {
+    case attend::v1::OVERFLOW_POLICY_UNSPECIFIED:
+    case attend::v1::OVERFLOW_POLICY_SPLIT:
+      return OverflowPolicy::kSplit;
+    case attend::v1::OVERFLOW_POLICY_REJECT:
+      return OverflowPolicy::kReject;
+    case attend::v1::OVERFLOW_POLICY_TRUNCATE:
+      return OverflowPolicy::kTruncate;
+    default:
+      return UnknownEnumValue(field, policy);
+  }
+}
+
+attend::v1::FinishReason ToProto(FinishReason reason) {
+  switch (reason) {
+    case FinishReason::kEos:
+      return attend::v1::FINISH_REASON_END_OF_SEQUENCE;
+    case FinishReason::kLength:
+      return attend::v1::FINISH_REASON_MAX_TOKENS;
+    case FinishReason::kRepetition:
+      return attend::v1::FINISH_REASON_REPETITION;
+  }
+  return attend::v1::FINISH_REASON_UNSPECIFIED;
+}
+
 }  // namespace attend::server

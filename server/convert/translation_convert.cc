@@ -10,25 +10,8 @@
 #include "server/convert/status_convert.h"
 
 namespace attend::server {
-namespace {
 
 namespace v1 = attend::v1;
-
-absl::StatusOr<OverflowPolicy> ParseOverflow(v1::OverflowPolicy policy) {
-  switch (static_cast<int>(policy)) {
-    case v1::OVERFLOW_POLICY_UNSPECIFIED:
-    case v1::OVERFLOW_POLICY_SPLIT:
-      return OverflowPolicy::kSplit;
-    case v1::OVERFLOW_POLICY_REJECT:
-      return OverflowPolicy::kReject;
-    case v1::OVERFLOW_POLICY_TRUNCATE:
-      return OverflowPolicy::kTruncate;
-    default:
-      return UnknownEnumValue("config.overflow_policy", policy);
-  }
-}
-
-}  // namespace
 
 absl::StatusOr<TranslateInput> ParseTranslationConfig(const v1::TranslationConfig& config) {
   TranslateInput input;
@@ -40,7 +23,8 @@ absl::StatusOr<TranslateInput> ParseTranslationConfig(const v1::TranslationConfi
   if (!decoding.ok()) return WithFieldPrefix(decoding.status(), "config.decoding.");
   input.decoding = *std::move(decoding);
   input.target_prefix = config.decoding().target_prefix();
-  ATTEND_ASSIGN_OR_RETURN(input.overflow, ParseOverflow(config.overflow_policy()));
+  ATTEND_ASSIGN_OR_RETURN(input.overflow,
+                          ParseOverflowPolicy(config.overflow_policy(), "config.overflow_policy"));
   input.include_word_links = config.include_word_links();
   input.include_tokens = config.include_tokens();
   if (config.has_attention()) {
@@ -55,21 +39,8 @@ absl::StatusOr<OffsetUnit> ParseOffsetUnit(const v1::TranslationConfig& config) 
   return ParseOffsetUnit(config.offset_unit(), "config.offset_unit");
 }
 
-v1::FinishReason ToProto(FinishReason reason) {
-  switch (reason) {
-    case FinishReason::kEos:
-      return v1::FINISH_REASON_END_OF_SEQUENCE;
-    case FinishReason::kLength:
-      return v1::FINISH_REASON_MAX_TOKENS;
-    case FinishReason::kRepetition:
-      return v1::FINISH_REASON_REPETITION;
-  }
-  return v1::FINISH_REASON_UNSPECIFIED;
-}
-
-void ToProto(const Translation& translation, const TranslationContext& context,
-             v1::Translation* out) {
-  const OffsetMap source(context.source, context.unit);
+void ToProto(const Translation& translation, const TextContext& context, v1::Translation* out) {
+  const OffsetMap source(context.text, context.unit);
   const OffsetMap target(translation.text, context.unit);
   out->set_text(translation.text);
   for (size_t i = 0; i < translation.hypotheses.size(); ++i) {
@@ -100,7 +71,7 @@ void ToProto(const Translation& translation, const TranslationContext& context,
   out->set_model_revision(context.model_revision);
 }
 
-void ToProto(const TranslateOutcome& outcome, const TranslationContext& context,
+void ToProto(const TranslateOutcome& outcome, const TextContext& context,
              v1::TranslateOutcome* out) {
   if (outcome.status.ok()) {
     ToProto(outcome.translation, context, out->mutable_translation());

@@ -7,6 +7,7 @@
 #include "attend/v1/translation.pb.h"
 #include "engine/engine.h"
 #include "engine/text/offset_map.h"
+#include "server/convert/text_context.h"
 
 namespace attend::server {
 
@@ -15,17 +16,9 @@ absl::StatusOr<TranslateInput> ParseTranslationConfig(const attend::v1::Translat
 // The unit that the config asks for.
 absl::StatusOr<OffsetUnit> ParseOffsetUnit(const attend::v1::TranslationConfig& config);
 
-// Which text was translated by what, and how its spans are to count.
-struct TranslationContext {
-  const std::string& source;
-  OffsetUnit unit;
-  std::string model_revision;  // "models/en-fr@0123456789abcdef"
-};
-
-void ToProto(const Translation& translation, const TranslationContext& context,
+void ToProto(const Translation& translation, const TextContext& context,
              attend::v1::Translation* out);
-void ToProto(const TranslateOutcome& outcome, const TranslationContext& context,
+void ToProto(const TranslateOutcome& outcome, const TextContext& context,
              attend::v1::TranslateOutcome* out);
-attend::v1::FinishReason ToProto(FinishReason reason);
 
 }  // namespace attend::server

@@ -1,21 +1,15 @@
-// Translate and StreamTranslate: parse, hand to the engine, convert what comes back. Texts that a
-// slow reader has not taken yet are joined into one delta, so a stream never holds more than its
-// own text.
+// Translate and StreamTranslate: parse, hand to the engine, convert what comes back.
 #include <grpcpp/grpcpp.h>
 
-#include <mutex>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "attend/v1/translation.grpc.pb.h"
-#include "engine/base/call_errors.h"
 #include "engine/base/status_macros.h"
 #include "server/convert/attention_convert.h"
-#include "server/convert/names.h"
-#include "server/convert/status_convert.h"
 #include "server/convert/translation_convert.h"
+#include "server/services/outcomes.h"
 #include "server/services/service_factory.h"
-#include "server/services/stream_call.h"
+#include "server/services/text_stream.h"
 #include "server/services/unary_call.h"
 
 namespace attend::server {
@@ -25,17 +19,7 @@ namespace v1 = attend::v1;
 using RawBase = v1::TranslationService::WithRawCallbackMethod_Translate<
     v1::TranslationService::WithRawCallbackMethod_StreamTranslate<v1::TranslationService::Service>>;
 
-// Room that a response needs beside its outcomes, around each of them, and for an error in place of
-// one.
-constexpr int64_t kUsageBytes = 256, kFieldBytes = 8, kErrorBytes = 1024;
-
-// What is needed of the request when the answer comes.
-struct Asked {
-  std::vector<std::string> texts;
-  OffsetUnit unit = OffsetUnit::kByte;
-};
-
-absl::StatusOr<TranslateInput> ParseConfig(const v1::TranslationConfig& config, Asked* asked,
+absl::StatusOr<TranslateInput> ParseConfig(const v1::TranslationConfig& config, AskedTexts* asked,
                                            CallRecord* record) {
   ATTEND_ASSIGN_OR_RETURN(asked->unit, ParseOffsetUnit(config));
   ATTEND_ASSIGN_OR_RETURN(TranslateInput input, ParseTranslationConfig(config));
@@ -48,115 +32,36 @@ absl::StatusOr<TranslateInput> ParseConfig(const v1::TranslationConfig& config, 
   return input;
 }
 
-void RecordTexts(const Asked& asked, CallRecord* record) {
-  record->items = static_cast<int64_t>(asked.texts.size());
-  for (const std::string& text : asked.texts)
-    record->input_bytes += static_cast<int64_t>(text.size());
-}
-
-// Before anything is copied: a message of 4 MiB has room for a million texts.
-absl::Status CheckCount(int texts, int limit) {
-  return texts <= limit ? absl::OkStatus() : TooManyTexts(texts, limit);
-}
-
-void EngineEnded(const absl::StatusOr<TranslateOutput>& output, RpcScope* scope) {
-  scope->EngineEnded();
-  if (!output.ok()) return;
-  scope->record().model = output->model;
-  scope->set_usage(output->usage);
-}
-
-// Counts the items of an answer by what became of each; `outcomes` are those of the output, or what
-// replaced them.
-void RecordOutput(const TranslateOutput& output, const std::vector<absl::Status>& outcomes,
+void CountAnswers(const TranslateOutput& output, const std::vector<absl::Status>& outcomes,
                   RpcScope* scope) {
   Metrics& metrics = *scope->parts().metrics;
-  metrics.Usage(output.model, output.usage);
   int64_t attention_bytes = 0;
-  for (size_t i = 0; i < outcomes.size(); ++i) {
-    if (!outcomes[i].ok()) {
-      const std::string reason = OutcomeOf(outcomes[i]);
-      metrics.ItemsFailed(scope->method(), output.model, reason, 1);
-      scope->PartFailed(reason);
-      continue;
-    }
+  CountOutcomes(output, outcomes, scope, [&](size_t i) {
     const Translation& translation = output.outcomes[i].translation;
     metrics.ItemTranslated(scope->method(), output.model, translation);
     for (const AttentionResult& attention : translation.attentions)
       attention_bytes += WeightBytes(attention);
-  }
+  });
   if (attention_bytes > 0) metrics.AttentionSent(output.model, attention_bytes);
-  scope->ItemsCounted();
 }
 
-TranslationContext ContextOf(const TranslateOutput& output, const Asked& asked, size_t text) {
-  return {asked.texts[text], asked.unit,
-          absl::StrCat(ModelResourceName(output.model), "@", output.revision)};
-}
-
-// Deltas as they settle, then the result.
-class TranslationSource final : public StreamSource {
+class TranslationStream final : public TextStream<v1::StreamTranslateResponse, TranslateOutput> {
  public:
-  TranslationSource(RpcScope* scope, Asked asked) : scope_(scope), asked_(std::move(asked)) {}
-
-  void Append(const std::string& delta) {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    pending_ += delta;
-  }
-
-  void Done(absl::StatusOr<TranslateOutput> output) {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    output_ = std::move(output);
-    engine_done_ = true;
-    EngineEnded(output_, scope_);
-  }
-
-  void Ending(const absl::Status& status) override {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    if (status.ok()) RecordOutput(*output_, {status}, scope_);
-  }
-
-  Next Take(std::unique_ptr<google::protobuf::MessageLite>* message,
-            absl::Status* status) override {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    if (!pending_.empty()) {
-      auto response = std::make_unique<v1::StreamTranslateResponse>();
-      response->mutable_delta()->set_text(std::exchange(pending_, {}));
-      *message = std::move(response);
-      return Next::kMessage;
-    }
-    if (!engine_done_) return Next::kNothingYet;
-    if (result_sent_) return Next::kEnd;
-    result_sent_ = true;
-    if (!output_.ok()) {
-      *status = output_.status();
-      return Next::kEnd;
-    }
-    const TranslateOutcome& outcome = output_->outcomes.at(0);
-    if (!outcome.status.ok()) {
-      *status = outcome.status;
-      return Next::kEnd;
-    }
-    auto response = std::make_unique<v1::StreamTranslateResponse>();
-    v1::StreamTranslateResult* result = response->mutable_result();
-    ToProto(outcome.translation, ContextOf(*output_, asked_, 0), result->mutable_translation());
-    ToProto(output_->usage, scope_->elapsed(), result->mutable_usage());
-    *message = std::move(response);
-    return Next::kMessage;
-  }
-
-  bool engine_done() const override {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    return engine_done_;
-  }
+  TranslationStream(RpcScope* scope, AskedTexts asked)
+      : TextStream(scope), asked_(std::move(asked)) {}
 
  private:
-  RpcScope* const scope_;
-  const Asked asked_;
-  mutable std::mutex mutex_;
-  std::string pending_;
-  absl::StatusOr<TranslateOutput> output_ = absl::UnknownError("not done");
-  bool engine_done_ = false, result_sent_ = false;
+  void WriteResult(const TranslateOutput& output, v1::StreamTranslateResponse* response) override {
+    v1::StreamTranslateResult* result = response->mutable_result();
+    ToProto(output.outcomes[0].translation, ContextOf(output, asked_, 0),
+            result->mutable_translation());
+    ToProto(output.usage, scope().elapsed(), result->mutable_usage());
+  }
+  void Count(const TranslateOutput& output) override {
+    CountAnswers(output, {absl::OkStatus()}, &scope());
+  }
+
+  const AskedTexts asked_;
 };
 
 class TranslationServiceImpl final : public RawBase {
@@ -186,7 +91,7 @@ class TranslationServiceImpl final : public RawBase {
   absl::Status RunTranslate(const v1::TranslateRequest& request,
                             const std::shared_ptr<UnaryCall>& call) {
     CallRecord& record = call->scope().record();
-    Asked asked;
+    AskedTexts asked;
     ATTEND_ASSIGN_OR_RETURN(TranslateInput input, ParseConfig(request.config(), &asked, &record));
     ATTEND_RETURN_IF_ERROR(
         CheckCount(request.texts_size(), parts_.engine->options().limits.max_texts));
@@ -201,35 +106,22 @@ class TranslationServiceImpl final : public RawBase {
     return absl::OkStatus();
   }
 
-  // Outcomes join the response while it fits; a text whose outcome does not gets an error, and the
-  // others keep theirs.
-  static void AnswerTranslate(const absl::StatusOr<TranslateOutput>& output, const Asked& asked,
-                              UnaryCall* call) {
+  static void AnswerTranslate(const absl::StatusOr<TranslateOutput>& output,
+                              const AskedTexts& asked, UnaryCall* call) {
     call->End(RunGuarded([&]() -> absl::Status {
       RpcScope& scope = call->scope();
       EngineEnded(output, &scope);
       if (!output.ok()) return output.status();
-      const int64_t limit = scope.parts().rpc->max_message_bytes;
-      const size_t count = output->outcomes.size();
-      int64_t used = kUsageBytes;
-      std::vector<absl::Status> statuses;
       v1::TranslateResponse response;
-      for (size_t i = 0; i < count; ++i) {
-        v1::TranslateOutcome* outcome = response.add_outcomes();
-        absl::Status status = output->outcomes[i].status;
-        ToProto(output->outcomes[i], ContextOf(*output, asked, i), outcome);
-        const auto bytes = static_cast<int64_t>(outcome->ByteSizeLong()) + kFieldBytes;
-        const auto reserved = static_cast<int64_t>(count - i - 1) * kErrorBytes;
-        if (status.ok() && used + bytes + reserved > limit) {
-          status = ResponseTooLarge(used + bytes, limit, absl::StrCat("texts[", i, "]"));
-          *outcome->mutable_error() = ToRpcStatus(status);
-        }
-        used += static_cast<int64_t>(outcome->ByteSizeLong()) + kFieldBytes;
-        statuses.push_back(std::move(status));
-      }
+      const std::vector<absl::Status> statuses = JoinOutcomes(
+          *output, scope.parts().rpc->max_message_bytes,
+          [&](size_t i, v1::TranslateOutcome* outcome) {
+            ToProto(output->outcomes[i], ContextOf(*output, asked, i), outcome);
+          },
+          &response);
       ToProto(output->usage, scope.elapsed(), response.mutable_usage());
       ATTEND_RETURN_IF_ERROR(call->Fill(response));
-      RecordOutput(*output, statuses, &scope);
+      CountAnswers(*output, statuses, &scope);
       return absl::OkStatus();
     }));
   }
@@ -237,12 +129,12 @@ class TranslationServiceImpl final : public RawBase {
   absl::Status RunStreamTranslate(const v1::StreamTranslateRequest& request,
                                   const std::shared_ptr<StreamCall>& call) {
     CallRecord& record = call->scope().record();
-    Asked asked;
+    AskedTexts asked;
     ATTEND_ASSIGN_OR_RETURN(TranslateInput input, ParseConfig(request.config(), &asked, &record));
     asked.texts.push_back(request.text());
     input.texts = asked.texts;
     RecordTexts(asked, &record);
-    auto source = std::make_shared<TranslationSource>(&call->scope(), std::move(asked));
+    auto source = std::make_shared<TranslationStream>(&call->scope(), std::move(asked));
     call->Start(source);
     input.on_delta = [call, source](const std::string& delta) {
       call->Feed([&] { source->Append(delta); });
