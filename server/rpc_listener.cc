@@ -103,6 +103,7 @@ absl::StatusOr<std::unique_ptr<RpcListener>> RpcListener::Start(const std::strin
   const ServiceParts parts{engine,          metrics,     &state->stalls,
                            &state->options, state->gate, &state->hidden_folders};
   state->services.push_back(MakeTranslationService(parts));
+  state->services.push_back(MakeSummarizationService(parts));
   state->services.push_back(MakeAttentionService(parts));
   state->services.push_back(MakeTokenizationService(parts));
   state->services.push_back(MakeModelService(parts));

@@ -9,6 +9,8 @@ namespace attend::server {
 enum class RpcMethod {
   kTranslate,
   kStreamTranslate,
+  kSummarize,
+  kStreamSummarize,
   kGetAttention,
   kStreamAttention,
   kAlignWords,
@@ -27,9 +29,12 @@ struct RpcMethodRow {
   bool has_items;       // whether it runs items through a model's loop
 };
 
-inline constexpr std::array<RpcMethodRow, 10> kRpcMethods = {{
+inline constexpr std::array<RpcMethodRow, 12> kRpcMethods = {{
     {RpcMethod::kTranslate, "attend.v1.TranslationService", "Translate", "unary", true},
     {RpcMethod::kStreamTranslate, "attend.v1.TranslationService", "StreamTranslate",
+     "server_stream", true},
+    {RpcMethod::kSummarize, "attend.v1.SummarizationService", "Summarize", "unary", true},
+    {RpcMethod::kStreamSummarize, "attend.v1.SummarizationService", "StreamSummarize",
      "server_stream", true},
     {RpcMethod::kGetAttention, "attend.v1.AttentionService", "GetAttention", "unary", true},
     {RpcMethod::kStreamAttention, "attend.v1.AttentionService", "StreamAttention", "server_stream",
@@ -43,9 +48,9 @@ inline constexpr std::array<RpcMethodRow, 10> kRpcMethods = {{
 }};
 
 // Names of the services, for health and reflection.
-inline constexpr std::array<const char*, 4> kRpcServices = {
-    "attend.v1.TranslationService", "attend.v1.AttentionService", "attend.v1.TokenizationService",
-    "attend.v1.ModelService"};
+inline constexpr std::array<const char*, 5> kRpcServices = {
+    "attend.v1.TranslationService", "attend.v1.SummarizationService", "attend.v1.AttentionService",
+    "attend.v1.TokenizationService", "attend.v1.ModelService"};
 
 constexpr const RpcMethodRow& Describe(RpcMethod method) {
   return kRpcMethods[static_cast<size_t>(method)];

@@ -217,12 +217,13 @@ void ToProto(const AttentionResult& result, const OffsetMaps& maps, v1::Attentio
   for (const AttentionMatrix& matrix : result.matrices) ToProto(matrix, out->add_matrices());
 }
 
+int64_t WeightBytes(const AttentionMatrix& matrix) {
+  return int64_t{4} * static_cast<int64_t>(matrix.weights.size() + matrix.column_indices.size());
+}
+
 int64_t WeightBytes(const AttentionResult& result) {
   int64_t bytes = 0;
-  for (const AttentionMatrix& matrix : result.matrices) {
-    bytes +=
-        int64_t{4} * static_cast<int64_t>(matrix.weights.size() + matrix.column_indices.size());
-  }
+  for (const AttentionMatrix& matrix : result.matrices) bytes += WeightBytes(matrix);
   return bytes;
 }
 

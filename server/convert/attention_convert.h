@@ -36,6 +36,7 @@ void ToProto(const AttentionMatrix& matrix, attend::v1::AttentionMatrix* out);
 void ToProto(const AttentionResult& result, const OffsetMaps& maps, attend::v1::Attention* out);
 
 // Bytes of the weights (and, where sparse, their indices) as they travel.
+int64_t WeightBytes(const AttentionMatrix& matrix);
 int64_t WeightBytes(const AttentionResult& result);
 
 // One slice: rows [first_row, first_row + num_rows) of a matrix.

@@ -56,10 +56,14 @@ void ToProto(const ModelInfo& model, const std::vector<std::string>& hidden_fold
         out->add_tasks(v1::MODEL_TASK_ATTENTION);
         break;
       case ModelCapability::kSummarization:
+        out->add_tasks(v1::MODEL_TASK_SUMMARIZATION);
+        break;
       case ModelCapability::kEmbedding:
-        break;  // no service offers them
+        break;  // no service offers them by themselves; they are what sentences are scored by
     }
   }
+  // Every encoder that reads text can weigh sentences.
+  if (model.spec.encoder.num_layers > 0) out->add_tasks(v1::MODEL_TASK_SENTENCE_SCORING);
   out->set_state(StateToProto(model.state));
   if (!model.error.ok())
     *out->mutable_error() = ToRpcStatus(HideFolders(model.error, hidden_folders));

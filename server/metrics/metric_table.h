@@ -51,6 +51,8 @@ enum class Metric {
   kFinish,
   kTruncatedItems,
   kSequenceScore,
+  kSummaries,
+  kSummarySentences,
   kAttentionRequests,
   kAttentionBytes,
   kWorkerBusy,

@@ -38,7 +38,8 @@ constexpr std::array<const char*, 4> kModelStates = {"loading", "serving", "drai
 constexpr std::array<const char*, 6> kPhases = {"tokenize", "queue",     "encode",
                                                 "decode",   "attention", "detokenize"};
 constexpr std::array<const char*, 3> kFinishReasons = {"END_OF_SEQUENCE", "MAX_TOKENS",
-                                                       "REPETITION"};  // FinishReason
+                                                       "REPETITION"};                // FinishReason
+constexpr std::array<const char*, 2> kSummaryModes = {"extractive", "abstractive"};  // SummaryMode
 constexpr std::array<const char*, 4> kAttentionKinds = {"encoder_self", "decoder_self", "cross",
                                                         "align"};
 
@@ -67,6 +68,8 @@ struct ModelSeries {
   std::map<std::string, prometheus::Histogram*> phases;
   std::array<prometheus::Gauge*, kModelStates.size()> states{};
   std::array<prometheus::Counter*, kFinishReasons.size()> finish{};
+  std::array<prometheus::Counter*, kSummaryModes.size()> summaries{};
+  prometheus::Histogram* summary_sentences = nullptr;
   prometheus::Counter *input_tokens = nullptr, *output_tokens = nullptr, *truncated = nullptr;
   prometheus::Histogram *item_input = nullptr, *item_output = nullptr, *segments = nullptr,
                         *score = nullptr;
@@ -74,6 +77,15 @@ struct ModelSeries {
   prometheus::Gauge* weight_bytes = nullptr;
   prometheus::Gauge* description = nullptr;  // attend_model_info, once it serves
 };
+
+// What a translation and a summary are counted by alike.
+template <typename Item>
+void ObserveItem(const Item& item, const ModelSeries& series) {
+  series.item_input->Observe(static_cast<double>(item.input_tokens));
+  series.item_output->Observe(static_cast<double>(item.output_tokens));
+  series.segments->Observe(item.num_segments);
+  if (item.truncated_input_tokens > 0) series.truncated->Increment();
+}
 
 std::vector<std::string> MethodLabels(const RpcMethodRow& row) {
   return {row.type, row.service, row.name};
@@ -126,6 +138,10 @@ struct Metrics::State {
     for (size_t i = 0; i < kFinishReasons.size(); ++i) {
       series->finish[i] = &families.Counter(Metric::kFinish, {model, kFinishReasons[i]});
     }
+    for (size_t i = 0; i < kSummaryModes.size(); ++i) {
+      series->summaries[i] = &families.Counter(Metric::kSummaries, {model, kSummaryModes[i]});
+    }
+    series->summary_sentences = &families.Histogram(Metric::kSummarySentences, {model});
     for (const char* kind : kAttentionKinds)
       families.Counter(Metric::kAttentionRequests, {model, kind});
     for (const Refusal& refusal : kRefusals)
@@ -198,13 +214,22 @@ void Metrics::ItemTranslated(RpcMethod method, const std::string& model,
   ModelSeries* series = state_->Find(model);
   if (series == nullptr) return;
   ItemDone(method, model, translation.duration);
-  series->item_input->Observe(static_cast<double>(translation.input_tokens));
-  series->item_output->Observe(static_cast<double>(translation.output_tokens));
-  series->segments->Observe(translation.num_segments);
-  if (translation.truncated_input_tokens > 0) series->truncated->Increment();
+  ObserveItem(translation, *series);
   if (translation.hypotheses.empty() || translation.output_tokens == 0) return;
   series->score->Observe(translation.hypotheses[0].score);
   series->finish[static_cast<size_t>(translation.hypotheses[0].finish_reason)]->Increment();
+}
+
+void Metrics::ItemSummarized(RpcMethod method, const std::string& model, SummaryMode mode,
+                             const Summary& summary) {
+  ModelSeries* series = state_->Find(model);
+  if (series == nullptr) return;
+  ItemDone(method, model, summary.duration);
+  ObserveItem(summary, *series);
+  series->summaries[static_cast<size_t>(mode)]->Increment();
+  series->summary_sentences->Observe(static_cast<double>(summary.sentences.size()));
+  if (mode == SummaryMode::kAbstractive && summary.output_tokens > 0)
+    series->finish[static_cast<size_t>(summary.finish_reason)]->Increment();
 }
 
 void Metrics::ItemDone(RpcMethod method, const std::string& model, absl::Duration duration) {

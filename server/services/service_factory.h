@@ -10,6 +10,7 @@
 namespace attend::server {
 
 std::unique_ptr<grpc::Service> MakeTranslationService(const ServiceParts& parts);
+std::unique_ptr<grpc::Service> MakeSummarizationService(const ServiceParts& parts);
 std::unique_ptr<grpc::Service> MakeAttentionService(const ServiceParts& parts);
 std::unique_ptr<grpc::Service> MakeTokenizationService(const ServiceParts& parts);
 std::unique_ptr<grpc::Service> MakeModelService(const ServiceParts& parts);
