@@ -11,7 +11,8 @@
 #include "engine/base/error.h"
 #include "engine/base/status_macros.h"
 #include "engine/tasks/call_checks.h"
-#include "engine/tasks/language_codes.h"
+#include "engine/tasks/model_languages.h"
+#include "engine/tasks/source_encoder.h"
 #include "engine/text/sentence_splitter.h"
 #include "engine/text/unicode.h"
 
@@ -25,31 +26,11 @@ bool IsAllSpecial(const EncodedText& encoded) {
                      [](const EncodedToken& t) { return t.special; });
 }
 
-// Reads texts in one language.
-class Reader {
- public:
-  Reader(const Tokenizer& tokenizer, const TokenizerLanguage* language)
-      : tokenizer_(tokenizer), language_(language) {}
-
-  EncodedText Encode(std::string_view text) const {
-    return language_ == nullptr ? tokenizer_.Encode(text, TextSide::kSource)
-                                : tokenizer_.EncodeIn(text, TextSide::kSource, *language_);
-  }
-
- private:
-  const Tokenizer& tokenizer_;
-  const TokenizerLanguage* language_;
-};
-
-absl::StatusOr<Reader> ReaderFor(const TaskModel& model, const std::string& language) {
-  const absl::Span<const TokenizerLanguage> languages = model.tokenizer->languages();
-  if (language.empty() || languages.empty()) return Reader(*model.tokenizer, nullptr);
-  std::vector<LanguageCandidate> served;
-  for (const TokenizerLanguage& candidate : languages) {
-    if (LanguageServed(language, candidate.code)) return Reader(*model.tokenizer, &candidate);
-    served.push_back({model.name, {candidate.code, ""}});
-  }
-  return PairNotServed({language, ""}, served);
+absl::StatusOr<SourceEncoder> EncoderFor(const TaskModel& model, const std::string& language) {
+  ATTEND_RETURN_IF_ERROR(model.languages->CheckServes({language, ""}, model.name));
+  SourceFrame frame;
+  frame.language = model.languages->Find(language);
+  return SourceEncoder(model.tokenizer, std::move(frame));
 }
 
 // A run of whole sentences, in turn longer by one before and one after it while their tokens fit.
@@ -142,7 +123,7 @@ absl::StatusOr<QueryText> ReadQueryText(const std::string& text, ByteSpan query,
   const TaskModel& model = environment.model;
   ATTEND_RETURN_IF_ERROR(CheckTextPresent(text, environment.limits, "source"));
   ATTEND_RETURN_IF_ERROR(CheckSpan(text, query, "query"));
-  ATTEND_ASSIGN_OR_RETURN(const Reader reader, ReaderFor(model, language));
+  ATTEND_ASSIGN_OR_RETURN(const SourceEncoder reader, EncoderFor(model, language));
   EncodedText encoded = reader.Encode(text);
   if (IsAllSpecial(encoded)) {
     return InvalidField("EMPTY_INPUT", "source", "the tokenizer keeps nothing of the text");

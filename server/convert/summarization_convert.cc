@@ -37,8 +37,6 @@ absl::StatusOr<TextKind> ParseTextKind(v1::TextKind kind) {
       return TextKind::kNews;
     case v1::TEXT_KIND_PAPER:
       return TextKind::kPaper;
-    case v1::TEXT_KIND_ABSTRACT:
-      return TextKind::kAbstract;
     case v1::TEXT_KIND_REVIEWS:
       return TextKind::kReviews;
     default:
@@ -56,8 +54,6 @@ v1::TextKind KindToProto(TextKind kind) {
       return v1::TEXT_KIND_NEWS;
     case TextKind::kPaper:
       return v1::TEXT_KIND_PAPER;
-    case TextKind::kAbstract:
-      return v1::TEXT_KIND_ABSTRACT;
     case TextKind::kReviews:
       return v1::TEXT_KIND_REVIEWS;
   }
@@ -93,6 +89,7 @@ absl::Status CheckApplicable(const v1::SummarizationConfig& config, SummaryMode 
       {"decoding", config.decoding().ByteSizeLong() > 0, SummaryMode::kAbstractive},
       {"overflow_policy", config.overflow_policy() != v1::OVERFLOW_POLICY_UNSPECIFIED,
        SummaryMode::kAbstractive},
+      {"omit_supports", config.omit_supports(), SummaryMode::kAbstractive},
   };
   for (const Option& option : options)
     if (option.is_set && option.mode != mode) return NotApplicable(option.field, option.mode);
@@ -152,6 +149,7 @@ absl::StatusOr<SummarizeInput> ParseSummarizationConfig(const v1::SummarizationC
   if (config.has_redundancy_penalty())
     input.redundancy_penalty = static_cast<double>(config.redundancy_penalty());
   input.include_sentence_attention = config.include_sentence_attention();
+  input.omit_supports = config.omit_supports();
   return input;
 }
 

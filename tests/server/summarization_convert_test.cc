@@ -61,9 +61,11 @@ TEST(ParseSummarizationConfigTest, ExtractiveOptionsArrive) {
 
 TEST(ParseSummarizationConfigTest, EveryKindOfTextIsKnown) {
   const std::vector<std::pair<v1::TextKind, TextKind>> kinds = {
-      {v1::TEXT_KIND_UNSPECIFIED, TextKind::kAuto},  {v1::TEXT_KIND_GENERAL, TextKind::kGeneral},
-      {v1::TEXT_KIND_NEWS, TextKind::kNews},         {v1::TEXT_KIND_PAPER, TextKind::kPaper},
-      {v1::TEXT_KIND_ABSTRACT, TextKind::kAbstract}, {v1::TEXT_KIND_REVIEWS, TextKind::kReviews}};
+      {v1::TEXT_KIND_UNSPECIFIED, TextKind::kAuto},
+      {v1::TEXT_KIND_GENERAL, TextKind::kGeneral},
+      {v1::TEXT_KIND_NEWS, TextKind::kNews},
+      {v1::TEXT_KIND_PAPER, TextKind::kPaper},
+      {v1::TEXT_KIND_REVIEWS, TextKind::kReviews}};
   EXPECT_EQ(static_cast<int>(kinds.size()), v1::TextKind_MAX + 1);
   const std::string text;
   for (const auto& [wire, kind] : kinds) {

@@ -136,7 +136,7 @@ class AbstractCall : public std::enable_shared_from_this<AbstractCall> {
     options.max_tokens = model_.max_input_tokens;
     options.overflow = input_.overflow;
     options.max_segments = environment_.limits.max_document_sentences;
-    work.sentences = SplitSentences(text, options.language);
+    work.sentences = SplitSentences(text, SplitOptions{options.language, LineBreaks::kByLayout});
     ATTEND_ASSIGN_OR_RETURN(work.segments, CutIntoParts(text, *encoder_, options, field));
     work.layout.assign(work.segments.size() + 1, kBetweenParts);
     work.layout.front().clear();

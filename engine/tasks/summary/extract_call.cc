@@ -96,7 +96,7 @@ class ExtractCall : public std::enable_shared_from_this<ExtractCall> {
         input_.on_delta ? std::string("text") : absl::StrCat("texts[", index, "]");
     ExtractWork& work = works_[index];
     ATTEND_RETURN_IF_ERROR(CheckDocument(text, environment_.limits, field));
-    work.sentences = SplitSentences(text, input_.language);
+    work.sentences = SplitSentences(text, SplitOptions{input_.language, LineBreaks::kByLayout});
     const int limit = environment_.limits.max_document_sentences;
     if (static_cast<int64_t>(work.sentences.size()) > limit) {
       return InputTooLong(field, "sentences", static_cast<int64_t>(work.sentences.size()), limit);
