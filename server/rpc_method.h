@@ -13,6 +13,7 @@ enum class RpcMethod {
   kStreamSummarize,
   kGetAttention,
   kStreamAttention,
+  kQueryAttention,
   kAlignWords,
   kTokenize,
   kDetokenize,
@@ -29,7 +30,7 @@ struct RpcMethodRow {
   bool has_items;       // whether it runs items through a model's loop
 };
 
-inline constexpr std::array<RpcMethodRow, 12> kRpcMethods = {{
+inline constexpr std::array<RpcMethodRow, 13> kRpcMethods = {{
     {RpcMethod::kTranslate, "attend.v1.TranslationService", "Translate", "unary", true},
     {RpcMethod::kStreamTranslate, "attend.v1.TranslationService", "StreamTranslate",
      "server_stream", true},
@@ -39,6 +40,7 @@ inline constexpr std::array<RpcMethodRow, 12> kRpcMethods = {{
     {RpcMethod::kGetAttention, "attend.v1.AttentionService", "GetAttention", "unary", true},
     {RpcMethod::kStreamAttention, "attend.v1.AttentionService", "StreamAttention", "server_stream",
      true},
+    {RpcMethod::kQueryAttention, "attend.v1.AttentionService", "QueryAttention", "unary", true},
     {RpcMethod::kAlignWords, "attend.v1.AttentionService", "AlignWords", "unary", true},
     {RpcMethod::kTokenize, "attend.v1.TokenizationService", "Tokenize", "unary", false},
     {RpcMethod::kDetokenize, "attend.v1.TokenizationService", "Detokenize", "unary", false},

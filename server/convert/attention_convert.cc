@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "engine/base/error.h"
+#include "engine/base/status_macros.h"
 #include "server/convert/names.h"
 #include "server/utf8.h"
 
@@ -23,19 +24,9 @@ absl::Status ParseKinds(const v1::AttentionSelection& selection, AttentionSelect
                         "at least one kind of attention is required");
   }
   for (int i = 0; i < selection.kinds_size(); ++i) {
-    switch (static_cast<int>(selection.kinds(i))) {
-      case v1::ATTENTION_KIND_ENCODER_SELF:
-        out->kinds.push_back(AttentionKind::kEncoderSelf);
-        break;
-      case v1::ATTENTION_KIND_DECODER_SELF:
-        out->kinds.push_back(AttentionKind::kDecoderSelf);
-        break;
-      case v1::ATTENTION_KIND_CROSS:
-        out->kinds.push_back(AttentionKind::kCross);
-        break;
-      default:
-        return UnknownEnumValue(absl::StrCat("kinds[", i, "]"), selection.kinds(i));
-    }
+    ATTEND_ASSIGN_OR_RETURN(const AttentionKind kind,
+                            ParseKind(selection.kinds(i), absl::StrCat("kinds[", i, "]")));
+    out->kinds.push_back(kind);
     if (std::count(out->kinds.begin(), out->kinds.end(), out->kinds.back()) > 1) {
       return InvalidField("OPTION_OUT_OF_RANGE", absl::StrCat("kinds[", i, "]"),
                           "a kind may be given once");
@@ -132,18 +123,64 @@ absl::StatusOr<AttentionSelection> ParseAttentionSelection(
   }
   if (selection.choice_case() == v1::AttentionSelection::kHeadList) {
     out.has_head_list = true;
-    if (selection.head_list().heads_size() > kMaxHeads) {
-      return InvalidField("OPTION_OUT_OF_RANGE", "head_list.heads",
-                          absl::StrCat("at most ", kMaxHeads, " heads may be listed"));
-    }
-    for (const v1::HeadRef& head : selection.head_list().heads()) {
-      out.heads.push_back({ToInt(head.layer()), ToInt(head.head())});
-    }
+    ATTEND_ASSIGN_OR_RETURN(out.heads, ParseHeadList(selection.head_list()));
   }
   out.top_k = ToInt(selection.top_k());
   out.min_weight = selection.min_weight();
   out.drop_special = selection.drop_special();
   return out;
+}
+
+absl::StatusOr<std::vector<HeadIndex>> ParseHeadList(const v1::HeadList& list) {
+  if (list.heads_size() > kMaxHeads) {
+    return InvalidField("OPTION_OUT_OF_RANGE", "head_list.heads",
+                        absl::StrCat("at most ", kMaxHeads, " heads may be listed"));
+  }
+  std::vector<HeadIndex> heads;
+  for (const v1::HeadRef& head : list.heads()) {
+    heads.push_back({ToInt(head.layer()), ToInt(head.head())});
+  }
+  return heads;
+}
+
+absl::StatusOr<AttentionKind> ParseKind(v1::AttentionKind kind, std::string_view field) {
+  switch (static_cast<int>(kind)) {
+    case v1::ATTENTION_KIND_ENCODER_SELF:
+      return AttentionKind::kEncoderSelf;
+    case v1::ATTENTION_KIND_DECODER_SELF:
+      return AttentionKind::kDecoderSelf;
+    case v1::ATTENTION_KIND_CROSS:
+      return AttentionKind::kCross;
+    default:
+      return UnknownEnumValue(field, kind);
+  }
+}
+
+void ToProto(const AttentionPreset& preset, v1::AttentionPreset* out) {
+  out->set_preset_id(ToUtf8(preset.name));
+  out->set_kind(ToProto(preset.kind));
+  for (const HeadIndex& head : preset.heads) {
+    v1::HeadRef* ref = out->add_heads();
+    ref->set_layer(static_cast<uint32_t>(head.layer));
+    ref->set_head(static_cast<uint32_t>(head.head));
+  }
+  out->set_note(ToUtf8(preset.note));
+  switch (preset.direction) {
+    case AttentionDirection::kFromQuery:
+      out->set_direction(v1::ATTENTION_DIRECTION_FROM_QUERY);
+      break;
+    case AttentionDirection::kToQuery:
+      out->set_direction(v1::ATTENTION_DIRECTION_TO_QUERY);
+      break;
+    case AttentionDirection::kBoth:
+      out->set_direction(v1::ATTENTION_DIRECTION_BOTH);
+      break;
+  }
+  if (!preset.figure) return;
+  v1::PresetFigure* figure = out->mutable_figure();
+  figure->set_metric(ToUtf8(preset.figure->metric));
+  figure->set_value(static_cast<float>(preset.figure->value));
+  figure->set_example_count(static_cast<uint32_t>(preset.figure->num_examples));
 }
 
 v1::AttentionKind ToProto(AttentionKind kind) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -23,7 +24,13 @@ struct OffsetMaps {
 absl::StatusOr<AttentionSelection> ParseAttentionSelection(
     const attend::v1::AttentionSelection& selection);
 
+// The caller's heads; OPTION_OUT_OF_RANGE at "head_list.heads" for more than any model has.
+absl::StatusOr<std::vector<HeadIndex>> ParseHeadList(const attend::v1::HeadList& list);
+// A kind that is named; OPTION_OUT_OF_RANGE at `field` otherwise.
+absl::StatusOr<AttentionKind> ParseKind(attend::v1::AttentionKind kind, std::string_view field);
+
 attend::v1::AttentionKind ToProto(AttentionKind kind);
+void ToProto(const AttentionPreset& preset, attend::v1::AttentionPreset* out);
 void ToProto(ByteSpan span, const OffsetMap& map, attend::v1::Span* out);
 void ToProto(const AttendedToken& token, const OffsetMap& map, attend::v1::Token* out);
 void ToProto(const AttendedWord& word, const OffsetMap& map, attend::v1::Word* out);

@@ -29,17 +29,6 @@ v1::ModelState StateToProto(ModelState state) {
   return v1::MODEL_STATE_UNSPECIFIED;
 }
 
-void PresetToProto(const AttentionPreset& preset, v1::AttentionPreset* out) {
-  out->set_preset_id(ToUtf8(preset.name));
-  out->set_kind(ToProto(preset.kind));
-  for (const HeadIndex& head : preset.heads) {
-    v1::HeadRef* ref = out->add_heads();
-    ref->set_layer(static_cast<uint32_t>(head.layer));
-    ref->set_head(static_cast<uint32_t>(head.head));
-  }
-  out->set_note(ToUtf8(preset.note));
-}
-
 }  // namespace
 
 void ToProto(const ModelInfo& model, const std::vector<std::string>& hidden_folders,
@@ -84,8 +73,7 @@ void ToProto(const ModelInfo& model, const std::vector<std::string>& hidden_fold
   out->set_source_vocabulary_size(static_cast<uint32_t>(model.spec.source_vocab_size));
   out->set_target_vocabulary_size(static_cast<uint32_t>(model.spec.target_vocab_size));
   out->set_uses_shortlist(!model.load.shortlist.file.empty());
-  for (const AttentionPreset& preset : model.presets)
-    PresetToProto(preset, out->add_attention_presets());
+  for (const AttentionPreset& preset : model.presets) ToProto(preset, out->add_attention_presets());
   if (model.state == ModelState::kServing || model.state == ModelState::kDraining) {
     const int64_t nanoseconds = absl::ToUnixNanos(model.load_time);
     out->mutable_load_time()->set_seconds(nanoseconds / 1000000000);

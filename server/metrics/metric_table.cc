@@ -283,7 +283,8 @@ std::vector<MetricRow> MakeTable() {
        C,
        {"model", "kind"},
        {},
-       "Calls that asked for attention, by kind: encoder_self, decoder_self, cross or align"},
+       "Calls that asked for attention, by kind: encoder_self, decoder_self, cross, align "
+       "or query"},
       {Metric::kAttentionBytes,
        "attend_attention_bytes",
        H,

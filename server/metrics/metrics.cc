@@ -40,8 +40,8 @@ constexpr std::array<const char*, 6> kPhases = {"tokenize", "queue",     "encode
 constexpr std::array<const char*, 3> kFinishReasons = {"END_OF_SEQUENCE", "MAX_TOKENS",
                                                        "REPETITION"};                // FinishReason
 constexpr std::array<const char*, 2> kSummaryModes = {"extractive", "abstractive"};  // SummaryMode
-constexpr std::array<const char*, 4> kAttentionKinds = {"encoder_self", "decoder_self", "cross",
-                                                        "align"};
+constexpr std::array<const char*, 5> kAttentionKinds = {"encoder_self", "decoder_self", "cross",
+                                                        "align", "query"};
 
 struct Refusal {
   const char* reason;  // docs/api.md

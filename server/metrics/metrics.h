@@ -44,7 +44,7 @@ class Metrics {
                    int64_t items);
   // Phases that did not run (of zero length) are not observed.
   void Usage(const std::string& model, const CallUsage& usage);
-  // `kind` as Name(AttentionKind), or "align".
+  // `kind` as Name(AttentionKind), "align" or "query".
   void AttentionAsked(const std::string& model, const std::string& kind);
   void AttentionSent(const std::string& model, int64_t bytes);
 

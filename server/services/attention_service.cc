@@ -1,5 +1,5 @@
-// GetAttention, StreamAttention, AlignWords. A stream's slices are converted one at a time, as the
-// reader takes them.
+// GetAttention, StreamAttention, QueryAttention, AlignWords. A stream's slices are converted one at
+// a time, as the reader takes them.
 #include <grpcpp/grpcpp.h>
 
 #include <mutex>
@@ -10,6 +10,7 @@
 #include "engine/base/status_macros.h"
 #include "server/convert/attention_convert.h"
 #include "server/convert/names.h"
+#include "server/convert/query_convert.h"
 #include "server/convert/status_convert.h"
 #include "server/services/service_factory.h"
 #include "server/services/stream_call.h"
@@ -21,7 +22,9 @@ namespace {
 namespace v1 = attend::v1;
 using RawBase = v1::AttentionService::WithRawCallbackMethod_GetAttention<
     v1::AttentionService::WithRawCallbackMethod_StreamAttention<
-        v1::AttentionService::WithRawCallbackMethod_AlignWords<v1::AttentionService::Service>>>;
+        v1::AttentionService::WithRawCallbackMethod_QueryAttention<
+            v1::AttentionService::WithRawCallbackMethod_AlignWords<
+                v1::AttentionService::Service>>>>;
 
 // Small enough that a slow reader's progress shows, large enough that their number does not.
 constexpr int64_t kSliceBytes = 128 << 10;
@@ -153,6 +156,16 @@ class AttentionServiceImpl final : public RawBase {
         });
   }
 
+  grpc::ServerUnaryReactor* QueryAttention(grpc::CallbackServerContext* context,
+                                           const grpc::ByteBuffer* request,
+                                           grpc::ByteBuffer* response) override {
+    return StartUnary<v1::QueryAttentionRequest>(
+        {RpcMethod::kQueryAttention, context, request, response}, parts_,
+        [this](const v1::QueryAttentionRequest& parsed, const std::shared_ptr<UnaryCall>& call) {
+          return RunQueryAttention(parsed, call);
+        });
+  }
+
   grpc::ServerUnaryReactor* AlignWords(grpc::CallbackServerContext* context,
                                        const grpc::ByteBuffer* request,
                                        grpc::ByteBuffer* response) override {
@@ -209,6 +222,42 @@ class AttentionServiceImpl final : public RawBase {
                                   call->Feed([&] { source->Done(std::move(output)); });
                                 });
     return absl::OkStatus();
+  }
+
+  absl::Status RunQueryAttention(const v1::QueryAttentionRequest& request,
+                                 const std::shared_ptr<UnaryCall>& call) {
+    ATTEND_ASSIGN_OR_RETURN(const OffsetUnit unit,
+                            ParseOffsetUnit(request.offset_unit(), "offset_unit"));
+    ATTEND_ASSIGN_OR_RETURN(QueryAttentionInput input,
+                            ParseQuery(request, unit, parts_.engine->options().limits));
+    CallRecord& record = call->scope().record();
+    record.model = input.model;
+    record.items = 1;
+    record.input_bytes = static_cast<int64_t>(input.source.size());
+    record.attention_kinds.push_back("query");
+    Asked asked{input.source, unit, input.model};
+    parts_.engine->QueryAttention(
+        std::move(input), call->scope().call_context(),
+        [call, asked = std::move(asked)](const absl::StatusOr<QueryAttentionOutput>& output) {
+          AnswerQueryAttention(output, asked, call.get());
+        });
+    return absl::OkStatus();
+  }
+
+  static void AnswerQueryAttention(const absl::StatusOr<QueryAttentionOutput>& output,
+                                   const Asked& asked, UnaryCall* call) {
+    call->End(RunGuarded([&]() -> absl::Status {
+      RpcScope& scope = call->scope();
+      scope.EngineEnded();
+      if (!output.ok()) return output.status();
+      scope.set_usage(output->usage);
+      v1::QueryAttentionResponse response;
+      ToProto(*output, OffsetMap(asked.source, asked.unit), &response);
+      ToProto(output->usage, scope.elapsed(), response.mutable_usage());
+      ATTEND_RETURN_IF_ERROR(call->Fill(response));
+      RecordSuccess(output->usage, output->model, &scope);
+      return absl::OkStatus();
+    }));
   }
 
   absl::Status RunAlignWords(const v1::AlignWordsRequest& request,
