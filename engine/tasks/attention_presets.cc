@@ -2,6 +2,7 @@
 #include "engine/tasks/attention_presets.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <optional>
 #include <string>
@@ -13,6 +14,9 @@
 
 namespace attend {
 namespace {
+
+// Far above what a fit gives, far below what a sum of them could overflow with.
+constexpr double kMaxTermWeight = 1000;
 
 std::optional<AttentionKind> ParseKind(const std::string& name) {
   for (AttentionKind kind :
@@ -74,6 +78,54 @@ absl::StatusOr<PresetFigure> ParseFigure(const Json& json, const std::string& wh
   return figure;
 }
 
+// "terms" instead of "heads", and "floor".
+absl::Status ParseTerms(const Json& json, const ModelSpec& spec, const std::string& where,
+                        AttentionPreset* preset) {
+  if (json.Has("heads") || json.Has("direction")) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        where, ": terms have heads and directions of their own; give terms, or the others"));
+  }
+  if (preset->kind == AttentionKind::kCross) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(where, ": terms are for queries, which read no cross attention"));
+  }
+  ATTEND_ASSIGN_OR_RETURN(preset->floor, json.GetNumberOr("floor", preset->floor));
+  if (!(preset->floor > 0 && preset->floor <= 1)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(where, ": floor ", preset->floor, " is not above 0 and at most 1"));
+  }
+  ATTEND_ASSIGN_OR_RETURN(const Json terms, json.Get("terms"));
+  if (!terms.IsArray() || terms.Elements().empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(where, ": terms must be a list of at least one"));
+  }
+  for (const Json& element : terms.Elements()) {
+    if (!element.IsObject())
+      return absl::InvalidArgumentError(absl::StrCat(where, ": a term must be an object"));
+    PresetTerm term;
+    ATTEND_ASSIGN_OR_RETURN(const Json head, element.Get("head"));
+    ATTEND_ASSIGN_OR_RETURN(term.head, ParseHead(head, StackOf(spec, preset->kind), where));
+    ATTEND_ASSIGN_OR_RETURN(term.direction, ParseDirection(element, where));
+    ATTEND_ASSIGN_OR_RETURN(term.weight, element.GetNumber("weight"));
+    if (term.direction == AttentionDirection::kBoth || !(std::abs(term.weight) <= kMaxTermWeight)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(where,
+                       ": a term has one direction, from_query or to_query, and a weight of at "
+                       "most 1000 either way"));
+    }
+    for (const PresetTerm& other : preset->terms) {
+      if (!(other.head == term.head) || other.direction != term.direction) continue;
+      return absl::InvalidArgumentError(absl::StrCat(where, ": [", term.head.layer, ", ",
+                                                     term.head.head, "] ", Name(term.direction),
+                                                     " stands there twice"));
+    }
+    if (std::find(preset->heads.begin(), preset->heads.end(), term.head) == preset->heads.end())
+      preset->heads.push_back(term.head);
+    preset->terms.push_back(term);
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<AttentionPreset> ParsePreset(const std::string& name, const Json& json,
                                             const ModelSpec& spec) {
   const std::string where = absl::StrCat(kPresetsFile, ": preset '", name, "'");
@@ -93,6 +145,10 @@ absl::StatusOr<AttentionPreset> ParsePreset(const std::string& name, const Json&
   if (json.Has("figure")) {
     ATTEND_ASSIGN_OR_RETURN(const Json figure, json.Get("figure"));
     ATTEND_ASSIGN_OR_RETURN(preset.figure, ParseFigure(figure, where));
+  }
+  if (json.Has("terms")) {
+    ATTEND_RETURN_IF_ERROR(ParseTerms(json, spec, where, &preset));
+    return preset;
   }
   ATTEND_ASSIGN_OR_RETURN(Json heads, json.Get("heads"));
   if (!heads.IsArray() || heads.Elements().empty()) {

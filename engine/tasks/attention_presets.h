@@ -2,6 +2,9 @@
 //   {"alignment": {"kind": "cross", "heads": [[1, 0]], "note": "how they were chosen"},
 //    "coreference": {"kind": "encoder_self", "heads": [[3, 1]], "direction": "both",
 //                    "figure": {"metric": "accuracy", "value": 0.87, "examples": 120}}}
+// or, for queries, weighted heads instead of "heads" and "direction":
+//    {"coreference": {"kind": "encoder_self", "floor": 0.01,
+//                     "terms": [{"head": [3, 1], "direction": "to_query", "weight": 0.8}]}}
 // "direction" (which way a query follows the heads; "from_query" when absent) and "figure" (what
 // was measured on examples that played no part in the choice) are optional.
 // A folder without the file gets one preset, "alignment": all heads of the last third of the

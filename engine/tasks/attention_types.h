@@ -46,6 +46,13 @@ struct PresetFigure {
   int num_examples = 0;
 };
 
+// One part of a preset's log-linear score.
+struct PresetTerm {
+  HeadIndex head;
+  AttentionDirection direction = AttentionDirection::kFromQuery;  // not kBoth
+  double weight = 0;
+};
+
 // A named set of heads, from the model folder's attention_presets.json.
 struct AttentionPreset {
   std::string name;  // "alignment"
@@ -54,6 +61,10 @@ struct AttentionPreset {
   std::string note;  // how it was chosen; "uncalibrated" when it is our fallback
   AttentionDirection direction = AttentionDirection::kFromQuery;  // for queries
   std::optional<PresetFigure> figure;
+  // When there are any, a query's answers are ranked by the sum of weight * ln(floor + attention)
+  // over the terms instead of mean attention. Their heads are `heads`.
+  std::vector<PresetTerm> terms;
+  double floor = 0.01;
 };
 
 struct AttentionSelection {

@@ -94,7 +94,7 @@ class QueryCall : private PassCall<QueryAttentionOutput>,
     if (query_tokens.empty())
       return InvalidField("SPAN_EMPTY", "query", "the tokenizer keeps nothing of the span");
     weights_.emplace(SelectionOf(output_.preset, *model.spec).kinds[0], std::move(query_tokens),
-                     static_cast<int>(text.axis.tokens.size()));
+                     text.axis);
     reading_ = std::make_unique<ForcedReading>(std::move(text.axis), TextAxis());
     reading_->Watch(&*weights_);
     output_.usage.tokenize = absl::Now() - begin;
@@ -116,6 +116,7 @@ class QueryCall : private PassCall<QueryAttentionOutput>,
     rules.language = language;
     rules.include_function_words = input_.include_function_words;
     rules.only_earlier = output_.preset.kind == AttentionKind::kDecoderSelf &&
+                         output_.preset.terms.empty() &&
                          output_.preset.direction == AttentionDirection::kFromQuery;
     places_ = PlacesOfWords(text.axis, rules);
     return absl::OkStatus();
@@ -127,7 +128,7 @@ class QueryCall : private PassCall<QueryAttentionOutput>,
       return;
     }
     const int max_results = input_.max_results > 0 ? input_.max_results : kDefaultMaxResults;
-    output_.answers = RankPlaces(places_, *weights_, output_.preset.direction, max_results);
+    output_.answers = RankPlaces(places_, *weights_, output_.preset, max_results);
     End(absl::OkStatus());
   }
 

@@ -1,8 +1,8 @@
-// A place is attended to with the sum over its tokens and attends with their mean, as rows and
-// columns of words are folded everywhere.
+// Which places there are is a matter of the text alone; their order, of the weights.
 #include "engine/tasks/query_places.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 #include <utility>
 
@@ -17,22 +17,55 @@ namespace {
 
 bool Overlaps(ByteSpan a, ByteSpan b) { return a.begin < b.end && b.begin < a.end; }
 
-float Weigh(const QueryPlace& place, const QueryWeights& weights, AttentionDirection direction) {
-  float from = 0, to = 0;
-  for (const int token : place.tokens) {
-    from += weights.from_query()[static_cast<size_t>(token)];
-    to += weights.to_query()[static_cast<size_t>(token)];
+// The mean over the heads of what query and place give each other.
+double MeanWeight(const QueryPlace& place, const QueryWeights& weights,
+                  AttentionDirection direction) {
+  double from = 0, to = 0;
+  for (const HeadIndex head : weights.heads()) {
+    from += static_cast<double>(weights.FromQuery(head, place.tokens));
+    to += static_cast<double>(weights.ToQuery(head, place.tokens));
   }
-  to /= static_cast<float>(place.tokens.size());
+  const double count = static_cast<double>(weights.heads().size());
   switch (direction) {
     case AttentionDirection::kFromQuery:
-      return from;
+      return from / count;
     case AttentionDirection::kToQuery:
-      return to;
+      return to / count;
     case AttentionDirection::kBoth:
-      return (from + to) / 2;
+      return (from + to) / 2 / count;
   }
   return 0;
+}
+
+double LogLinearScore(const QueryPlace& place, const QueryWeights& weights,
+                      const AttentionPreset& preset) {
+  double score = 0;
+  for (const PresetTerm& term : preset.terms) {
+    const float given = term.direction == AttentionDirection::kToQuery
+                            ? weights.ToQuery(term.head, place.tokens)
+                            : weights.FromQuery(term.head, place.tokens);
+    score += term.weight * std::log(preset.floor + static_cast<double>(given));
+  }
+  return score;
+}
+
+// Shares of one: of the means, or, of scores, by softmax.
+std::vector<double> Shares(absl::Span<const QueryPlace> places, const QueryWeights& weights,
+                           const AttentionPreset& preset) {
+  std::vector<double> shares;
+  for (const QueryPlace& place : places) {
+    shares.push_back(preset.terms.empty() ? MeanWeight(place, weights, preset.direction)
+                                          : LogLinearScore(place, weights, preset));
+  }
+  if (!preset.terms.empty() && !shares.empty()) {
+    const double largest = *std::max_element(shares.begin(), shares.end());
+    for (double& share : shares) share = std::exp(share - largest);
+  }
+  const double sum = std::accumulate(shares.begin(), shares.end(), 0.0);
+  if (sum > 0) {
+    for (double& share : shares) share /= sum;
+  }
+  return shares;
 }
 
 std::string ListLanguage(const TextAxis& axis, const std::string& language) {
@@ -105,16 +138,12 @@ absl::StatusOr<std::vector<QueryPlace>> PlacesOfCandidates(std::string_view text
 }
 
 std::vector<QueryAnswer> RankPlaces(absl::Span<const QueryPlace> places,
-                                    const QueryWeights& weights, AttentionDirection direction,
+                                    const QueryWeights& weights, const AttentionPreset& preset,
                                     int max_results) {
+  const std::vector<double> shares = Shares(places, weights, preset);
   std::vector<QueryAnswer> answers;
-  float sum = 0;
-  for (const QueryPlace& place : places) {
-    answers.push_back({place.text, place.span, Weigh(place, weights, direction)});
-    sum += answers.back().weight;
-  }
-  if (sum > 0) {
-    for (QueryAnswer& answer : answers) answer.weight /= sum;
+  for (size_t i = 0; i < places.size(); ++i) {
+    answers.push_back({places[i].text, places[i].span, static_cast<float>(shares[i])});
   }
   std::stable_sort(answers.begin(), answers.end(), [](const auto& a, const auto& b) {
     return a.weight != b.weight ? a.weight > b.weight : a.span.begin < b.span.begin;

@@ -41,10 +41,11 @@ absl::StatusOr<std::vector<QueryPlace>> PlacesOfCandidates(std::string_view text
                                                            absl::Span<const ByteSpan> candidates,
                                                            ByteSpan query);
 
-// The answers, best first, weights as shares of what all places get together; the earlier place on
-// a tie. At most `max_results`.
+// The answers, best first, weights as shares of all places together; the earlier place on a tie. At
+// most `max_results`. A preset without terms: shares of the mean attention over its heads; with
+// terms: softmax of the preset's log-linear score.
 std::vector<QueryAnswer> RankPlaces(absl::Span<const QueryPlace> places,
-                                    const QueryWeights& weights, AttentionDirection direction,
+                                    const QueryWeights& weights, const AttentionPreset& preset,
                                     int max_results);
 
 }  // namespace attend

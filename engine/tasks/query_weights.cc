@@ -1,4 +1,4 @@
-// Linear in the text, on the engine loop's thread.
+// One walk over each matrix, on the engine loop's thread, as folding it would be.
 #include "engine/tasks/query_weights.h"
 
 #include <algorithm>
@@ -7,37 +7,89 @@
 #include "engine/base/check.h"
 
 namespace attend {
+namespace {
 
-QueryWeights::QueryWeights(KindHeads heads, std::vector<int> query, int num_tokens)
-    : heads_(std::move(heads)),
-      query_(std::move(query)),
-      from_query_(static_cast<size_t>(num_tokens), 0.0f),
-      to_query_(static_cast<size_t>(num_tokens), 0.0f) {
+std::vector<HeadIndex> Flatten(const KindHeads& heads) {
+  std::vector<HeadIndex> flat;
+  for (size_t layer = 0; layer < heads.heads.size(); ++layer) {
+    for (const int head : heads.heads[layer]) flat.push_back({static_cast<int>(layer), head});
+  }
+  return flat;
+}
+
+}  // namespace
+
+QueryWeights::QueryWeights(KindHeads heads, std::vector<int> query, const TextAxis& axis)
+    : kind_(heads.kind), heads_(Flatten(heads)), query_(std::move(query)) {
   ATTEND_CHECK(!query_.empty(), "a query has tokens");
-  size_t num_heads = 0;
-  for (const std::vector<int>& layer : heads_.heads) num_heads += layer.size();
-  head_share_ = 1.0f / static_cast<float>(std::max<size_t>(1, num_heads));
+  for (const AttendedToken& token : axis.tokens) {
+    is_special_.push_back(token.special);
+    is_in_word_.push_back(!token.special && token.word >= 0);
+  }
+  const std::vector<float> zeros(axis.tokens.size(), 0.0f);
+  weights_.assign(heads_.size(), {zeros, zeros, zeros});
 }
 
 bool QueryWeights::Wants(AttentionKind kind, int layer) const {
-  return kind == heads_.kind && layer >= 0 && static_cast<size_t>(layer) < heads_.heads.size() &&
-         !heads_.heads[static_cast<size_t>(layer)].empty();
+  return kind == kind_ && std::any_of(heads_.begin(), heads_.end(),
+                                      [layer](HeadIndex h) { return h.layer == layer; });
 }
 
 void QueryWeights::OnAttention(const AttentionSite& site, ConstMatrixView weights) {
-  if (!Wants(site.kind, site.layer)) return;
-  const std::vector<int>& heads = heads_.heads[static_cast<size_t>(site.layer)];
-  if (!std::binary_search(heads.begin(), heads.end(), site.head)) return;
-  const auto size = static_cast<int64_t>(from_query_.size());
-  ATTEND_CHECK(weights.rows >= size && weights.cols >= size, "attention is smaller than its text");
-  const float row_share = head_share_ / static_cast<float>(query_.size());
+  const HeadIndex head{site.layer, site.head};
+  if (site.kind != kind_ || std::find(heads_.begin(), heads_.end(), head) == heads_.end()) return;
+  const size_t size = is_special_.size();
+  ATTEND_CHECK(
+      weights.rows >= static_cast<int64_t>(size) && weights.cols >= static_cast<int64_t>(size),
+      "attention is smaller than its text");
+  PerHead& out = weights_[IndexOf(head)];
+  std::vector<float> scale(size, 0.0f);  // of each row, special columns left out
+  for (size_t r = 0; r < size; ++r) {
+    const float* row = weights.row(static_cast<int64_t>(r));
+    float ordinary = 0, in_words = 0;
+    for (size_t c = 0; c < size; ++c) {
+      if (!is_special_[c]) ordinary += row[c];
+      if (is_in_word_[c]) in_words += row[c];
+    }
+    if (ordinary <= 0) continue;
+    scale[r] = 1.0f / ordinary;
+    out.words[r] = in_words * scale[r];
+    for (const int query : query_) out.to[r] += row[query] * scale[r];
+  }
+  float sum = 0;
   for (const int query : query_) {
     const float* row = weights.row(query);
-    for (int64_t t = 0; t < size; ++t) {
-      from_query_[static_cast<size_t>(t)] += row_share * row[t];
-      to_query_[static_cast<size_t>(t)] += head_share_ * weights.row(t)[query];
+    for (size_t c = 0; c < size; ++c) {
+      if (!is_in_word_[c]) continue;
+      out.from[c] += row[c] * scale[static_cast<size_t>(query)];
+      sum += row[c] * scale[static_cast<size_t>(query)];
     }
   }
+  if (sum <= 0) return;
+  for (float& weight : out.from) weight /= sum;
+}
+
+size_t QueryWeights::IndexOf(HeadIndex head) const {
+  const auto found = std::find(heads_.begin(), heads_.end(), head);
+  ATTEND_CHECK(found != heads_.end(), "a head that was not watched");
+  return static_cast<size_t>(found - heads_.begin());
+}
+
+float QueryWeights::FromQuery(HeadIndex head, const std::vector<int>& tokens) const {
+  const PerHead& weights = weights_[IndexOf(head)];
+  float sum = 0;
+  for (const int token : tokens) sum += weights.from[static_cast<size_t>(token)];
+  return sum;
+}
+
+float QueryWeights::ToQuery(HeadIndex head, const std::vector<int>& tokens) const {
+  const PerHead& weights = weights_[IndexOf(head)];
+  float at_query = 0, at_words = 0;
+  for (const int token : tokens) {
+    at_query += weights.to[static_cast<size_t>(token)];
+    at_words += weights.words[static_cast<size_t>(token)];
+  }
+  return at_words > 0 ? at_query / at_words : 0.0f;
 }
 
 }  // namespace attend

@@ -156,6 +156,18 @@ absl::StatusOr<AttentionKind> ParseKind(v1::AttentionKind kind, std::string_view
   }
 }
 
+v1::AttentionDirection ToProto(AttentionDirection direction) {
+  switch (direction) {
+    case AttentionDirection::kFromQuery:
+      return v1::ATTENTION_DIRECTION_FROM_QUERY;
+    case AttentionDirection::kToQuery:
+      return v1::ATTENTION_DIRECTION_TO_QUERY;
+    case AttentionDirection::kBoth:
+      return v1::ATTENTION_DIRECTION_BOTH;
+  }
+  return v1::ATTENTION_DIRECTION_UNSPECIFIED;
+}
+
 void ToProto(const AttentionPreset& preset, v1::AttentionPreset* out) {
   out->set_preset_id(ToUtf8(preset.name));
   out->set_kind(ToProto(preset.kind));
@@ -165,16 +177,17 @@ void ToProto(const AttentionPreset& preset, v1::AttentionPreset* out) {
     ref->set_head(static_cast<uint32_t>(head.head));
   }
   out->set_note(ToUtf8(preset.note));
-  switch (preset.direction) {
-    case AttentionDirection::kFromQuery:
-      out->set_direction(v1::ATTENTION_DIRECTION_FROM_QUERY);
-      break;
-    case AttentionDirection::kToQuery:
-      out->set_direction(v1::ATTENTION_DIRECTION_TO_QUERY);
-      break;
-    case AttentionDirection::kBoth:
-      out->set_direction(v1::ATTENTION_DIRECTION_BOTH);
-      break;
+  if (preset.terms.empty()) {
+    out->set_direction(ToProto(preset.direction));
+  } else {
+    out->set_floor(static_cast<float>(preset.floor));
+  }
+  for (const PresetTerm& term : preset.terms) {
+    v1::PresetTerm* to = out->add_terms();
+    to->mutable_head()->set_layer(static_cast<uint32_t>(term.head.layer));
+    to->mutable_head()->set_head(static_cast<uint32_t>(term.head.head));
+    to->set_direction(ToProto(term.direction));
+    to->set_weight(static_cast<float>(term.weight));
   }
   if (!preset.figure) return;
   v1::PresetFigure* figure = out->mutable_figure();

@@ -30,6 +30,7 @@ absl::StatusOr<std::vector<HeadIndex>> ParseHeadList(const attend::v1::HeadList&
 absl::StatusOr<AttentionKind> ParseKind(attend::v1::AttentionKind kind, std::string_view field);
 
 attend::v1::AttentionKind ToProto(AttentionKind kind);
+attend::v1::AttentionDirection ToProto(AttentionDirection direction);
 void ToProto(const AttentionPreset& preset, attend::v1::AttentionPreset* out);
 void ToProto(ByteSpan span, const OffsetMap& map, attend::v1::Span* out);
 void ToProto(const AttendedToken& token, const OffsetMap& map, attend::v1::Token* out);

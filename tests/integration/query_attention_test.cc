@@ -196,6 +196,7 @@ TEST_F(QueryAttentionTest, WeightsAreThoseOfGetAttention) {
   attention.set_source(kText);
   attention.mutable_selection()->add_kinds(v1::ATTENTION_KIND_ENCODER_SELF);
   attention.mutable_selection()->set_granularity(v1::ATTENTION_GRANULARITY_WORD);
+  attention.mutable_selection()->set_drop_special(true);
   auto* head = attention.mutable_selection()->mutable_head_list()->add_heads();
   head->set_layer(1);
   head->set_head(0);
