@@ -3,10 +3,13 @@
 #include <fstream>
 #include <memory>
 #include <string>
+#include <utility>
 #include <variant>
 
 #include "attend/v1/attention.grpc.pb.h"
+#include "client/alignment_axes.h"
 #include "client/alignment_view.h"
+#include "client/attention_report_call.h"
 #include "client/exit_code.h"
 #include "client/json_output.h"
 #include "client/session.h"
@@ -22,12 +25,14 @@ struct AlignFlags {
   float min_score = 0;
   bool pharaoh = false;
   bool json = false;
+  std::string html_path;
 };
 
 constexpr const char* kExamples =
     "Examples:\n"
     "  attend align \"The cat sat.\" \"Le chat s'est assis.\"\n"
     "  attend align \"The cat sat.\" \"Le chat s'est assis.\" --pharaoh   # 0-0 1-1 ...\n"
+    "  attend align \"The cat sat.\" \"Le chat s'est assis.\" --html links.html\n"
     "  attend align --source-file book.en --target-file book.fr > book.align\n"
     "\n"
     "The map gives each linked source word a number and a colour; target words show\n"
@@ -50,7 +55,8 @@ class AlignRun {
     const auto model = session_->ResolveModel();
     if (const int* exit_code = std::get_if<int>(&model)) return *exit_code;
     model_ = std::get<std::string>(model);
-    return has_files ? AlignFiles() : AlignPair();
+    if (has_files) return AlignFiles();
+    return flags_.html_path.empty() ? AlignPair() : WritePage();
   }
 
  private:
@@ -82,28 +88,35 @@ class AlignRun {
     return json;
   }
 
-  static Alignment ToAlignment(const std::string& source, const std::string& target,
-                               const attend::v1::AlignWordsResponse& response) {
-    Alignment alignment;
-    alignment.source.text = source;
-    alignment.target.text = target;
-    for (const auto& word : response.source_words()) {
-      alignment.source.words.push_back({word.text(), word.span().start(), word.span().end()});
-    }
-    for (const auto& word : response.target_words()) {
-      alignment.target.words.push_back({word.text(), word.span().start(), word.span().end()});
-    }
-    for (const auto& link : response.links()) {
-      alignment.links.push_back({link.source_word(), link.target_word(), link.score()});
-    }
-    return alignment;
+  bool IsPairValid() const {
+    return FirstInvalidUtf8(flags_.source) == std::string::npos &&
+           FirstInvalidUtf8(flags_.target) == std::string::npos;
+  }
+
+  int FailInvalidPair() const { return session_->FailUsage("SOURCE or TARGET is not valid UTF-8"); }
+
+  int WritePage() {
+    if (!IsPairValid()) return FailInvalidPair();
+    AttentionReportJob job;
+    job.path = flags_.html_path;
+    job.request.set_model(model_);
+    job.request.set_source(flags_.source);
+    job.request.set_target(flags_.target);
+    job.request.set_offset_unit(attend::v1::OFFSET_UNIT_BYTE);
+    attend::v1::AttentionSelection& selection = *job.request.mutable_selection();
+    selection.add_kinds(attend::v1::ATTENTION_KIND_CROSS);
+    selection.set_reduction(attend::v1::ATTENTION_REDUCTION_NONE);
+    selection.set_granularity(attend::v1::ATTENTION_GRANULARITY_WORD);
+    selection.set_drop_special(true);
+    job.wants_alignment_heads = true;
+    job.alignment.set_source_language_code(flags_.source_language);
+    job.alignment.set_target_language_code(flags_.target_language);
+    job.alignment.set_min_score(flags_.min_score);
+    return WriteAttentionReport(session_, std::move(job));
   }
 
   int AlignPair() {
-    if (FirstInvalidUtf8(flags_.source) != std::string::npos ||
-        FirstInvalidUtf8(flags_.target) != std::string::npos) {
-      return session_->FailUsage("SOURCE or TARGET is not valid UTF-8");
-    }
+    if (!IsPairValid()) return FailInvalidPair();
     attend::v1::AlignWordsResponse response;
     if (const CallResult result = Align(flags_.source, flags_.target, &response))
       return session_->Fail(*result);
@@ -223,7 +236,13 @@ Command AddAlignCommand(CLI::App* root, ClientOptions* options) {
       ->check(Finite());
   CLI::Option* pharaoh =
       app->add_flag("--pharaoh", flags->pharaoh, "Print links as 0-0 1-2, source word first");
-  app->add_flag("--json", flags->json, "Print words, links and scores as JSON")->excludes(pharaoh);
+  CLI::Option* json = app->add_flag("--json", flags->json, "Print words, links and scores as JSON")
+                          ->excludes(pharaoh);
+  app->add_option("--html", flags->html_path, kHtmlFlagHelp)
+      ->type_name("FILE")
+      ->excludes(pharaoh)
+      ->excludes(json)
+      ->excludes(source_file);
   AddClientOptions(app, options, ModelFlag::kShown);
   return {app, [flags](Session& session) { return AlignRun(&session, *flags).Run(); }};
 }

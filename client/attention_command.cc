@@ -1,12 +1,15 @@
 // attend attention: heat maps, or the weights as JSON.
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
 #include "attend/v1/attention.grpc.pb.h"
 #include "client/attention_axes.h"
+#include "client/attention_report_call.h"
 #include "client/attention_stream.h"
 #include "client/attention_view.h"
 #include "client/exit_code.h"
@@ -23,17 +26,18 @@ using attend::v1::AttentionMatrix;
 struct AttentionFlags {
   std::string source;
   std::optional<std::string> target;
-  std::vector<std::string> kinds = {"cross"};
+  std::vector<std::string> kinds;
   std::string preset;
   bool all_heads = false;
   std::vector<std::string> heads;
-  std::string reduction = "mean";
+  std::string reduction;
   bool tokens = false;
   bool keep_special = false;
   uint32_t top_k = 0;
   float min_weight = 0;
   bool json = false;
   bool stream = false;
+  std::string html_path;
 };
 
 constexpr const char* kExamples =
@@ -42,6 +46,7 @@ constexpr const char* kExamples =
     "  attend attention \"The cat sat.\" \"Le chat s'est assis.\" --preset alignment\n"
     "  attend attention \"The cat sat.\" --kind encoder --reduction rollout\n"
     "  attend attention \"The cat sat.\" --heads 1:0,1:3 --reduction none --tokens\n"
+    "  attend attention \"The cat sat.\" --html cat.html          # all heads, for a browser\n"
     "\n"
     "Rows attend to columns: target words to source words for cross, source words to\n"
     "each other for encoder, target words to earlier ones for decoder. Weights\n"
@@ -88,6 +93,14 @@ void FillRequest(const AttentionFlags& flags, const std::string& model, Request*
   selection.set_min_weight(flags.min_weight);
   selection.set_drop_special(!flags.keep_special);
   request->set_offset_unit(attend::v1::OFFSET_UNIT_BYTE);
+}
+
+std::string FoldName(const AttentionFlags& flags) {
+  const std::string heads = !flags.preset.empty() ? "preset " + flags.preset
+                            : !flags.heads.empty()
+                                ? std::to_string(flags.heads.size()) + " chosen heads"
+                                : "all heads";
+  return flags.reduction + " over " + heads;
 }
 
 class AttentionRun {
@@ -217,11 +230,7 @@ class AttentionRun {
       return;
     }
     if (!matrix.has_head()) {
-      const std::string heads = !flags_.preset.empty() ? "preset " + flags_.preset
-                                : !flags_.heads.empty()
-                                    ? std::to_string(flags_.heads.size()) + " chosen heads"
-                                    : "all heads";
-      map->title += ", " + flags_.reduction + " over " + heads;
+      map->title += ", " + FoldName(flags_);
     }
     session_->out().Write(RenderHeatMap(*map, session_->terminal()) + "\n");
   }
@@ -244,13 +253,31 @@ class AttentionRun {
 };
 
 // Cross attention is mostly asked for to see which words were read for which: the heads that the
-// model's owner chose for that, or the engine's guess, say it best.
-AttentionFlags WithDefaultPreset(AttentionFlags flags) {
+// model's owner chose for that, or the engine's guess, say it best. A page has room for all heads
+// of all kinds.
+AttentionFlags WithDefaults(AttentionFlags flags) {
+  const bool to_page = !flags.html_path.empty();
+  if (flags.kinds.empty() && !to_page) flags.kinds = {"cross"};
   const bool only_cross = flags.kinds == std::vector<std::string>{"cross"};
-  if (only_cross && flags.preset.empty() && flags.heads.empty() && !flags.all_heads) {
+  if (only_cross && flags.preset.empty() && flags.heads.empty() && !flags.all_heads && !to_page) {
     flags.preset = "alignment";
   }
+  if (flags.reduction.empty()) flags.reduction = to_page ? "none" : "mean";
   return flags;
+}
+
+int WritePage(Session* session, const AttentionFlags& flags) {
+  const auto model = session->ResolveModel();
+  if (const int* exit_code = std::get_if<int>(&model)) return *exit_code;
+  AttentionReportJob job;
+  job.path = flags.html_path;
+  FillRequest(flags, std::get<std::string>(model), &job.request);
+  job.fold = FoldName(flags);
+  const bool has_cross = flags.kinds.empty() || std::find(flags.kinds.begin(), flags.kinds.end(),
+                                                          "cross") != flags.kinds.end();
+  job.wants_alignment_heads =
+      has_cross && flags.preset.empty() && flags.heads.empty() && flags.reduction == "none";
+  return WriteAttentionReport(session, std::move(job));
 }
 
 int Run(Session& session, const AttentionFlags& flags) {
@@ -259,7 +286,8 @@ int Run(Session& session, const AttentionFlags& flags) {
   if (flags.target.has_value() && FirstInvalidUtf8(*flags.target) != std::string::npos) {
     return session.FailUsage("TARGET is not valid UTF-8");
   }
-  const AttentionFlags complete = WithDefaultPreset(flags);
+  const AttentionFlags complete = WithDefaults(flags);
+  if (!complete.html_path.empty()) return WritePage(&session, complete);
   return AttentionRun(&session, complete).Run();
 }
 
@@ -276,7 +304,7 @@ Command AddAttentionCommand(CLI::App* root, ClientOptions* options) {
          "Its translation; written by the model when left out")
       ->type_name("");
   app->add_option("-k,--kind", flags->kinds,
-                  "cross, encoder or decoder; several with commas (default cross)")
+                  "cross, encoder or decoder; several with commas (default cross; all with --html)")
       ->type_name("KIND")
       ->delimiter(',')
       ->allow_extra_args(false)
@@ -295,9 +323,9 @@ Command AddAttentionCommand(CLI::App* root, ClientOptions* options) {
                 "Every head; for cross attention the preset 'alignment' is the default")
       ->excludes(preset)
       ->excludes("--heads");
-  app->add_option(
-         "-r,--reduction", flags->reduction,
-         "How heads are folded: mean, max, rollout, or none for one map a head (default mean)")
+  app->add_option("-r,--reduction", flags->reduction,
+                  "How heads are folded: mean, max, rollout, or none for one map a head (default "
+                  "mean; none with --html)")
       ->type_name("HOW")
       ->check(OneOf({"none", "mean", "max", "rollout"}));
   app->add_flag("!--words,--tokens", flags->tokens,
@@ -309,9 +337,13 @@ Command AddAttentionCommand(CLI::App* root, ClientOptions* options) {
       ->check(Finite());
   app->add_flag("!--drop-special,--keep-special", flags->keep_special,
                 "Leave out (default) or keep tokens such as the end of the sentence");
-  app->add_flag("--json", flags->json, "Print the weights as one JSON object");
-  app->add_flag("--stream", flags->stream,
-                "Print each map as it comes; with --json one object a line");
+  CLI::Option* json = app->add_flag("--json", flags->json, "Print the weights as one JSON object");
+  CLI::Option* stream = app->add_flag("--stream", flags->stream,
+                                      "Print each map as it comes; with --json one object a line");
+  app->add_option("--html", flags->html_path, kHtmlFlagHelp)
+      ->type_name("FILE")
+      ->excludes(json)
+      ->excludes(stream);
   AddClientOptions(app, options, ModelFlag::kShown);
   return {app, [flags](Session& session) { return Run(session, *flags); }};
 }
