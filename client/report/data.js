@@ -21,7 +21,8 @@ function percent(weight) {
   return (value >= 9.995 ? value.toFixed(1) : value.toFixed(2)) + ' %';
 }
 
-const quoted = (text) => '“' + text + '”';
+// Isolated, so that a word of another direction does not turn what stands around it.
+const quoted = (text) => '“\u2068' + text + '\u2069”';
 
 // Weights of one map as floats, NaN where the weight was not kept. 16 bits hold weight * 65534; 8 bits hold the square
 // root of it times 254, which keeps small weights apart; the highest code stands for "not kept".

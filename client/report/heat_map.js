@@ -37,7 +37,7 @@ function startHeatMap() {
     .sort((a, b) => (a.head === undefined ? -1 : a.head) - (b.head === undefined ? -1 : b.head));
 
   function fillHeads(layer) {
-    fill(headBox, layer === undefined ? [{value: '', text: map.name}] : mapsOfLayer(layer).map((one) => ({
+    fill(headBox, layer === undefined ? [{value: '', text: '–'}] : mapsOfLayer(layer).map((one) => ({
       value: String(kind.maps.indexOf(one)), text: one.head === undefined ? one.name : 'head ' + one.head})));
     headBox.value = layer === undefined ? '' : String(kind.maps.indexOf(map));
   }
@@ -96,6 +96,10 @@ function startHeatMap() {
       : percent(largest) + (shadeBox.value === 'root' ? ', by square root' : '');
   }
 
+  function mapName() {
+    return map.layer !== undefined && map.head === undefined ? 'layer ' + map.layer + ', ' + map.name : map.name;
+  }
+
   function showMap() {
     const start = performance.now();
     weights = weightsOf(map);
@@ -106,6 +110,7 @@ function startHeatMap() {
     if (fits) view.cell = view.fitCell();
     view.layout();
     drawLegend(largest, shades);
+    byId('map-name').textContent = kind.title + '. ' + mapName() + '.';
     showCursor();
     // For whoever measures: from the choice of a map to the finished picture, in milliseconds.
     byId('map-canvas').dataset.milliseconds = (performance.now() - start).toFixed(1);
@@ -114,7 +119,7 @@ function startHeatMap() {
   function showCursor() {
     const {row, column} = view.cursor;
     readout.textContent = sentenceOf(view.cursor);
-    scroll.setAttribute('aria-label', kind.title + ', ' + map.name + ', ' + rowLabels().length + ' rows, ' +
+    scroll.setAttribute('aria-label', kind.title + ', ' + mapName() + ', ' + rowLabels().length + ' rows, ' +
       columnLabels().length + ' columns. ' + readout.textContent);
     byId('row-caption').textContent = 'What ' + quoted(rowLabels()[row]) + ' reads';
     showRowTable(row, column);
@@ -159,7 +164,7 @@ function startHeatMap() {
     layerBox.value = map.layer === undefined ? 'map' + kind.maps.indexOf(map) : String(map.layer);
     fillHeads(map.layer);
     showMap();
-    readout.textContent = map.name + '. ' + sentenceOf(view.cursor);
+    readout.textContent = mapName() + '. ' + sentenceOf(view.cursor);
   }
 
   function zoom(factor) {

@@ -35,7 +35,7 @@ class MapCanvas {
     const available = this.available().width;
     this.left = Math.ceil(clamp(longest(this.map.rowLabels) + 14, 30, Math.max(70, Math.min(190, available / 3))));
     const rise = longest(this.map.columnLabels);
-    this.top = Math.ceil(clamp(this.isSlanted() ? rise * 0.78 + 18 : rise + 14, 26, 130));
+    this.top = Math.ceil(clamp(this.isSlanted() ? rise * 0.78 + 22 : rise + 20, 26, 130));
   }
 
   widthOf(label) {
@@ -146,7 +146,7 @@ class MapCanvas {
     if (width > 0 && height > 0)
       context.drawImage(this.image, firstColumn, firstRow, width, height, x, y, width * cell, height * cell);
     if (cell >= 12) this.drawGrid(seen, x, y);
-    if (cell >= 30) this.drawValues(seen, x, y);
+    if (cell >= 24) this.drawValues(seen, x, y);
     context.strokeStyle = themeColor('--line');
     context.lineWidth = 1;
     context.strokeRect(left - seen.scrollLeft + 0.5, top - seen.scrollTop + 0.5, this.map.columns * cell - 1, this.map.rows * cell - 1);
@@ -175,7 +175,7 @@ class MapCanvas {
 
   drawValues({rows, columns}, x, y) {
     const {context, cell, map} = this;
-    context.font = '12px system-ui, sans-serif';
+    context.font = (cell >= 30 ? 12 : 11) + 'px system-ui, sans-serif';
     context.textAlign = 'center';
     context.textBaseline = 'middle';
     for (let row = rows[0]; row < rows[1]; ++row) {
@@ -215,7 +215,7 @@ class MapCanvas {
     context.font = labelFont;
     context.save();
     context.beginPath();
-    context.rect(0, top - 2, left, this.viewHeight - top + 2);
+    context.rect(0, top - 9, left, this.viewHeight - top + 9);
     context.clip();
     context.textBaseline = 'middle';
     context.textAlign = 'right';
@@ -226,10 +226,10 @@ class MapCanvas {
     context.restore();
     context.save();
     context.beginPath();
-    context.rect(left - (this.isSlanted() ? 6 : 0), 0, this.viewWidth, top);
+    context.rect(left - 9, 0, this.viewWidth, top);
     context.clip();
     context.textAlign = 'left';
-    const room = this.isSlanted() ? (top - 18) / 0.78 : top - 12;
+    const room = this.isSlanted() ? (top - 18) / 0.78 : top - 14;
     for (const column of indices(seen.columns, this.cursor.column)) {
       this.setLabelStyle(column === this.cursor.column);
       context.save();

@@ -82,7 +82,11 @@ function startRibbons() {
   function makeLine(side, first, last, isEnd) {
     const line = element('div', 'word-line');
     line.dir = sides[side].direction;
-    const gap = (i) => { const text = (sides[side].gaps[i] || '').replace(/\s+/g, ' '); if (text) line.append(element('span', '', text)); };
+    const gap = (i) => {
+      const text = (sides[side].gaps[i] || '').replace(/\s+/g, ' ');
+      const shown = i === first ? text.trimStart() : text;
+      if (shown) line.append(element('span', '', shown));
+    };
     for (let i = first; i < last; ++i) {
       gap(i);
       line.append(makeWord(side, i));
@@ -142,10 +146,11 @@ function startRibbons() {
     return stanzas;
   }
 
-  function drawRibbons(stanza, svg, index, inside) {
+  function drawRibbons(stanza, svg, inside) {
+    const own = links.filter((link) => stanza.every(([first, last], side) => link.words[side] >= first && link.words[side] < last));
+    inside.classList.toggle('is-bare', own.length === 0);
     const origin = inside.getBoundingClientRect();
-    for (const link of links) {
-      if (!stanza.every(([first, last], side) => link.words[side] >= first && link.words[side] < last)) continue;
+    for (const link of own) {
       const [above, below] = link.words.map((word, side) => words[side][word].getBoundingClientRect());
       const x = [above, below].map((box) => box.left + box.width / 2 - origin.left);
       const top = above.bottom - origin.top + 1, bottom = below.top - origin.top - 1, middle = (top + bottom) / 2;
@@ -176,7 +181,7 @@ function startRibbons() {
       inside.append(svg);
       box.append(inside);
       host.append(box);
-      return [stanza, svg, index, inside];
+      return [stanza, svg, inside];
     });
     for (const link of links) link.path = null;
     for (const one of made) drawRibbons(...one);

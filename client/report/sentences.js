@@ -19,7 +19,7 @@ function startSentences() {
       made.tabIndex = 0;
       made.setAttribute('role', 'button');
       const share = sentence.score === null ? 0 : high > low ? (sentence.score - low) / (high - low) : 1;
-      const strength = sentence.selected ? 0.25 + 0.35 * share : 0.12 * share;
+      const strength = sentence.selected ? 0.25 + 0.25 * share : 0.12 * share;
       made.style.backgroundColor = 'rgba(var(--mark), ' + strength.toFixed(3) + ')';
       const parts = [];
       if (sentence.selected) parts.push('selected');
