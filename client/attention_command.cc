@@ -46,7 +46,7 @@ constexpr const char* kExamples =
     "  attend attention \"The cat sat.\" \"Le chat s'est assis.\" --preset alignment\n"
     "  attend attention \"The cat sat.\" --kind encoder --reduction rollout\n"
     "  attend attention \"The cat sat.\" --heads 1:0,1:3 --reduction none --tokens\n"
-    "  attend attention \"The cat sat.\" --html cat.html          # all heads, for a browser\n"
+    "  attend attention \"The cat sat.\" --html cat.html    # for a browser\n"
     "\n"
     "Rows attend to columns: target words to source words for cross, source words to\n"
     "each other for encoder, target words to earlier ones for decoder. Weights\n"

@@ -43,9 +43,10 @@ class ReportRun {
     std::optional<int> failed = LearnModel();
     if (!failed) failed = ReadMatrices(job_->request, job_->fold, false, &axes_);
     if (failed) return *failed;
-    target_ = axes_.target_text();
-    if (has_cross_ && job_->wants_alignment_heads) failed = AddAlignmentHeads();
-    if (!failed && has_cross_) failed = AddAlignment();
+    target_ = axes_.target_text().empty() ? job_->request.target() : axes_.target_text();
+    const bool has_pair = has_cross_ && !target_.empty();
+    if (has_pair && job_->wants_alignment_heads) failed = AddAlignmentHeads();
+    if (!failed && has_pair) failed = AddAlignment();
     return failed ? *failed : Write();
   }
 
