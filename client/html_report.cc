@@ -46,7 +46,7 @@ Json TextJson(const AlignedText& text) {
   Json words = Json::array();
   for (const AlignedWord& word : text.words) {
     spans.push_back({word.start, word.end});
-    words.push_back(Printable(word.text));
+    words.push_back(word.text);
   }
   std::vector<std::string> gaps = GapsBetween(text.text, spans);
   if (gaps.empty()) {
@@ -110,9 +110,7 @@ Json SummaryJson(const ReportSummary& summary) {
 }
 
 // Kinds share axes: the source words are columns of cross and rows of encoder maps.
-std::size_t AxisOf(const std::vector<std::string>& words, Json* axes) {
-  std::vector<std::string> labels;
-  for (const std::string& word : words) labels.push_back(Printable(word));
+std::size_t AxisOf(const std::vector<std::string>& labels, Json* axes) {
   for (std::size_t i = 0; i < axes->size(); ++i) {
     if ((*axes)[i]["labels"] == labels) return i;
   }

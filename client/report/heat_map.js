@@ -128,7 +128,7 @@ function startHeatMap() {
   function showRowTable(row) {
     const columns = columnLabels().length;
     const order = Array.from({length: columns}, (_, column) => column)
-      .filter((column) => weightAt(row, column) > 0)
+      .filter((column) => weightAt(row, column) >= 0.00005)  // shown as 0.01 % at least
       .sort((a, b) => weightAt(row, b) - weightAt(row, a)).slice(0, 10);
     const most = order.length > 0 ? weightAt(row, order[0]) : 1;
     byId('row-table').replaceChildren(...order.map((column) => {

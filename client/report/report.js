@@ -5,8 +5,13 @@ byId('notes').replaceChildren(...report.notes.map((note) => element('li', '', no
 byId('notes').hidden = report.notes.length === 0;
 
 // Paper is light, and shows whole maps; these run before and after the listeners of the parts.
-window.addEventListener('beforeprint', () => { theme.isPrinting = true; applyTheme(); });
-window.addEventListener('afterprint', () => { theme.isPrinting = false; applyTheme(); });
+function setPrinting(isPrinting) {
+  theme.isPrinting = isPrinting;
+  document.documentElement.classList.toggle('is-printing', isPrinting);
+  applyTheme();
+}
+window.addEventListener('beforeprint', () => setPrinting(true));
+window.addEventListener('afterprint', () => setPrinting(false));
 
 startTheme();
 startSentences();

@@ -65,7 +65,7 @@ function startRibbons() {
   }
 
   function makeWord(side, index) {
-    const word = element('span', 'word', sides[side].words[index]);
+    const word = element('span', 'word', sides[side].words[index].replace(/\s+/g, ' '));
     word.setAttribute('role', 'button');
     word.tabIndex = side === 0 && index === 0 ? 0 : -1;
     word.addEventListener('pointerenter', () => choose(side, index));
@@ -105,18 +105,22 @@ function startRibbons() {
     });
   }
 
-  // Where the target is cut when the source is cut before word `cut`: most link weight stays in its own half.
-  function bestTargetCut(cut, firstTarget) {
+  // Where the target is cut when the source is cut before word `cut`: most link weight stays in its own half. Among equal
+  // cuts, which are many where words have no links, the one that takes the same share of both texts.
+  function bestTargetCut(cut, [firstSource, firstTarget]) {
     const count = sides[1].words.length;
     const gain = new Float64Array(count + 2);
     for (const {words: [source, target], score} of links) {
       if (target < firstTarget) continue;
       gain[target + 1] += source < cut ? score : -score;  // a cut after this target word
     }
+    const share = (cut - firstSource) / (sides[0].words.length - firstSource);
+    const expected = firstTarget + share * (count - firstTarget);
     let best = firstTarget, bestGain = -1e9, sum = 0;
     for (let at = firstTarget; at <= count; ++at) {
       if (at > firstTarget) sum += gain[at];
-      if (sum >= bestGain - 1e-9) { best = at; bestGain = sum; }
+      const value = sum - 1e-6 * Math.abs(at - expected);
+      if (value > bestGain) { best = at; bestGain = value; }
     }
     return best;
   }
@@ -133,8 +137,8 @@ function startRibbons() {
         let source = first[0];
         while (source < counts[0] && fits(0, source + 1)) ++source;
         source = Math.max(source, Math.min(first[0] + 1, counts[0]));
-        let target = source === counts[0] ? counts[1] : bestTargetCut(source, first[1]);
-        while (source > first[0] + 1 && !fits(1, target)) target = bestTargetCut(--source, first[1]);
+        let target = source === counts[0] ? counts[1] : bestTargetCut(source, first);
+        while (source > first[0] + 1 && !fits(1, target)) target = bestTargetCut(--source, first);
         // What does not fit with a single source word is cut by width, so that every line fits.
         while (target > first[1] + 1 && !fits(1, target)) --target;
         if (source === first[0] && target === first[1]) target = first[1] + 1;
