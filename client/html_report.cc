@@ -146,7 +146,8 @@ std::vector<std::string> NotesOnSize(const std::vector<ReportKind>& kinds, int b
     if (kind.num_left_out == 0) continue;
     notes.push_back(kind.title + ": " + std::to_string(kind.num_left_out) + " of " +
                     std::to_string(kind.num_left_out + kind.maps.size()) +
-                    " maps are left out, to keep the page small; --heads chooses others.");
+                    " maps are left out, to keep the page small; attend attention --heads chooses "
+                    "others.");
   }
   return notes;
 }
@@ -194,8 +195,8 @@ std::string EscapeHtml(const std::string& text) {
 
 std::string Scripts() {
   std::string script;
-  for (const std::string_view file :
-       {kDataJs, kThemeJs, kMapCanvasJs, kHeatMapJs, kRibbonsJs, kSentencesJs, kReportJs}) {
+  for (const std::string_view file : {kDataJs, kThemeJs, kMapCanvasJs, kOverviewJs, kHeatMapJs,
+                                      kRibbonsJs, kSentencesJs, kReportJs}) {
     script.append(script.empty() ? "" : "\n").append(file);
   }
   script.erase(script.find_last_not_of('\n') + 1);

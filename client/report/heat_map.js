@@ -112,6 +112,7 @@ function startHeatMap() {
     drawLegend(largest, shades);
     byId('map-name').textContent = kind.title + '. ' + mapName() + '.';
     showCursor();
+    overview.show(kind, map);
     // For whoever measures: from the choice of a map to the finished picture, in milliseconds.
     byId('map-canvas').dataset.milliseconds = (performance.now() - start).toFixed(1);
   }
@@ -156,14 +157,21 @@ function startHeatMap() {
     return best;
   }
 
-  function stepHead(step) {
-    const ordered = kind.maps.filter((one) => one.layer === undefined)
-      .concat([...new Set(kind.maps.map((one) => one.layer))].filter((layer) => layer !== undefined)
-        .sort((a, b) => a - b).flatMap(mapsOfLayer));
-    map = ordered[(ordered.indexOf(map) + step + ordered.length) % ordered.length];
+  // Folds of the whole kind, then layer by layer.
+  const orderOf = (one) => one.maps.filter((map) => map.layer === undefined)
+    .concat([...new Set(one.maps.map((map) => map.layer))].filter((layer) => layer !== undefined)
+      .sort((a, b) => a - b).flatMap(mapsOfLayer));
+
+  function chooseMap(next) {
+    map = next;
     layerBox.value = map.layer === undefined ? 'map' + kind.maps.indexOf(map) : String(map.layer);
     fillHeads(map.layer);
     showMap();
+  }
+
+  function stepHead(step) {
+    const ordered = orderOf(kind);
+    chooseMap(ordered[(ordered.indexOf(map) + step + ordered.length) % ordered.length]);
     readout.textContent = mapName() + '. ' + sentenceOf(view.cursor);
   }
 
@@ -233,6 +241,7 @@ function startHeatMap() {
   window.addEventListener('beforeprint', () => { view.startPrint(); });
   window.addEventListener('afterprint', () => { view.endPrint(); });
 
+  const overview = new Overview(orderOf, chooseMap);
   fill(kindBox, report.kinds.map((one, index) => ({value: String(index), text: one.title})));
   chooseKind(kind);
 }

@@ -11,6 +11,7 @@ extern const std::string_view kDataJs;
 extern const std::string_view kThemeJs;
 extern const std::string_view kMapCanvasJs;
 extern const std::string_view kHeatMapJs;
+extern const std::string_view kOverviewJs;
 extern const std::string_view kRibbonsJs;
 extern const std::string_view kSentencesJs;
 extern const std::string_view kReportJs;

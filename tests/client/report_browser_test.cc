@@ -168,6 +168,16 @@ TEST(Browser, TheListsChooseKindLayerAndHead) {
     result.head = id('heat-readout').textContent;
     choose('heat-kind', '1');
     result.encoder = id('heat-readout').textContent;
+    choose('heat-kind', '0');
+    id('overview').open = true;
+    id('overview').dispatchEvent(new Event('toggle'));
+    const thumbnails = all('.thumbnail');
+    result.thumbnails = thumbnails.map((one) => one.textContent);
+    thumbnails[6].click();
+    result.picked = [id('heat-layer').value, id('heat-head').selectedOptions[0].textContent];
+    result.pressed = thumbnails.filter((one) => one.getAttribute('aria-pressed') === 'true').map((one) => one.textContent);
+    choose('heat-kind', '1');
+    result.only_one = id('overview').hidden;
     // The middle of the first cell has the darkest shade, the middle of the next one a light one.
     const canvas = id('map-canvas'), box = canvas.getBoundingClientRect();
     const cells = [];
@@ -181,6 +191,12 @@ TEST(Browser, TheListsChooseKindLayerAndHead) {
   EXPECT_EQ(result["heads"], Json({"mean of 2 heads", "head 0", "head 1"}));
   EXPECT_EQ(result["head"], Readout("Le", "The", "75.0 %"));
   EXPECT_EQ(result["encoder"], Readout("The", "The", "90.0 %"));
+  EXPECT_EQ(result["thumbnails"],
+            Json({"mean of 4 heads", "layer 0, mean", "layer 0, head 0", "layer 0, head 1",
+                  "layer 1, mean", "layer 1, head 0", "layer 1, head 1"}));
+  EXPECT_EQ(result["picked"], Json({"1", "head 1"}));
+  EXPECT_EQ(result["pressed"], Json({"layer 1, head 1"}));
+  EXPECT_EQ(result["only_one"], true);
   EXPECT_LT(result["darkest"], 80);
   EXPECT_GT(result["lightest"], 200);
 }
