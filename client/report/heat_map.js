@@ -131,7 +131,15 @@ function startHeatMap() {
     const order = Array.from({length: columns}, (_, column) => column)
       .filter((column) => weightAt(row, column) >= 0.00005)  // shown as 0.01 % at least
       .sort((a, b) => weightAt(row, b) - weightAt(row, a)).slice(0, 10);
-    const most = order.length > 0 ? weightAt(row, order[0]) : 1;
+    if (order.length === 0) {
+      const line = element('tr'), cell = element('td', 'empty-row',
+        'Nothing that is shown: its weight is on tokens that were left out, or below what was kept.');
+      cell.colSpan = 2;
+      line.append(cell);
+      byId('row-table').replaceChildren(line);
+      return;
+    }
+    const most = weightAt(row, order[0]);
     byId('row-table').replaceChildren(...order.map((column) => {
       const line = element('tr'), word = element('td', '', columnLabels()[column]);
       word.dir = 'auto';

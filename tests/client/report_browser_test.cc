@@ -201,6 +201,21 @@ TEST(Browser, TheListsChooseKindLayerAndHead) {
   EXPECT_GT(result["lightest"], 200);
 }
 
+TEST(Browser, RowsThatReadNothingShownSaySo) {
+  ReportPage page = SmallPage();
+  page.kinds.erase(page.kinds.begin());
+  page.kinds[0].maps[0].weights.assign(9, 0);
+  page.kinds[0].maps[0].weights[8] = kReportNotKept;
+  const Json result = Try(std::move(page), R"js(
+    result.row = all('#row-table tr').map((row) => row.textContent);
+    press(id('map-scroll'), 'End', {ctrlKey: true});
+    result.not_kept = id('heat-readout').textContent;
+  )js");
+  ASSERT_EQ(result["row"].size(), 1u);
+  EXPECT_EQ(result["row"][0].get<std::string>().rfind("Nothing that is shown", 0), 0u);
+  EXPECT_EQ(result["not_kept"], Readout("sat", "sat", "not kept"));
+}
+
 TEST(Browser, RibbonsFollowWordsAndThreshold) {
   const Json result = Try(SmallPage(), R"js(
     const words = all('.word');
