@@ -98,6 +98,14 @@ class FaultyServer::AttentionFaults final : public attend::v1::AttentionService:
 class FaultyServer::ModelList final : public attend::v1::ModelService::Service {
  public:
   explicit ModelList(FaultyServer* owner) : owner_(owner) {}
+  // A model with one layer on each side.
+  grpc::Status GetModel(grpc::ServerContext*, const attend::v1::GetModelRequest* request,
+                        attend::v1::GetModelResponse* response) override {
+    response->mutable_model()->set_name(request->name());
+    response->mutable_model()->set_encoder_layer_count(1);
+    response->mutable_model()->set_decoder_layer_count(1);
+    return grpc::Status::OK;
+  }
   grpc::Status ListModels(grpc::ServerContext*, const attend::v1::ListModelsRequest*,
                           attend::v1::ListModelsResponse* response) override {
     for (const std::string& name : owner_->models) response->add_models()->set_name(name);
