@@ -6,8 +6,10 @@
 
 namespace attend {
 
-// "en", "eng", "pt_BR", "fra" → "en", "en", "pt-BR", "fr". Groups of languages ("ROMANCE", "gem",
-// "mul") and what is no code at all → "".
+// "en", "eng", "pt_BR", "fra" → "en", "en", "pt-BR", "fr". A script is left out where it is the
+// language's usual one: "fra_Latn", "zho_Hans", "kas_Deva" → "fr", "zh-Hans", "ks-Deva"; so is
+// "XX", which mBART writes for no region. Groups of languages ("ROMANCE", "gem", "mul") and what is
+// no code at all → "".
 std::string ToLanguageCode(std::string_view name);
 
 // The two-letter form of a lower-case language code where there is one, which BCP-47 wants, else
