@@ -1,7 +1,8 @@
 // Reading a model: field by field, nothing believed. Encoding: the unigram model's best
-// segmentation by dynamic programming over byte positions (Kudo 2018). Sums are kept in single
-// precision and compared in the order that libsentencepiece uses, because ties between
-// segmentations are common and the last bit decides them.
+// segmentation by dynamic programming over byte positions (Kudo 2018); BPE is in
+// sentencepiece_bpe.cc. Sums are kept in single precision and compared in the order that
+// libsentencepiece uses, because ties between segmentations are common and the last bit decides
+// them.
 #include "engine/tokenizers/sentencepiece_model.h"
 
 #include <algorithm>
@@ -29,12 +30,6 @@ constexpr float kUnknownPenalty = 10.0f;
 
 absl::Status Corrupt(std::string_view origin, std::string_view what) {
   return CorruptCheckpoint({origin, {}}, what);
-}
-
-// Bytes of a character by its first byte; a stray continuation byte counts as one.
-size_t SizeByLead(char lead) {
-  const auto byte = static_cast<uint8_t>(lead);
-  return byte < 0xC0 ? 1 : byte < 0xE0 ? 2 : byte < 0xF0 ? 3 : 4;
 }
 
 std::string BytePiece(uint8_t byte) {
@@ -104,10 +99,11 @@ absl::Status SentencePieceModel::ReadModel(std::string_view bytes, std::string_v
   }
   if (!reader.ok()) return Corrupt(origin, "not a SentencePiece model, or cut short");
   if (pieces_.empty()) return Corrupt(origin, "holds no pieces");
-  if (model_type_ != 1) {
+  if (model_type_ != kUnigram && model_type_ != kBpe) {
     return UnsupportedCheckpoint(
         {origin, {}},
-        absl::StrCat("trainer_spec.model_type: expected 1 (unigram), found ", model_type_));
+        absl::StrCat("trainer_spec.model_type: expected 1 (unigram) or 2 (BPE), found ",
+                     model_type_));
   }
   if (!denormalizer_spec.precompiled_charsmap.empty()) {
     return UnsupportedCheckpoint(
@@ -244,22 +240,14 @@ absl::Status SentencePieceModel::BuildTries(NormalizerSpec spec, std::string_vie
   return normalizer_.Init(std::move(spec), std::move(verbatim), origin);
 }
 
-// The best way to a position comes from `begin` by piece `id`.
-struct SentencePieceModel::Step {
-  float score = 0;
-  int32_t id = -1;
-  uint32_t begin = UINT32_MAX;  // not reached
-  uint32_t end = 0;
-};
-
 std::vector<SentencePieceModel::Step> SentencePieceModel::FindBestSteps(
     std::string_view normalized) const {
   const auto size = static_cast<uint32_t>(normalized.size());
-  std::vector<Step> best(size + 1);  // by end position
+  std::vector<Step> best(size + 1);  // by end position: the piece that the best way there ends with
   for (uint32_t begin = 0; begin < size;) {
     const float score_here = best[begin].score;
     const auto character =
-        static_cast<uint32_t>(std::min<size_t>(SizeByLead(normalized[begin]), size - begin));
+        static_cast<uint32_t>(std::min<size_t>(Utf8SizeByLead(normalized[begin]), size - begin));
     bool is_covered = false;  // some piece is this one character
     uint32_t node = ByteTrie::kRoot;
     for (uint32_t end = begin; end < size;) {
@@ -296,7 +284,7 @@ std::vector<SentencePiece> SentencePieceModel::Encode(std::string_view text) con
   const NormalizedText normalized = normalizer_.Normalize(text);
   const std::string_view all = normalized.text;
   bool after_unknown = false;
-  for (const Step& step : FindBestSteps(all)) {
+  for (const Step& step : model_type_ == kBpe ? MergeSteps(all) : FindBestSteps(all)) {
     const std::string_view piece = all.substr(step.begin, step.end - step.begin);
     const ByteSpan span = {normalized.begins[step.begin], normalized.ends[step.end - 1]};
     const bool is_unknown = step.id == unknown_id_;
@@ -361,7 +349,7 @@ std::vector<std::string> SentencePieceModel::Decode(
         bytes.push_back(static_cast<char>(ByteOfPiece(pieces[j])));
       }
       for (size_t at = 0; at < bytes.size();) {
-        const size_t size = std::min(SizeByLead(bytes[at]), bytes.size() - at);
+        const size_t size = std::min(Utf8SizeByLead(bytes[at]), bytes.size() - at);
         const bool is_valid = IsValidUtf8(std::string_view(bytes).substr(at, size));
         if (is_valid) written.resize(written.size() + size - 1);
         written.push_back(is_valid ? bytes.substr(at, size) : kReplacementCharacter);

@@ -1,6 +1,7 @@
-// A SentencePiece unigram model (.spm, .model): text → pieces with the bytes behind each, and
-// pieces → text. Gives what libsentencepiece gives, float for float (a test holds the two against
-// each other), in time linear in the text. Immutable after load and safe from any thread.
+// A SentencePiece model (.spm, .model), unigram or BPE: text → pieces with the bytes behind each,
+// and pieces → text. Gives what libsentencepiece gives, float for float (a test holds the two
+// against each other), in time linear in the text (BPE: but for a heap). Immutable after load and
+// safe from any thread.
 #pragma once
 
 #include <cstdint>
@@ -28,7 +29,8 @@ class SentencePieceModel {
   // NOT_FOUND when there is no such file; otherwise as Parse.
   static absl::StatusOr<std::unique_ptr<SentencePieceModel>> Load(const std::string& path);
   // DATA_LOSS when `bytes` are no sound model, UNIMPLEMENTED for other algorithms than unigram and
-  // for models that rewrite their output (denormalizer_spec). `origin` names the file in errors.
+  // BPE and for models that rewrite their output (denormalizer_spec). `origin` names the file in
+  // errors.
   static absl::StatusOr<std::unique_ptr<SentencePieceModel>> Parse(std::string_view bytes,
                                                                    std::string_view origin);
 
@@ -45,6 +47,7 @@ class SentencePieceModel {
   std::vector<std::string_view> NormalPieces() const;
 
  private:
+  static constexpr int64_t kUnigram = 1, kBpe = 2;  // trainer_spec.model_type
   enum class PieceType {
     kNormal = 1,
     kUnknown = 2,
@@ -58,7 +61,13 @@ class SentencePieceModel {
     float score = 0;
     PieceType type = PieceType::kNormal;
   };
-  struct Step;  // of the best way through a text
+  struct Step {  // one piece of a normalised text
+    float score = 0;
+    int32_t id = -1;
+    uint32_t begin = UINT32_MAX;  // not reached
+    uint32_t end = 0;
+  };
+  class Merger;  // sentencepiece_bpe.cc
 
   SentencePieceModel() = default;
   absl::Status ReadModel(std::string_view bytes, std::string_view origin);
@@ -67,7 +76,8 @@ class SentencePieceModel {
   static absl::Status ReadNormalizerSpec(std::string_view message, std::string_view origin,
                                          NormalizerSpec* spec);
   absl::Status BuildTries(NormalizerSpec spec, std::string_view origin);
-  std::vector<Step> FindBestSteps(std::string_view normalized) const;
+  std::vector<Step> FindBestSteps(std::string_view normalized) const;  // unigram
+  std::vector<Step> MergeSteps(std::string_view normalized) const;     // BPE
   void AppendBytePieces(std::string_view character, ByteSpan span,
                         std::vector<SentencePiece>* pieces) const;
   int32_t FindPiece(std::string_view piece) const;
@@ -81,7 +91,7 @@ class SentencePieceModel {
   std::string unknown_surface_ = " \xE2\x81\x87 ";  // " ⁇ "
   bool byte_fallback_ = false;
   bool whitespace_as_suffix_ = false;
-  int64_t model_type_ = 1;
+  int64_t model_type_ = kUnigram;
   int32_t unknown_id_ = -1;
   float unknown_score_ = 0;
   float user_defined_score_ = 0;  // for each byte

@@ -15,6 +15,13 @@ namespace attend {
 
 inline constexpr std::string_view kSpaceSymbol = "\xE2\x96\x81";  // "▁"
 
+// Bytes of a character by its first byte, as libsentencepiece counts them; a stray continuation
+// byte counts as one.
+inline size_t Utf8SizeByLead(char lead) {
+  const auto byte = static_cast<uint8_t>(lead);
+  return byte < 0xC0 ? 1 : byte < 0xE0 ? 2 : byte < 0xF0 ? 3 : 4;
+}
+
 // What a model file says about normalisation, under its own names.
 struct NormalizerSpec {
   std::string precompiled_charsmap;
@@ -39,6 +46,7 @@ class SentencePieceNormalizer {
   NormalizedText Normalize(std::string_view text) const;
 
   const NormalizerSpec& spec() const { return spec_; }
+  const ByteTrie& verbatim() const { return verbatim_; }
 
  private:
   struct Rewritten {

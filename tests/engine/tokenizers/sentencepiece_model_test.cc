@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <limits>
 #include <random>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,8 @@ const std::string kModels[] = {
     ATTEND_SOURCE_DIR "/tests/golden/marian_tiny/model/target.spm",
     ATTEND_SOURCE_DIR "/models/en-fr/source.spm",
     ATTEND_SOURCE_DIR "/models/en-fr/target.spm",
+    ATTEND_SOURCE_DIR "/tests/golden/sentencepiece/bpe.model",
+    ATTEND_SOURCE_DIR "/tests/golden/sentencepiece/bpe_bytes.model",
 };
 
 std::unique_ptr<SentencePieceModel> ParseOrFail(const std::string& bytes) {
@@ -104,7 +107,7 @@ TEST(SentencePieceModel, GivesWhatLibsentencepieceGives) {
 
 // A model with every type of piece and switch; ties between segmentations on purpose.
 std::string OddModel(bool add_dummy_prefix, bool remove_extra_whitespaces,
-                     bool whitespace_as_suffix, bool byte_fallback) {
+                     bool whitespace_as_suffix, bool byte_fallback, uint64_t model_type = 1) {
   std::string model = PieceField("<unk>", 0, 2) + PieceField("<s>", 0, 3) +
                       PieceField("</s>", 0, 3) + PieceField("\u2581", -1) + PieceField("a", -2) +
                       PieceField("b", -2) + PieceField("ab", -4) + PieceField("ba", -4) +
@@ -119,8 +122,8 @@ std::string OddModel(bool add_dummy_prefix, bool remove_extra_whitespaces,
       model += PieceField(name, 0, 6);
     }
   }
-  model += BytesField(
-      2, IntField(24, whitespace_as_suffix) + IntField(35, byte_fallback) + BytesField(44, " ?? "));
+  model += BytesField(2, IntField(3, model_type) + IntField(24, whitespace_as_suffix) +
+                             IntField(35, byte_fallback) + BytesField(44, " ?? "));
   model += BytesField(3, IntField(3, add_dummy_prefix) + IntField(4, remove_extra_whitespaces));
   return model;
 }
@@ -131,10 +134,47 @@ TEST(SentencePieceModel, GivesTheSameForEverySwitch) {
                            "\u00E9e\u4E2D\u4E2D", "<0xE9><s>", "aa\u2581\u2581"}) {
     texts.push_back(text);
   }
-  for (int switches = 0; switches < 16; ++switches) {
+  for (int switches = 0; switches < 32; ++switches) {
     SCOPED_TRACE(switches);
-    ExpectSameAsOracle(OddModel(switches & 1, switches & 2, switches & 4, switches & 8), texts);
+    const uint64_t model_type = switches & 16 ? 2 : 1;
+    ExpectSameAsOracle(OddModel(switches & 1, switches & 2, switches & 4, switches & 8, model_type),
+                       texts);
   }
+}
+
+// BPE models whose pieces are drawn at random from all short strings of three letters: scores with
+// many ties, pieces that no join reaches, and unused ones in every place.
+TEST(SentencePieceModel, JoinsInTheOrderOfTheLibrary) {
+  std::mt19937 random(5);
+  const auto draw = [&](size_t length) {
+    std::string text;
+    while (text.size() < length) text.push_back("abc"[random() % 3]);
+    return text;
+  };
+  for (int round = 0; round < 40; ++round) {
+    SCOPED_TRACE(round);
+    std::set<std::string> chosen;
+    for (int i = 0; i < 60; ++i) chosen.insert(draw(1 + random() % 6));
+    std::string model = PieceField("<unk>", 0, 2) + PieceField("\u2581", -1);
+    for (const std::string& piece : chosen) {
+      const int type = random() % 4 == 0 ? 5 : random() % 20 == 0 ? 4 : 1;
+      model += PieceField(piece, -static_cast<float>(random() % 8), type);
+    }
+    model += BytesField(2, IntField(3, 2));
+    std::vector<std::string> texts;
+    for (int i = 0; i < 100; ++i) texts.push_back(draw(random() % 40) + " " + draw(random() % 40));
+    ExpectSameAsOracle(model, texts);
+  }
+}
+
+// Work that grew with the square of the length would take hours here.
+TEST(SentencePieceModel, BpeIsNearLinear) {
+  const auto model = ParseOrFail(OddModel(true, true, false, false, 2));
+  std::string text;
+  while (text.size() < 2'000'000) text += "abbaababb";
+  size_t size = 0;
+  for (const SentencePiece& piece : model->Encode(text)) size += piece.piece.size();
+  EXPECT_EQ(size, text.size() + kSpaceSymbol.size());
 }
 
 TEST(SentencePieceModel, DecodesByteRunsAsTheLibraryDoes) {
@@ -222,9 +262,11 @@ TEST(SentencePieceModel, RefusesBrokenModelsByName) {
 
 TEST(SentencePieceModel, RefusesWhatItDoesNotKnow) {
   const std::string base = PieceField("<unk>", 0, 2) + PieceField("a", -1);
-  const absl::Status bpe = ParseError(base + BytesField(2, IntField(3, 2)));
-  EXPECT_EQ(bpe.code(), absl::StatusCode::kUnimplemented);
-  EXPECT_THAT(std::string(bpe.message()), HasSubstr("model_type"));
+  for (const uint64_t word_or_char : {3, 4}) {
+    const absl::Status type = ParseError(base + BytesField(2, IntField(3, word_or_char)));
+    EXPECT_EQ(type.code(), absl::StatusCode::kUnimplemented);
+    EXPECT_THAT(std::string(type.message()), HasSubstr("model_type"));
+  }
   const absl::Status denormalizer = ParseError(base + BytesField(5, BytesField(2, "x")));
   EXPECT_EQ(denormalizer.code(), absl::StatusCode::kUnimplemented);
 }
