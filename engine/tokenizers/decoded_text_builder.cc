@@ -68,6 +68,13 @@ void DecodedTextBuilder::Strip() {
   tokens_.erase(tokens_.begin(), tokens_.begin() + begin);
 }
 
+void DecodedTextBuilder::CleanUpSpaces() {
+  for (const std::string_view from : {" .", " ?", " !", " ,"}) ReplaceAll(from, from.substr(1));
+  ReplaceAll(" ' ", "'");
+  for (const std::string_view from : {" n't", " 'm", " 's", " 've", " 're"})
+    ReplaceAll(from, from.substr(1));
+}
+
 DecodedText DecodedTextBuilder::Build(size_t num_tokens) && {
   DecodedText decoded;
   decoded.spans.resize(num_tokens);

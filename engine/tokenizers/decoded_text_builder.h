@@ -26,6 +26,8 @@ class DecodedTextBuilder {
   void ReplaceAll(std::string_view from, std::string_view to);
   // Takes white space off both ends, as Python's str.strip does.
   void Strip();
+  // transformers' clean_up_tokenization: takes spaces away before punctuation and English endings.
+  void CleanUpSpaces();
   // One span for each of `num_tokens` tokens; of those that wrote nothing, an empty one where it
   // would be.
   DecodedText Build(size_t num_tokens) &&;

@@ -16,15 +16,13 @@
 #include "engine/tokenizers/byte_trie.h"
 #include "engine/tokenizers/sentencepiece_model.h"
 #include "engine/tokenizers/tokenizer.h"
+#include "engine/tokenizers/tokenizer_config.h"
 #include "engine/tokenizers/vocabulary.h"
 
 namespace attend {
 
 class MarianTokenizer : public Tokenizer {
  public:
-  // What max_length() says when the checkpoint sets no limit.
-  static constexpr int64_t kUnlimited = int64_t{1} << 40;
-
   // Errors as tokenizer_factory.h says.
   static absl::StatusOr<std::unique_ptr<Tokenizer>> Load(const ModelDirectory& directory,
                                                          LoadReport* report);
@@ -43,8 +41,6 @@ class MarianTokenizer : public Tokenizer {
   int64_t max_length() const override { return max_length_; }
 
  private:
-  struct Config;  // tokenizer_config.json and its two older companions, read
-
   // One side of the translation.
   struct Side {
     std::unique_ptr<SentencePieceModel> model;
@@ -57,10 +53,10 @@ class MarianTokenizer : public Tokenizer {
   };
 
   MarianTokenizer() = default;
-  static absl::StatusOr<Config> ReadConfig(const ModelDirectory& directory);
-  absl::Status ReadVocabularies(const ModelDirectory& directory, const Config& config);
-  static absl::Status MarkSpecialTokens(const Config& config, std::string_view file, Side* side);
-  absl::Status CheckPieces(const Config& config, LoadReport* report) const;
+  absl::Status ReadVocabularies(const ModelDirectory& directory, const TokenizerConfig& config);
+  static absl::Status MarkSpecialTokens(const TokenizerConfig& config, std::string_view file,
+                                        Side* side);
+  absl::Status CheckPieces(LoadReport* report) const;
   void EncodeSegment(std::string_view text, ByteSpan segment, const Side& side,
                      std::vector<EncodedToken>* tokens) const;
 
@@ -72,9 +68,10 @@ class MarianTokenizer : public Tokenizer {
 
   Side sides_[2];
   ByteTrie whole_tokens_;  // special and added tokens: found in texts before anything else is
+  bool separate_vocabularies_ = false;
   bool clean_up_spaces_ = false;
   std::string source_language_, target_language_;
-  int64_t max_length_ = kUnlimited;
+  int64_t max_length_ = TokenizerConfig::kUnlimited;
 };
 
 }  // namespace attend

@@ -68,7 +68,7 @@ TEST(MarianTokenizerConfig, ReadsLimitsAndLanguages) {
   EXPECT_EQ(LoadWithConfig(R"({"model_max_length": 100})")->max_length(), 100);
   EXPECT_EQ(
       LoadWithConfig(R"({"model_max_length": 1000000000000000019884624838656})")->max_length(),
-      MarianTokenizer::kUnlimited);
+      TokenizerConfig::kUnlimited);
   const auto tokenizer = LoadWithConfig(R"({"source_lang": "eng", "target_lang": "ROMANCE"})");
   EXPECT_EQ(tokenizer->source_language(), "en");
   EXPECT_EQ(tokenizer->target_language(), "");
