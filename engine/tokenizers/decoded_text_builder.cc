@@ -5,15 +5,9 @@
 #include <utility>
 
 #include "engine/base/check.h"
-#include "engine/text/unicode.h"
+#include "engine/tokenizers/mapped_text.h"
 
 namespace attend {
-namespace {
-
-// Python counts the four separators of ASCII as white space; Unicode's property does not.
-bool IsStripped(char32_t c) { return IsWhiteSpace(c) || (c >= 0x1C && c <= 0x1F); }
-
-}  // namespace
 
 void DecodedTextBuilder::Append(std::string_view bytes, uint32_t token) {
   ATTEND_CHECK(tokens_.empty() || tokens_.back() <= token, "tokens must be appended in order");
@@ -51,18 +45,7 @@ void DecodedTextBuilder::ReplaceAll(std::string_view from, std::string_view to) 
 }
 
 void DecodedTextBuilder::Strip() {
-  uint32_t begin = 0;
-  auto end = static_cast<uint32_t>(text_.size());
-  while (begin < end) {
-    const CodePoint c = CodePointAt(text_, begin);
-    if (!IsStripped(c.value)) break;
-    begin = c.end;
-  }
-  while (end > begin) {
-    const CodePoint c = CodePointBefore(text_, end);
-    if (!IsStripped(c.value)) break;
-    end = c.begin;
-  }
+  const auto [begin, end] = StripSpan(text_, {0, static_cast<uint32_t>(text_.size())}, true, true);
   text_ = text_.substr(begin, end - begin);
   tokens_.erase(tokens_.begin() + end, tokens_.end());
   tokens_.erase(tokens_.begin(), tokens_.begin() + begin);

@@ -6,6 +6,12 @@
 #include "engine/text/unicode.h"
 
 namespace attend {
+namespace {
+
+// Python counts the four separators of ASCII as white space; Unicode's property does not.
+bool IsPythonSpace(char32_t c) { return IsWhiteSpace(c) || (c >= 0x1C && c <= 0x1F); }
+
+}  // namespace
 
 void MappedText::Keep(std::string_view original, uint32_t begin, uint32_t end) {
   runs_.push_back({static_cast<uint32_t>(text_.size()), begin, false});
@@ -37,6 +43,20 @@ ByteSpan TidySpan(std::string_view text, ByteSpan span) {
   if (last < span.end) span.end = CodePointAt(text, last).end;
   const ByteSpan trimmed = TrimWhiteSpace(text, span);
   return trimmed.empty() ? span : trimmed;
+}
+
+ByteSpan StripSpan(std::string_view text, ByteSpan span, bool at_begin, bool at_end) {
+  while (at_begin && !span.empty()) {
+    const CodePoint c = CodePointAt(text, span.begin);
+    if (!IsPythonSpace(c.value)) break;
+    span.begin = std::min(c.end, span.end);
+  }
+  while (at_end && !span.empty()) {
+    const CodePoint c = CodePointBefore(text, span.end);
+    if (!IsPythonSpace(c.value)) break;
+    span.end = std::max(c.begin, span.begin);
+  }
+  return span;
 }
 
 }  // namespace attend

@@ -39,4 +39,7 @@ class MappedText {
 // else.
 ByteSpan TidySpan(std::string_view text, ByteSpan span);
 
+// Without what Python's str.strip takes off at these ends.
+ByteSpan StripSpan(std::string_view text, ByteSpan span, bool at_begin, bool at_end);
+
 }  // namespace attend

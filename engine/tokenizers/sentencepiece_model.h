@@ -34,6 +34,9 @@ class SentencePieceModel {
   static absl::StatusOr<std::unique_ptr<SentencePieceModel>> Parse(std::string_view bytes,
                                                                    std::string_view origin);
 
+  // Puts no "▁" in front of texts, whatever the model says. Only before others use it.
+  void DropDummyPrefix() { normalizer_.DropDummyPrefix(); }
+
   // Ill-formed UTF-8 becomes U+FFFD.
   std::vector<SentencePiece> Encode(std::string_view text) const;
 
@@ -42,6 +45,11 @@ class SentencePieceModel {
   std::vector<std::string> Decode(absl::Span<const std::string_view> pieces) const;
 
   int32_t num_pieces() const { return static_cast<int32_t>(pieces_.size()); }
+  // The piece of that number. REQUIRES: 0 <= id < num_pieces().
+  std::string_view PieceText(int32_t id) const { return pieces_[static_cast<size_t>(id)].text; }
+  // Its number, unknown_id() for what the model lacks.
+  int32_t FindPiece(std::string_view piece) const;
+  int32_t unknown_id() const { return unknown_id_; }
   // The pieces that texts are cut into: no unknown, control or byte pieces. They live as long as
   // the model.
   std::vector<std::string_view> NormalPieces() const;
@@ -80,7 +88,6 @@ class SentencePieceModel {
   std::vector<Step> MergeSteps(std::string_view normalized) const;     // BPE
   void AppendBytePieces(std::string_view character, ByteSpan span,
                         std::vector<SentencePiece>* pieces) const;
-  int32_t FindPiece(std::string_view piece) const;
   bool AppendControlOrUnknown(int32_t id, std::string_view piece,
                               std::vector<std::string>* written) const;
 

@@ -43,6 +43,8 @@ class SentencePieceNormalizer {
   // `origin` names the model file in errors; `verbatim` are symbols that are left as they are.
   absl::Status Init(NormalizerSpec spec, ByteTrie verbatim, std::string_view origin);
 
+  void DropDummyPrefix() { spec_.add_dummy_prefix = false; }
+
   NormalizedText Normalize(std::string_view text) const;
 
   const NormalizerSpec& spec() const { return spec_; }

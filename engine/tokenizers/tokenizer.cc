@@ -14,7 +14,9 @@ void TruncateKeepingEnd(EncodedText* text, int64_t max_tokens) {
   std::vector<EncodedToken>& tokens = text->tokens;
   const auto limit = static_cast<size_t>(std::max<int64_t>(max_tokens, 0));
   if (tokens.size() <= limit) return;
-  if (limit > 0) std::swap(tokens[limit - 1], tokens.back());
+  const auto closing = std::min(static_cast<size_t>(text->num_closing_tokens), limit);
+  std::move(tokens.end() - static_cast<ptrdiff_t>(closing), tokens.end(),
+            tokens.begin() + static_cast<ptrdiff_t>(limit - closing));
   tokens.resize(limit);
 }
 

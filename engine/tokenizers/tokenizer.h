@@ -27,6 +27,7 @@ struct EncodedToken {
 
 struct EncodedText {
   std::vector<EncodedToken> tokens;
+  int32_t num_closing_tokens = 1;  // at the end, and not of the text: end of sentence, a language
   std::vector<int32_t> ids() const {
     std::vector<int32_t> out;
     out.reserve(tokens.size());
@@ -87,7 +88,7 @@ class Tokenizer {
 };
 
 // Cuts a text down to `max_tokens` as transformers does: ordinary tokens go, from the end, and the
-// end-of-sentence token stays last. Does nothing when it is short enough; `max_tokens` below 1
+// closing ones stay behind them. Does nothing when it is short enough; `max_tokens` below 1
 // leaves nothing.
 void TruncateKeepingEnd(EncodedText* text, int64_t max_tokens);
 

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "engine/checkpoint/checkpoint_error.h"
 #include "engine/tokenizers/marian_tokenizer.h"
+#include "engine/tokenizers/sentencepiece_tokenizer.h"
 
 namespace attend {
 namespace {
@@ -18,7 +19,9 @@ struct Kind {
 };
 
 constexpr Kind kKinds[] = {
-    {"marian", MarianTokenizer::Load},
+    {"marian", MarianTokenizer::Load},         {"t5", SentencePieceTokenizer::Load},
+    {"pegasus", SentencePieceTokenizer::Load}, {"mbart", SentencePieceTokenizer::Load},
+    {"m2m_100", SentencePieceTokenizer::Load},
 };
 
 }  // namespace
