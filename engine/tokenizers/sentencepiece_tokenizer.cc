@@ -94,7 +94,7 @@ EncodedText SentencePieceTokenizer::EncodeWith(std::string_view text,
   if (!has_end) encoded.tokens.push_back(SpecialToken(eos_id(), end));
   if (language != nullptr && kind_.frame == Frame::kLanguageLast) {
     encoded.tokens.push_back(SpecialToken(language->id, end));
-    encoded.num_closing_tokens = 2;
+    encoded.num_end_tokens = 2;
   }
   return encoded;
 }

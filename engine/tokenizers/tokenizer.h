@@ -27,7 +27,10 @@ struct EncodedToken {
 
 struct EncodedText {
   std::vector<EncodedToken> tokens;
-  int32_t num_closing_tokens = 1;  // at the end, and not of the text: end of sentence, a language
+  // Of two texts in one sequence, for each token which of them it belongs to (BERT's token types);
+  // empty: all 0.
+  std::vector<int32_t> token_types;
+  size_t num_end_tokens = 1;  // at the end, put there by the tokenizer whatever the text is
   std::vector<int32_t> ids() const {
     std::vector<int32_t> out;
     out.reserve(tokens.size());
@@ -66,6 +69,14 @@ class Tokenizer {
   virtual EncodedText EncodeIn(std::string_view text, TextSide side,
                                const TokenizerLanguage& language) const;
 
+  // Whether two texts can be given as one sequence.
+  virtual bool encodes_pairs() const { return false; }
+  // Two texts as one sequence of at most `max_tokens`: the longer text loses tokens at its end
+  // first, as with transformers' "longest_first". Spans are in the text that the token comes from.
+  // REQUIRES: encodes_pairs().
+  virtual EncodedText EncodePair(std::string_view first, std::string_view second,
+                                 int64_t max_tokens) const;
+
   // Ids → text. Ids outside the vocabulary decode to nothing. With `keep_special` the special
   // tokens are spelt out.
   virtual DecodedText Decode(absl::Span<const int32_t> ids, TextSide side,
@@ -88,8 +99,8 @@ class Tokenizer {
 };
 
 // Cuts a text down to `max_tokens` as transformers does: ordinary tokens go, from the end, and the
-// closing ones stay behind them. Does nothing when it is short enough; `max_tokens` below 1
-// leaves nothing.
+// tokens that the tokenizer puts behind every text stay last. Does nothing when it is short enough;
+// `max_tokens` below 1 leaves nothing.
 void TruncateKeepingEnd(EncodedText* text, int64_t max_tokens);
 
 }  // namespace attend

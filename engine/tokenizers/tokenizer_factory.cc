@@ -6,22 +6,35 @@
 
 #include "absl/strings/str_cat.h"
 #include "engine/checkpoint/checkpoint_error.h"
+#include "engine/tokenizers/hf_tokenizer.h"
 #include "engine/tokenizers/marian_tokenizer.h"
 #include "engine/tokenizers/sentencepiece_tokenizer.h"
 
 namespace attend {
 namespace {
 
+using LoadFunction = absl::StatusOr<std::unique_ptr<Tokenizer>> (*)(const ModelDirectory& directory,
+                                                                    LoadReport* report);
+
 struct Kind {
   std::string_view model_type;
-  absl::StatusOr<std::unique_ptr<Tokenizer>> (*load)(const ModelDirectory& directory,
-                                                     LoadReport* report);
+  LoadFunction load;
+  // For folders without a file that HfTokenizer reads; null: there is no other way.
+  LoadFunction load_otherwise = nullptr;
 };
 
 constexpr Kind kKinds[] = {
-    {"marian", MarianTokenizer::Load},         {"t5", SentencePieceTokenizer::Load},
-    {"pegasus", SentencePieceTokenizer::Load}, {"mbart", SentencePieceTokenizer::Load},
-    {"m2m_100", SentencePieceTokenizer::Load},
+    {"marian", MarianTokenizer::Load},
+    {"bart", HfTokenizer::Load},
+    {"bert", HfTokenizer::Load},
+    {"blip", HfTokenizer::Load},
+    {"gpt2", HfTokenizer::Load},
+    {"llama", HfTokenizer::Load},
+    {"m2m_100", HfTokenizer::Load, SentencePieceTokenizer::Load},
+    {"mbart", HfTokenizer::Load, SentencePieceTokenizer::Load},
+    {"pegasus", HfTokenizer::Load, SentencePieceTokenizer::Load},
+    {"t5", HfTokenizer::Load, SentencePieceTokenizer::Load},
+    {"vision-encoder-decoder", HfTokenizer::Load},
 };
 
 }  // namespace
@@ -32,7 +45,10 @@ absl::StatusOr<std::unique_ptr<Tokenizer>> LoadTokenizer(const ModelDirectory& d
   if (!model_type.ok()) return CorruptJson("config.json", model_type.status());
   std::string known;
   for (const Kind& kind : kKinds) {
-    if (kind.model_type == *model_type) return kind.load(directory, report);
+    if (kind.model_type == *model_type) {
+      const bool otherwise = kind.load_otherwise != nullptr && !HfTokenizer::CanLoad(directory);
+      return (otherwise ? kind.load_otherwise : kind.load)(directory, report);
+    }
     absl::StrAppend(&known, known.empty() ? "" : ", ", std::string(kind.model_type));
   }
   return UnsupportedCheckpoint({"config.json", {}},
