@@ -39,6 +39,12 @@ const icu::Normalizer2& Compatible() {
 }
 
 uint32_t CategoryMask(char32_t c) { return U_GET_GC_MASK(static_cast<UChar32>(c)); }
+// Whether a version of Unicode has the character.
+bool IsIn(char32_t c, uint8_t version) {
+  UVersionInfo age;
+  u_charAge(static_cast<UChar32>(c), age);
+  return age[0] <= version;
+}
 uint8_t CombiningClass(char32_t c) {
   return c < 0x300 ? 0 : u_getCombiningClass(static_cast<UChar32>(c));
 }
@@ -181,18 +187,20 @@ void LowercaseCharacters(AlignedText* text) {
   text->Transform(changes, 0);
 }
 
-bool IsMark(char32_t c) { return c >= 0x300 && (CategoryMask(c) & U_GC_M_MASK) != 0; }
-bool IsNonspacingMark(char32_t c) { return c >= 0x300 && (CategoryMask(c) & U_GC_MN_MASK) != 0; }
+bool IsMark(char32_t c) { return c >= 0x300 && (CategoryMask(c) & U_GC_M_MASK) != 0 && IsIn(c, 9); }
+bool IsNonspacingMark(char32_t c) {
+  return c >= 0x300 && (CategoryMask(c) & U_GC_MN_MASK) != 0 && IsIn(c, 8);
+}
 bool IsOtherCategory(char32_t c) {
   if (c < 0x80) return c < 0x20 || c == 0x7F;
-  return (CategoryMask(c) & (U_GC_CC_MASK | U_GC_CF_MASK | U_GC_CO_MASK)) != 0;
+  return (CategoryMask(c) & (U_GC_CC_MASK | U_GC_CF_MASK | U_GC_CO_MASK)) != 0 && IsIn(c, 8);
 }
 bool IsPunctuation(char32_t c) {
   if (c < 0x80) {
     return (c >= '!' && c <= '/') || (c >= ':' && c <= '@') || (c >= '[' && c <= '`') ||
            (c >= '{' && c <= '~');
   }
-  return (CategoryMask(c) & U_GC_P_MASK) != 0;
+  return (CategoryMask(c) & U_GC_P_MASK) != 0 && IsIn(c, 8);
 }
 bool IsNumeric(char32_t c) {
   if (c < 0x80) return c >= '0' && c <= '9';

@@ -20,7 +20,9 @@ std::vector<uint32_t> GraphemeEnds(std::string_view text);
 // Lower case of each character by itself, as Rust's char::to_lowercase has it.
 void LowercaseCharacters(AlignedText* text);
 
-// General categories, as the pre-tokenizers ask for them.
+// General categories, as the pre-tokenizers ask for them. `tokenizers` takes those of marks,
+// punctuation and others from tables of Unicode 8 or 9, in which newer characters have none; so do
+// these functions, where that makes a difference to BERT's tokens.
 bool IsMark(char32_t c);            // Mn, Mc, Me
 bool IsNonspacingMark(char32_t c);  // Mn
 bool IsOtherCategory(char32_t c);   // Cc, Cf, Co
