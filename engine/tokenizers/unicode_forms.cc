@@ -45,8 +45,11 @@ bool IsIn(char32_t c, uint8_t version) {
   u_charAge(static_cast<UChar32>(c), age);
   return age[0] <= version;
 }
+// The library's normal forms are those of Unicode 9; newer characters stay where they are.
 uint8_t CombiningClass(char32_t c) {
-  return c < 0x300 ? 0 : u_getCombiningClass(static_cast<UChar32>(c));
+  if (c < 0x300) return 0;
+  const uint8_t combining = u_getCombiningClass(static_cast<UChar32>(c));
+  return combining != 0 && IsIn(c, 9) ? combining : 0;
 }
 
 std::vector<CharacterChange> Decompose(const icu::Normalizer2& form, std::string_view text) {
