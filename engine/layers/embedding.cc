@@ -16,19 +16,19 @@ namespace {
 constexpr char kPositions[] = "embeddings.position.weight";
 
 absl::StatusOr<Matrix> LoadPositions(const WeightSource& source, const StackSpec& spec) {
-  const int64_t rows = spec.position_offset + spec.max_position_embeddings;
+  const int64_t count = spec.max_position_embeddings, before = spec.position_offset;
   switch (spec.position_encoding) {
     case PositionEncoding::kRelativeBias:
       return Matrix();
     case PositionEncoding::kLearned:
-      return source.ReadMatrix(kPositions, rows, spec.hidden_size);
+      return source.ReadMatrix(kPositions, before + count, spec.hidden_size);
     case PositionEncoding::kSinusoidalHalves:
-      if (source.Has(kPositions)) return source.ReadMatrix(kPositions, rows, spec.hidden_size);
+      if (source.Has(kPositions)) return source.ReadMatrix(kPositions, count, spec.hidden_size);
       break;
     case PositionEncoding::kSinusoidalTensor2Tensor:  // a stored table is not read in transformers
       break;
   }
-  auto table = MakePositionTable(spec.position_encoding, rows, spec.hidden_size);
+  auto table = MakePositionTable(spec.position_encoding, {before, count}, spec.hidden_size);
   if (!table.ok()) return source.At(kPositions, table.status());
   return table;
 }
@@ -41,7 +41,9 @@ absl::StatusOr<Embedding> Embedding::Load(const WeightSource& source,
   Embedding embedding;
   embedding.tokens_ = std::move(tokens);
   ATTEND_ASSIGN_OR_RETURN(embedding.positions_, LoadPositions(source, spec));
-  embedding.position_offset_ = spec.position_offset;
+  // Rows of a learned table that no position has.
+  if (embedding.positions_.rows() > 0)
+    embedding.first_row_ = embedding.positions_.rows() - spec.max_position_embeddings;
   if (spec.type_vocab_size > 0) {
     ATTEND_ASSIGN_OR_RETURN(
         embedding.segments_,
@@ -53,7 +55,7 @@ absl::StatusOr<Embedding> Embedding::Load(const WeightSource& source,
 
 ConstMatrixView Embedding::PositionRows() const {
   if (positions_.rows() == 0) return {};
-  return {positions_.row(position_offset_), positions_.rows() - position_offset_, positions_.cols(),
+  return {positions_.row(first_row_), positions_.rows() - first_row_, positions_.cols(),
           positions_.cols()};
 }
 

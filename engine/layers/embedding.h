@@ -44,9 +44,9 @@ class Embedding {
   ConstMatrixView PositionRows() const;
 
   std::shared_ptr<const TokenTable> tokens_;
-  Matrix positions_;  // [position_offset + max_position_embeddings, hidden_size], or empty
-  Matrix segments_;   // [type_vocab_size, hidden_size], or empty
-  int64_t position_offset_ = 0;
+  Matrix positions_;       // [max_position_embeddings or more, hidden_size], or empty
+  Matrix segments_;        // [type_vocab_size, hidden_size], or empty
+  int64_t first_row_ = 0;  // of positions_: position 0
   float scale_ = 1.0f;
 };
 

@@ -9,9 +9,14 @@
 
 namespace attend {
 
-// [rows, hidden_size]. RESOURCE_EXHAUSTED when memory is short. REQUIRES: an encoding of sinusoids;
-// the others have nothing to compute.
-absl::StatusOr<Matrix> MakePositionTable(PositionEncoding encoding, int64_t rows,
+// Positions [first, first + count).
+struct PositionRange {
+  int64_t first = 0, count = 0;
+};
+
+// [positions.count, hidden_size]. RESOURCE_EXHAUSTED when memory is short. REQUIRES: an encoding of
+// sinusoids; the others have nothing to compute.
+absl::StatusOr<Matrix> MakePositionTable(PositionEncoding encoding, const PositionRange& positions,
                                          int64_t hidden_size);
 
 }  // namespace attend

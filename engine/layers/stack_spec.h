@@ -28,7 +28,8 @@ struct StackSpec {
   NormPlacement norm_placement = NormPlacement::kPost;
   PositionEncoding position_encoding = PositionEncoding::kSinusoidalHalves;
   int64_t max_position_embeddings = 0;  // the longest sequence, whatever positions are made of
-  int64_t position_offset = 0;     // rows of the table of positions that stand before position 0
+  // Learned positions: rows of the table before that of position 0. Sinusoids: the first angle.
+  int64_t position_offset = 0;
   int64_t type_vocab_size = 0;     // segments that have an embedding (BERT); 0: none have
   RelativeBiasSpec relative_bias;  // for PositionEncoding::kRelativeBias
   float embedding_scale = 1.0f;

@@ -381,7 +381,9 @@ TEST_P(GenerateTest, SameBitsAloneAndInCompany) {
 TEST_P(GenerateTest, SameBitsWithAnyNumberOfEnginesAndThreads) {
   const std::vector<Job> jobs = MixedJobs(tiny_);
   const std::vector<GenerationResult> alone = RunOneByOne(*tiny_.model, jobs);
-  const std::pair<int, int> shapes[] = {{1, 1}, {1, 2}, {1, 3}, {2, 1}, {2, 2}, {3, 1}};
+  // All shapes for one family; the others differ only inside a pass.
+  std::vector<std::pair<int, int>> shapes = {{1, 3}, {2, 2}};
+  if (GetParam() == "marian_tiny") shapes = {{1, 1}, {1, 2}, {1, 3}, {2, 1}, {2, 2}, {3, 1}};
   for (const auto& [engines, threads] : shapes) {
     SCOPED_TRACE(testing::Message() << engines << " engines, " << threads << " threads");
     SchedulerOptions options;

@@ -18,9 +18,11 @@
 namespace attend {
 namespace {
 
-// Distances know no last position, so n_positions (512 mostly) is only what training used. A limit
-// there must be, because attention's cost grows with the square of the length: eight times that.
-constexpr int64_t kLongestSequence = 4096;
+// Distances know no last position, so n_positions (512 mostly) is only what training used. What is
+// read may be longer: documents to be summed up are, and the limit is there because attention's
+// cost grows with the square of the length. What is written may not: the memory of a running
+// sequence is set aside for the longest that it may become.
+constexpr int64_t kLongestSource = 4096;
 constexpr int64_t kMaxBuckets = 4096, kMaxDistance = 4096;
 
 // "relu", "gated-gelu": the activation, and whether it is gated. Keys of later files repeat it.
@@ -51,8 +53,7 @@ StackSpec ParseStack(ConfigReader* config) {
   stack.norm_placement = NormPlacement::kPre;
   stack.has_final_norm = true;
   stack.position_encoding = PositionEncoding::kRelativeBias;
-  stack.max_position_embeddings =
-      std::max(kLongestSequence, config->IntOr("n_positions", 512, 1, kMaxPositions));
+  stack.max_position_embeddings = config->IntOr("n_positions", 512, 1, kMaxPositions);
   stack.relative_bias.num_buckets =
       static_cast<int>(config->IntOr("relative_attention_num_buckets", 32, 4, kMaxBuckets));
   // Beyond the distances that have a bucket each, so that the logarithm has room.
@@ -70,6 +71,8 @@ absl::StatusOr<ModelSpec> ParseConfig(const Json& json) {
   spec.capabilities = {ModelCapability::kTranslation, ModelCapability::kSummarization,
                        ModelCapability::kAttention};
   spec.encoder = spec.decoder = ParseStack(&config);
+  spec.encoder.max_position_embeddings =
+      std::max(kLongestSource, spec.encoder.max_position_embeddings);
   spec.encoder.num_layers = static_cast<int>(config.Int("num_layers", 1, kMaxLayers));
   spec.decoder.num_layers =
       static_cast<int>(config.IntOr("num_decoder_layers", spec.encoder.num_layers, 1, kMaxLayers));

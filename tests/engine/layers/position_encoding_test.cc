@@ -10,7 +10,7 @@ namespace attend {
 namespace {
 
 TEST(SinusoidalHalves, HasSinesThenCosines) {
-  const Matrix table = MakePositionTable(PositionEncoding::kSinusoidalHalves, 512, 6).value();
+  const Matrix table = MakePositionTable(PositionEncoding::kSinusoidalHalves, {0, 512}, 6).value();
   ASSERT_EQ(table.rows(), 512);
   ASSERT_EQ(table.cols(), 6);
   const float first[] = {0, 0, 0, 1, 1, 1};
@@ -27,7 +27,7 @@ TEST(SinusoidalHalves, HasSinesThenCosines) {
 }
 
 TEST(SinusoidalHalves, AnOddWidthHasOneMoreSine) {
-  const Matrix table = MakePositionTable(PositionEncoding::kSinusoidalHalves, 3, 5).value();
+  const Matrix table = MakePositionTable(PositionEncoding::kSinusoidalHalves, {0, 3}, 5).value();
   EXPECT_EQ(table.row(1)[0], static_cast<float>(std::sin(1.0)));
   EXPECT_EQ(table.row(1)[3], static_cast<float>(std::cos(1.0)));
   EXPECT_EQ(table.row(2)[2], static_cast<float>(std::sin(2.0 / std::pow(10000.0, 0.8))));
@@ -37,7 +37,7 @@ TEST(SinusoidalHalves, AnOddWidthHasOneMoreSine) {
 // Values of M2M100SinusoidalPositionalEmbedding (4.48, computed in float32).
 TEST(SinusoidalTensor2Tensor, EndsInOneTenThousandth) {
   const Matrix table =
-      MakePositionTable(PositionEncoding::kSinusoidalTensor2Tensor, 512, 8).value();
+      MakePositionTable(PositionEncoding::kSinusoidalTensor2Tensor, {0, 512}, 8).value();
   const float first[] = {0, 0, 0, 0, 1, 1, 1, 1};
   for (int i = 0; i < 8; ++i) EXPECT_EQ(table.row(0)[i], first[i]);
   const float at_1[] = {0.8414709568f, 0.0463992283f, 0.0021544332f, 0.0000999999990f,
@@ -49,10 +49,12 @@ TEST(SinusoidalTensor2Tensor, EndsInOneTenThousandth) {
 }
 
 TEST(SinusoidalTensor2Tensor, AnOddWidthEndsInZero) {
-  const Matrix table = MakePositionTable(PositionEncoding::kSinusoidalTensor2Tensor, 3, 5).value();
-  EXPECT_EQ(table.row(2)[4], 0.0f);
-  EXPECT_FLOAT_EQ(table.row(2)[0], std::sin(2.0f));
-  EXPECT_FLOAT_EQ(table.row(2)[2], std::cos(2.0f));
+  const Matrix table =
+      MakePositionTable(PositionEncoding::kSinusoidalTensor2Tensor, {2, 3}, 5).value();
+  EXPECT_EQ(table.rows(), 3);
+  EXPECT_EQ(table.row(0)[4], 0.0f);
+  EXPECT_FLOAT_EQ(table.row(0)[0], std::sin(2.0f));
+  EXPECT_FLOAT_EQ(table.row(2)[2], std::cos(4.0f));
 }
 
 }  // namespace

@@ -46,8 +46,9 @@ TEST(T5Config, VersionOne) {
     EXPECT_EQ(stack.position_encoding, PositionEncoding::kRelativeBias);
     EXPECT_EQ(stack.relative_bias.num_buckets, 32);
     EXPECT_EQ(stack.relative_bias.max_distance, 128);
-    EXPECT_EQ(stack.max_position_embeddings, 4096);
   }
+  EXPECT_EQ(spec.encoder.max_position_embeddings, 4096);
+  EXPECT_EQ(spec.decoder.max_position_embeddings, 128);
 }
 
 TEST(T5Config, VersionOneOneAndFlan) {
@@ -89,6 +90,7 @@ TEST(T5Config, DefaultsAndLimits) {
   model.SetKey("n_positions", "5000");
   EXPECT_EQ(Parse(model)->decoder.num_layers, 3);
   EXPECT_EQ(Parse(model)->encoder.max_position_embeddings, 5000);
+  EXPECT_EQ(Parse(model)->decoder.max_position_embeddings, 5000);
   model.SetKey("relative_attention_max_distance", "10");
   EXPECT_THAT(ErrorOf(model), HasSubstr("relative_attention_max_distance"));
   for (const char* key : {"d_model", "d_kv", "d_ff", "num_heads", "vocab_size"}) {

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/ops/op_threads.h"
 #include "tests/conformance/golden_family.h"
 #include "tests/testing/shortlist_bytes.h"
 #include "tests/testing/temporary_folder.h"
@@ -82,6 +83,40 @@ TEST_P(Int8Test, MostlyChoosesWhatFloat32Chooses) {
   RecordProperty("rms_error", absl::StrCat(std::sqrt(squares / numbers)));
   RecordProperty("largest_error", absl::StrCat(largest));
   EXPECT_GT(equal, positions * 8 / 10);
+}
+
+TEST_P(Int8Test, SameBitsAloneAndInCompany) {
+  const Model& model = GoldenModel(GetParam(), ComputeType::kInt8);
+  const std::vector<Json> cases =
+      List(Json::ReadFile(GoldenFolder(GetParam()) + "/forward.json").value(), "single");
+  for (const int threads : {1, 2, 3}) {
+    RaggedBatch sources, targets;
+    const std::vector<size_t> order = {3, 0, 9, 1, 2, 4, 5, 6, 7, 8, 0, 3};
+    for (const size_t i : order) {
+      sources.Add(Ids(cases[i], "input_ids"));
+      targets.Add(Ids(cases[i], "decoder_input_ids"));
+    }
+    SetOpThreads(threads);
+    Matrix encoded, logits;
+    model.Encode(sources, {}, workspace_.get(), &encoded);
+    std::vector<CrossCache> crosses(order.size());
+    std::vector<const CrossCache*> pointers;
+    for (size_t i = 0; i < order.size(); ++i) {
+      const int s = static_cast<int>(i);
+      model.ProjectCross(encoded.view().Rows(sources.begin(s), sources.length(s)), workspace_.get(),
+                         &crosses[i]);
+      pointers.push_back(&crosses[i]);
+    }
+    model.DecodeForced(targets, pointers, {}, workspace_.get(), &logits, nullptr);
+    SetOpThreads(1);
+    for (size_t i = 0; i < order.size(); ++i) {
+      const Matrix alone = Logits(model, cases[order[i]]);
+      EXPECT_EQ(std::memcmp(alone.data(), logits.row(targets.begin(static_cast<int>(i))),
+                            static_cast<size_t>(alone.rows() * alone.cols()) * sizeof(float)),
+                0)
+          << i << ", " << threads << " threads";
+    }
+  }
 }
 
 TEST_P(Int8Test, TheSecondLoadReadsWhatTheFirstKept) {
