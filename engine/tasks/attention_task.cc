@@ -99,7 +99,8 @@ class AttentionCall : private PassCall<AttentionOutput>,
         route_, RouteOf(environment_, {input_.source_language, input_.target_language}));
     ATTEND_ASSIGN_OR_RETURN(source_,
                             AxisOfGiven(input_.source, TextSide::kSource, route_, environment_));
-    if (input_.target) {
+    // A model without a decoder reads no target, and no selection of it asks for one.
+    if (input_.target && environment_.model.spec->has_decoder()) {
       ATTEND_ASSIGN_OR_RETURN(TextAxis target,
                               AxisOfGiven(*input_.target, TextSide::kTarget, route_, environment_));
       output_.attention.target_text = *input_.target;

@@ -34,7 +34,7 @@ absl::StatusOr<ModelSpec> ParseConfig(const Json& json) {
   ModelSpec spec;
   spec.model_type = "bert";
   spec.architecture = "BertModel";
-  spec.capabilities = {ModelCapability::kEmbedding};
+  spec.capabilities = {ModelCapability::kEmbedding, ModelCapability::kAttention};
   StackSpec& stack = spec.encoder;
   stack.hidden_size = config.Int("hidden_size", 1, kMaxHiddenSize);
   stack.num_layers = static_cast<int>(config.Int("num_hidden_layers", 1, kMaxLayers));
