@@ -79,23 +79,26 @@ absl::StatusOr<std::unique_ptr<Tokenizer>> HfTokenizer::Load(const ModelDirector
   const auto limit = ReadVocabularyLimit(directory.config());
   if (!limit.ok()) return CorruptJson("config.json", limit.status());
   absl::StatusOr<HfTokenizerParts> parts;
-  if (directory.Has(kTokenizerFile)) {
+  if (directory.Has(kTokenizerFile) || !CanLoad(directory)) {
     parts = HfTokenizerParts::ReadTokenizerJson(directory, config, *limit);
   } else if (directory.Has(kVocabTxt)) {
     parts = HfTokenizerParts::ReadVocabTxt(directory, config, *limit);
-  } else if (directory.Has(kVocabJson)) {
-    parts = HfTokenizerParts::ReadMergesTxt(directory, config, *limit);
   } else {
-    parts = MissingTensor({kTokenizerFile, {}}, "a tokenizer.json, or the older files");
+    parts = HfTokenizerParts::ReadMergesTxt(directory, config, *limit);
   }
   if (!parts.ok()) return parts.status();
-  std::unique_ptr<HfTokenizer> tokenizer(new HfTokenizer(std::move(config), *std::move(parts)));
-  ATTEND_RETURN_IF_ERROR(tokenizer->Build(directory, *limit, report));
+  return Make(std::move(config), *std::move(parts), *limit, report);
+}
+
+absl::StatusOr<std::unique_ptr<Tokenizer>> HfTokenizer::Make(HfTokenizerConfig config,
+                                                             HfTokenizerParts parts,
+                                                             int64_t max_size, LoadReport* report) {
+  std::unique_ptr<HfTokenizer> tokenizer(new HfTokenizer(std::move(config), std::move(parts)));
+  ATTEND_RETURN_IF_ERROR(tokenizer->Build(max_size, report));
   return tokenizer;
 }
 
-absl::Status HfTokenizer::Build(const ModelDirectory& directory, int64_t max_size,
-                                LoadReport* report) {
+absl::Status HfTokenizer::Build(int64_t max_size, LoadReport* report) {
   const Vocabulary& vocabulary = parts_.model->vocabulary();
   if (!vocabulary.left_out().empty()) {
     Note(report, parts_.file,
@@ -108,7 +111,7 @@ absl::Status HfTokenizer::Build(const ModelDirectory& directory, int64_t max_siz
   for (const AddedToken& token : added_tokens_.all()) {
     vocab_size_ = std::max<int64_t>(vocab_size_, int64_t{token.id} + 1);
   }
-  CollectLanguages(directory);
+  CollectLanguages();
   SetLanguageTemplate();
   ATTEND_RETURN_IF_ERROR(CheckTemplate(max_size));
   for (const char* key : {"sep_token", "eos_token"}) {
@@ -143,9 +146,8 @@ void HfTokenizer::CollectAddedTokens(int64_t max_size, LoadReport* report) {
   added_tokens_.Build(known, parts_.normalizer.get());
 }
 
-void HfTokenizer::CollectLanguages(const ModelDirectory& directory) {
-  const std::string model_type = directory.config().GetStringOr("model_type", "").value_or("");
-  if (model_type != "mbart" && model_type != "m2m_100") return;
+void HfTokenizer::CollectLanguages() {
+  if (!config_.is_multilingual) return;
   for (const AddedToken& token : added_tokens_.all()) {
     if (!token.special || !IsLanguageToken(token.content)) continue;
     languages_.push_back({token.content, LanguageTokenCode(token.content), token.id});

@@ -26,6 +26,11 @@ class HfTokenizer : public Tokenizer {
   static absl::StatusOr<std::unique_ptr<Tokenizer>> Load(const ModelDirectory& directory,
                                                          LoadReport* report);
 
+  // Of stages that are read; ids that are not below `max_size` are left out.
+  static absl::StatusOr<std::unique_ptr<Tokenizer>> Make(HfTokenizerConfig config,
+                                                         HfTokenizerParts parts, int64_t max_size,
+                                                         LoadReport* report);
+
   EncodedText Encode(std::string_view text, TextSide side) const override;
   EncodedText EncodeIn(std::string_view text, TextSide side,
                        const TokenizerLanguage& language) const override;
@@ -48,9 +53,9 @@ class HfTokenizer : public Tokenizer {
   HfTokenizer(HfTokenizerConfig config, HfTokenizerParts parts)
       : config_(std::move(config)), parts_(std::move(parts)) {}
 
-  absl::Status Build(const ModelDirectory& directory, int64_t max_size, LoadReport* report);
+  absl::Status Build(int64_t max_size, LoadReport* report);
   void CollectAddedTokens(int64_t max_size, LoadReport* report);
-  void CollectLanguages(const ModelDirectory& directory);
+  void CollectLanguages();
   void SetLanguageTemplate();
   absl::Status CheckTemplate(int64_t max_size) const;
   int32_t FindId(std::string_view piece) const;  // -1: none

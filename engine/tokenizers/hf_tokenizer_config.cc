@@ -174,6 +174,7 @@ absl::Status ReadConfigFile(const ModelDirectory& directory, HfTokenizerConfig* 
       directory.config().GetStringOr("tokenizer_class", ClassOfModelType(model_type)));
   ATTEND_ASSIGN_OR_RETURN(config->tokenizer_class,
                           json.GetStringOr("tokenizer_class", default_class));
+  config->is_multilingual = model_type == "mbart" || model_type == "m2m_100";
   std::string& name = config->tokenizer_class;
   constexpr std::string_view kFast = "Fast";
   if (name.size() > kFast.size() &&

@@ -30,6 +30,7 @@ struct HfTokenizerConfig {
   bool clean_up_spaces = false;
   bool add_prefix_space = false;
   bool add_bos_token = false;
+  bool is_multilingual = false;   // its model has languages with tokens of their own
   bool legacy_behaviour = false;  // of NLLB: the language behind the text
   BertNormalizerOverride bert;
   std::string source_language, target_language;  // as the model names them; may be empty

@@ -47,8 +47,21 @@ absl::StatusOr<std::vector<AddedToken>> ReadAddedTokens(const Json& json) {
   return tokens;
 }
 
-absl::StatusOr<HfTokenizerParts> ReadParts(const Json& json, const HfTokenizerConfig& config,
-                                           int64_t max_size) {
+absl::StatusOr<int32_t> RequireSpecial(const HfTokenizerConfig& config, const char* key,
+                                       const HfTokenizerParts& parts) {
+  const AddedToken* token = config.Special(key);
+  const std::string content = token == nullptr ? "" : token->content;
+  if (const auto id = parts.model->vocabulary().Find(content)) return *id;
+  return CorruptTensor({parts.file, {}},
+                       absl::StrCat("the ", key, " '", Printable(content), "' in the vocabulary"),
+                       "none");
+}
+
+}  // namespace
+
+absl::StatusOr<HfTokenizerParts> HfTokenizerParts::Parse(const Json& json,
+                                                         const HfTokenizerConfig& config,
+                                                         int64_t max_size) {
   HfTokenizerParts parts;
   parts.file = kTokenizerFile;
   ATTEND_RETURN_IF_ERROR(json.RequireObject());
@@ -80,23 +93,11 @@ absl::StatusOr<HfTokenizerParts> ReadParts(const Json& json, const HfTokenizerCo
   return parts;
 }
 
-absl::StatusOr<int32_t> RequireSpecial(const HfTokenizerConfig& config, const char* key,
-                                       const HfTokenizerParts& parts) {
-  const AddedToken* token = config.Special(key);
-  const std::string content = token == nullptr ? "" : token->content;
-  if (const auto id = parts.model->vocabulary().Find(content)) return *id;
-  return CorruptTensor({parts.file, {}},
-                       absl::StrCat("the ", key, " '", Printable(content), "' in the vocabulary"),
-                       "none");
-}
-
-}  // namespace
-
 absl::StatusOr<HfTokenizerParts> HfTokenizerParts::ReadTokenizerJson(
     const ModelDirectory& directory, const HfTokenizerConfig& config, int64_t max_size) {
   const auto json = directory.ReadJson(kTokenizerFile, kMaxFileBytes);
   if (!json.ok()) return CorruptJson(kTokenizerFile, json.status());
-  auto parts = ReadParts(*json, config, max_size);
+  auto parts = Parse(*json, config, max_size);
   if (!parts.ok()) return CorruptJson(kTokenizerFile, parts.status());
   return parts;
 }

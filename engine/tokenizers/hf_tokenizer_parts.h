@@ -19,6 +19,9 @@
 namespace attend {
 
 struct HfTokenizerParts {
+  // Of tokenizer.json's content; ids that are not below `max_size` are left out.
+  static absl::StatusOr<HfTokenizerParts> Parse(const Json& json, const HfTokenizerConfig& config,
+                                                int64_t max_size);
   const char* file = "";                                // that names the vocabulary
   std::unique_ptr<const HfNormalizer> normalizer;       // null: texts stay as they are
   std::unique_ptr<const HfPreTokenizer> pre_tokenizer;  // null: texts stay whole
@@ -27,7 +30,7 @@ struct HfTokenizerParts {
   TokenTemplate around;
   std::unique_ptr<const HfDecoder> decoder;
 
-  // Errors as tokenizer_factory.h says; ids that are not below `max_size` are left out.
+  // Errors as tokenizer_factory.h says.
   static absl::StatusOr<HfTokenizerParts> ReadTokenizerJson(const ModelDirectory& directory,
                                                             const HfTokenizerConfig& config,
                                                             int64_t max_size);
