@@ -1,5 +1,6 @@
 """Numbers of repeated runs: percentiles, medians with their spread, and Poisson arrivals."""
 import math
+import random
 
 
 def percentile(values, p):
@@ -44,8 +45,15 @@ class SplitMix64:
 
 def poisson_arrivals(rate, seconds, seed):
     """Seconds from the start at which rate * seconds requests (at least one) arrive."""
-    random, at, arrivals = SplitMix64(seed), 0.0, []
+    draw, at, arrivals = SplitMix64(seed), 0.0, []
     for _ in range(max(1, int(rate * seconds))):
-        at += -math.log1p(-random.uniform()) / rate
+        at += -math.log1p(-draw.uniform()) / rate
         arrivals.append(at)
     return arrivals
+
+
+def bootstrap_mean(values, resamples, seed, level=0.95):
+    """(low, high) between which the mean lies at this level, by resampling the values."""
+    draw = random.Random(seed)
+    means = [sum(draw.choices(values, k=len(values))) / len(values) for _ in range(resamples)]
+    return percentile(means, 50 * (1 - level)), percentile(means, 50 * (1 + level))
