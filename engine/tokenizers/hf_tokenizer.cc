@@ -12,7 +12,7 @@
 #include "engine/checkpoint/checkpoint_error.h"
 #include "engine/text/unicode.h"
 #include "engine/tokenizers/decoded_text_builder.h"
-#include "engine/tokenizers/language_token.h"
+#include "engine/tokenizers/language_tokens.h"
 
 namespace attend {
 namespace {
@@ -148,12 +148,12 @@ void HfTokenizer::CollectAddedTokens(int64_t max_size, LoadReport* report) {
 
 void HfTokenizer::CollectLanguages() {
   if (!config_.is_multilingual) return;
+  std::vector<std::pair<std::string, int32_t>> named;
   for (const AddedToken& token : added_tokens_.all()) {
-    if (!token.special || !IsLanguageToken(token.content)) continue;
-    languages_.push_back({token.content, LanguageTokenCode(token.content), token.id});
+    const std::string_view name = LanguageOfToken(token.content);
+    if (token.special && !name.empty()) named.emplace_back(name, token.id);
   }
-  std::sort(languages_.begin(), languages_.end(),
-            [](const TokenizerLanguage& a, const TokenizerLanguage& b) { return a.id < b.id; });
+  languages_ = MakeLanguages(std::move(named));
   for (const TokenizerLanguage& language : languages_) {
     if (language.name == config_.source_language) {
       source_language_id_ = language.id;

@@ -10,7 +10,6 @@
 #include <string>
 #include <vector>
 
-#include "engine/tokenizers/language_token.h"
 #include "engine/tokenizers/tokenizer_factory.h"
 #include "tests/engine/tokenizers/hf_golden.h"
 #include "tests/testing/temporary_folder.h"
@@ -240,19 +239,6 @@ TEST(HfTokenizerLanguages, StandBehindTheTextInOlderClasses) {
   EXPECT_EQ(encoded.ids(), behind);
   TruncateKeepingEnd(&encoded, 3);
   EXPECT_THAT(encoded.ids(), ElementsAre(front[1], 2, front[0]));
-}
-
-TEST(LanguageToken, TellsLanguagesFromOtherTokens) {
-  for (const char* token : {"fr_XX", "zh_CN", "fra_Latn", "ace_Arab"})
-    EXPECT_TRUE(IsLanguageToken(token)) << token;
-  for (const char* token : {"", "_", "fr", "fr_", "FR_xx", "<mask>", "fra_latn", "fr_XXX", "f_XX"})
-    EXPECT_FALSE(IsLanguageToken(token)) << token;
-  EXPECT_EQ(LanguageTokenCode("fr_XX"), "fr");
-  EXPECT_EQ(LanguageTokenCode("zh_CN"), "zh");
-  EXPECT_EQ(LanguageTokenCode("zho_Hant"), "zh-Hant");
-  EXPECT_EQ(LanguageTokenCode("kas_Deva"), "ks-Deva");
-  EXPECT_EQ(LanguageTokenCode("kas_Arab"), "ks");
-  EXPECT_EQ(LanguageTokenCode("srp_Cyrl"), "sr");
 }
 
 }  // namespace
