@@ -75,9 +75,8 @@ class SummaryScoresTest : public ::testing::Test {
     ExpectNear(scores.raw, Numbers(*expected.Get("raw")), 1e-4);
     SummaryBudget budget;
     budget.sentences = c.count;
-    std::vector<size_t> order;
-    for (const int64_t index : *expected.Get("order")->AsInts())
-      order.push_back(static_cast<size_t>(index));
+    const std::vector<int64_t> indices = *expected.Get("order")->AsInts();
+    const std::vector<size_t> order(indices.begin(), indices.end());
     // Sentences that are equal but for rounding may change places.
     if (c.name != "all alike") {
       EXPECT_EQ(SelectSentences(scores, *signals.vectors, scores.redundancy, budget, {}), order);
