@@ -246,6 +246,8 @@ void DeclareLimits(CLI::App* app, ServerOptions* options, RawOptions* raw) {
   add("--max-texts", limits.max_texts, "texts per call", 1, 100000);
   add("--max-text-bytes", limits.max_text_bytes, "bytes per text", 1, kMany);
   add("--max-document-bytes", limits.max_document_bytes, "bytes per text to summarise", 1, kMany);
+  add("--max-document-sentences", limits.max_document_sentences, "sentences per text to summarise",
+      1, 10000000);
   add("--max-segments", limits.max_segments, "segments per text", 1, 1000000);
   add("--max-beam-size", limits.max_num_beams, "beams per segment", 1, 64);
   add("--max-attention-bytes", limits.max_attention_bytes, "weights of one unary answer", 1, kMany);

@@ -22,7 +22,7 @@ struct SummaryContext {
   SummaryMode mode;
 };
 
-void ToProto(const Summary& summary, const SummaryContext& context, attend::v1::Summary* out);
+void ToProto(const attend::Summary& summary, const SummaryContext& context, attend::v1::Summary* out);
 void ToProto(const SummarizeOutcome& outcome, const SummaryContext& context,
              attend::v1::SummarizeOutcome* out);
 

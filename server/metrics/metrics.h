@@ -37,7 +37,7 @@ class Metrics {
   // which are quick, do not make the service look fast.
   void ItemTranslated(RpcMethod method, const std::string& model, const Translation& translation);
   void ItemSummarized(RpcMethod method, const std::string& model, SummaryMode mode,
-                      const Summary& summary);
+                      const attend::Summary& summary);
   void ItemDone(RpcMethod method, const std::string& model, absl::Duration duration);
   // Those that were not: `outcome` is the reason of the item's error, or of the call's.
   void ItemsFailed(RpcMethod method, const std::string& model, const std::string& outcome,

@@ -92,6 +92,9 @@ TEST(ParseSummarizationConfigTest, AbstractiveOptionsArrive) {
   EXPECT_EQ(input->decoding.num_beams, 4);
   EXPECT_EQ(input->target_prefix, "In short");
   EXPECT_EQ(input->overflow, OverflowPolicy::kTruncate);
+  EXPECT_FALSE(input->omit_supports);
+  config.set_omit_supports(true);
+  EXPECT_TRUE(ParseSummarizationConfig(config)->omit_supports);
 }
 
 TEST(ParseSummarizationConfigTest, OptionsOfTheOtherModeAreRefusedByName) {
@@ -105,7 +108,8 @@ TEST(ParseSummarizationConfigTest, OptionsOfTheOtherModeAreRefusedByName) {
       {"text_kind", [](auto* c) { c->set_text_kind(v1::TEXT_KIND_NEWS); }}};
   const std::vector<std::pair<std::string, Set>> abstractive = {
       {"decoding", [](auto* c) { c->mutable_decoding()->set_beam_size(0); }},
-      {"overflow_policy", [](auto* c) { c->set_overflow_policy(v1::OVERFLOW_POLICY_SPLIT); }}};
+      {"overflow_policy", [](auto* c) { c->set_overflow_policy(v1::OVERFLOW_POLICY_SPLIT); }},
+      {"omit_supports", [](auto* c) { c->set_omit_supports(true); }}};
   for (const auto mode :
        {v1::SUMMARY_MODE_UNSPECIFIED, v1::SUMMARY_MODE_EXTRACTIVE, v1::SUMMARY_MODE_ABSTRACTIVE}) {
     const bool writes = mode == v1::SUMMARY_MODE_ABSTRACTIVE;
