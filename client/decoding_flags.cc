@@ -52,13 +52,18 @@ void AddDecodingFlags(CLI::App* app, DecodingFlags* flags) {
       ->type_name("CODE")
       ->group(kLanguages);
 
-  AddCount(app, "-b,--beam-size", &flags->beam_size, "Beams; 1 is greedy search");
   AddCount(app, "-n,--n-best", &flags->num_hypotheses,
            "Print the N best translations, each with its score");
+  AddSearchFlags(app, flags, "sentence", "translation");
+}
+
+void AddSearchFlags(CLI::App* app, DecodingFlags* flags, const std::string& unit,
+                    const std::string& result) {
+  AddCount(app, "-b,--beam-size", &flags->beam_size, "Beams; 1 is greedy search");
   AddCount(app, "--max-output-tokens", &flags->max_output_tokens,
-           "Most tokens written per sentence");
+           "Most tokens written per " + unit);
   AddCount(app, "--min-output-tokens", &flags->min_output_tokens,
-           "Fewest tokens written per sentence");
+           "Fewest tokens written per " + unit);
   AddNumber(app, "--length-penalty", &flags->length_penalty,
             "Exponent of the length normalisation; above 0 favours long");
   app->add_option("--early-stopping", flags->early_stopping,
@@ -70,7 +75,7 @@ void AddDecodingFlags(CLI::App* app, DecodingFlags* flags) {
            "Never repeat N tokens in a row; 0 is off");
   AddNumber(app, "--repetition-penalty", &flags->repetition_penalty,
             "Above 1 makes repeated tokens less likely");
-  app->add_option("--prefix", flags->prefix, "Text that the translation must begin with")
+  app->add_option("--prefix", flags->prefix, "Text that the " + result + " must begin with")
       ->type_name("TEXT")
       ->group(kDecoding);
   app->add_option("--overflow", flags->overflow,
@@ -94,19 +99,15 @@ void AddDecodingFlags(CLI::App* app, DecodingFlags* flags) {
     app->get_option(name)->group(kSampling);
 }
 
-attend::v1::TranslationConfig ToTranslationConfig(const DecodingFlags& flags,
-                                                  const std::string& model) {
-  attend::v1::TranslationConfig config;
-  config.set_model(ModelResourceName(model));
-  config.set_source_language_code(flags.source_language);
-  config.set_target_language_code(flags.target_language);
-  config.set_offset_unit(attend::v1::OFFSET_UNIT_BYTE);
-  if (flags.overflow == "split") config.set_overflow_policy(attend::v1::OVERFLOW_POLICY_SPLIT);
-  if (flags.overflow == "truncate")
-    config.set_overflow_policy(attend::v1::OVERFLOW_POLICY_TRUNCATE);
-  if (flags.overflow == "reject") config.set_overflow_policy(attend::v1::OVERFLOW_POLICY_REJECT);
+attend::v1::OverflowPolicy ToOverflowPolicy(const DecodingFlags& flags) {
+  if (flags.overflow == "split") return attend::v1::OVERFLOW_POLICY_SPLIT;
+  if (flags.overflow == "truncate") return attend::v1::OVERFLOW_POLICY_TRUNCATE;
+  if (flags.overflow == "reject") return attend::v1::OVERFLOW_POLICY_REJECT;
+  return attend::v1::OVERFLOW_POLICY_UNSPECIFIED;
+}
 
-  attend::v1::DecodingOptions& decoding = *config.mutable_decoding();
+attend::v1::DecodingOptions ToDecodingOptions(const DecodingFlags& flags) {
+  attend::v1::DecodingOptions decoding;
   if (flags.beam_size) decoding.set_beam_size(*flags.beam_size);
   if (flags.num_hypotheses) decoding.set_hypothesis_count(*flags.num_hypotheses);
   if (flags.length_penalty) decoding.set_length_penalty(*flags.length_penalty);
@@ -128,6 +129,18 @@ attend::v1::TranslationConfig ToTranslationConfig(const DecodingFlags& flags,
     if (flags.top_p) sampling.set_top_p(*flags.top_p);
     if (flags.seed) sampling.set_seed(*flags.seed);
   }
+  return decoding;
+}
+
+attend::v1::TranslationConfig ToTranslationConfig(const DecodingFlags& flags,
+                                                  const std::string& model) {
+  attend::v1::TranslationConfig config;
+  config.set_model(ModelResourceName(model));
+  config.set_source_language_code(flags.source_language);
+  config.set_target_language_code(flags.target_language);
+  config.set_offset_unit(attend::v1::OFFSET_UNIT_BYTE);
+  config.set_overflow_policy(ToOverflowPolicy(flags));
+  *config.mutable_decoding() = ToDecodingOptions(flags);
   return config;
 }
 

@@ -1,4 +1,4 @@
-// Flags for the choice of output tokens, and the language flags.
+// Flags for the choice of output tokens, and the languages of a translation.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -23,9 +23,16 @@ struct DecodingFlags {
   std::string overflow;
 };
 
+// Languages, the number of translations, and what AddSearchFlags adds.
 void AddDecodingFlags(CLI::App* app, DecodingFlags* flags);
+// How text is searched for or drawn; `unit` is what is written at a time ("sentence"), `result`
+// what comes of it ("translation").
+void AddSearchFlags(CLI::App* app, DecodingFlags* flags, const std::string& unit,
+                    const std::string& result);
 
-// The part of the request that the flags decide. Any sampling flag switches sampling on.
+// The parts of a request that the flags decide. Any sampling flag switches sampling on.
+attend::v1::DecodingOptions ToDecodingOptions(const DecodingFlags& flags);
+attend::v1::OverflowPolicy ToOverflowPolicy(const DecodingFlags& flags);
 attend::v1::TranslationConfig ToTranslationConfig(const DecodingFlags& flags,
                                                   const std::string& model);
 

@@ -38,6 +38,28 @@ Json HypothesisJson(const attend::v1::Hypothesis& hypothesis) {
   return json;
 }
 
+Json SentenceJson(const attend::v1::ScoredSentence& sentence) {
+  Json json;
+  json["span"] = SpanJson(sentence.span());
+  if (sentence.rank() == 0) return json;  // not scored
+  json["score"] = JsonNumber(sentence.score());
+  json["rank"] = sentence.rank();
+  json["selected"] = sentence.selected();
+  json["parts"] = Json::object();
+  for (const auto& part : sentence.parts()) json["parts"][part.name()] = JsonNumber(part.value());
+  return json;
+}
+
+Json SupportJson(const attend::v1::SentenceSupport& support) {
+  Json json;
+  json["span"] = SpanJson(support.summary());
+  json["sentences"] = Json::array();
+  for (const uint32_t index : support.sentence_indices()) json["sentences"].push_back(index);
+  json["weights"] = Json::array();
+  for (const float weight : support.weights()) json["weights"].push_back(JsonNumber(weight));
+  return json;
+}
+
 // Entries of a sparse matrix as {"row": [[column, weight], …]} rows; stops at the first entry that
 // is out of bounds.
 Json SparseRows(const attend::v1::SparseWeights& sparse) {
@@ -135,6 +157,29 @@ Json ToJson(const attend::v1::Translation& translation) {
   if (translation.attentions_size() > 0) json["attentions"] = ToJsonList(translation.attentions());
   json["truncated_input_tokens"] = translation.truncated_input_tokens();
   json["model_revision"] = translation.model_revision();
+  return json;
+}
+
+Json ToJson(const attend::v1::Summary& summary) {
+  Json json;
+  json["text"] = summary.text();
+  if (summary.text_kind() != attend::v1::TEXT_KIND_UNSPECIFIED) {
+    json["text_kind"] =
+        LowerCase(WithoutPrefix(attend::v1::TextKind_Name(summary.text_kind()), "TEXT_KIND_"));
+  }
+  json["sentences"] = Json::array();
+  for (const auto& sentence : summary.sentences())
+    json["sentences"].push_back(SentenceJson(sentence));
+  if (summary.has_sentence_attention())
+    json["sentence_attention"] = ToJson(summary.sentence_attention());
+  if (summary.finish_reason() != attend::v1::FINISH_REASON_UNSPECIFIED) {
+    json["supports"] = Json::array();
+    for (const auto& support : summary.supports()) json["supports"].push_back(SupportJson(support));
+    json["finish_reason"] =
+        WithoutPrefix(attend::v1::FinishReason_Name(summary.finish_reason()), "FINISH_REASON_");
+    json["truncated_input_tokens"] = summary.truncated_input_tokens();
+  }
+  json["model_revision"] = summary.model_revision();
   return json;
 }
 

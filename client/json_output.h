@@ -7,6 +7,7 @@
 
 #include "attend/v1/attention.pb.h"
 #include "attend/v1/model.pb.h"
+#include "attend/v1/summarization.pb.h"
 #include "attend/v1/tokenization.pb.h"
 #include "attend/v1/translation.pb.h"
 #include "client/error_message.h"
@@ -26,6 +27,7 @@ Json ToJson(const attend::v1::Word& word);
 Json ToJson(const attend::v1::WordLink& link);
 Json ToJson(const attend::v1::Usage& usage);
 Json ToJson(const attend::v1::Translation& translation);
+Json ToJson(const attend::v1::Summary& summary);
 Json ToJson(const attend::v1::AttentionMatrix& matrix);
 Json ToJson(const attend::v1::Attention& attention);  // axes, then matrices
 Json ToJson(const attend::v1::Model& model);

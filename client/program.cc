@@ -22,6 +22,7 @@ constexpr const char* kExamples =
     "Examples:\n"
     "  attend translate \"The cat sat on the mat.\"\n"
     "  attend translate --input book.en --output book.fr\n"
+    "  attend summarize --highlight article.txt\n"
     "  attend attention \"The cat sat.\" \"Le chat s'est assis.\"\n"
     "  attend align \"The cat sat.\" \"Le chat s'est assis.\"\n"
     "  attend models\n"
@@ -56,8 +57,9 @@ int Help(const CLI::App& root, const std::string& topic) {
 
 int RunProgram(int argc, char** argv) {
   signal(SIGPIPE, SIG_IGN);  // a reader that leaves is seen as EPIPE
-  CLI::App root{"Translates text with an Attend server and shows what the model attended to.",
-                "attend"};
+  CLI::App root{
+      "Translates and summarises text with an Attend server and shows what the model attended to.",
+      "attend"};
   root.formatter(std::make_shared<HelpFormat>());
   root.set_version_flag("--version", "attend " ATTEND_VERSION, "Print the version");
   root.set_help_flag("-h,--help", "Print this help");
@@ -70,10 +72,10 @@ int RunProgram(int argc, char** argv) {
   ClientOptions options = DefaultClientOptions();
   AddClientOptions(&root, &options, ModelFlag::kShown);
   const std::vector<Command> commands = {
-      AddTranslateCommand(&root, &options),     AddAttentionCommand(&root, &options),
-      AddAlignCommand(&root, &options),         AddModelsCommand(&root, &options),
-      AddTokenizeCommand(&root, &options),      AddProbeCommand(&root, &options),
-      AddBuildShortlistCommand(&root, &options)};
+      AddTranslateCommand(&root, &options), AddSummarizeCommand(&root, &options),
+      AddAttentionCommand(&root, &options), AddAlignCommand(&root, &options),
+      AddModelsCommand(&root, &options),    AddTokenizeCommand(&root, &options),
+      AddProbeCommand(&root, &options),     AddBuildShortlistCommand(&root, &options)};
   std::string topic;
   CLI::App* help = root.add_subcommand("help", "Explain a command");
   help->add_option("COMMAND", topic, "Which command")->type_name("");

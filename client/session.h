@@ -55,6 +55,7 @@ struct Command {
 };
 
 Command AddTranslateCommand(CLI::App* root, ClientOptions* options);
+Command AddSummarizeCommand(CLI::App* root, ClientOptions* options);
 Command AddAttentionCommand(CLI::App* root, ClientOptions* options);
 Command AddAlignCommand(CLI::App* root, ClientOptions* options);
 Command AddModelsCommand(CLI::App* root, ClientOptions* options);
