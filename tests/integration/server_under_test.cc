@@ -54,6 +54,7 @@ ServerUnderTest::ServerUnderTest(ServerOptions options)
   EXPECT_TRUE(loaded.ok()) << loaded;
   channel_ = NewChannel();
   translation = attend::v1::TranslationService::NewStub(channel_);
+  summarization = attend::v1::SummarizationService::NewStub(channel_);
   attention = attend::v1::AttentionService::NewStub(channel_);
   tokenization = attend::v1::TokenizationService::NewStub(channel_);
   models = attend::v1::ModelService::NewStub(channel_);

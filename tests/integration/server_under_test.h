@@ -12,6 +12,7 @@
 
 #include "attend/v1/attention.grpc.pb.h"
 #include "attend/v1/model.grpc.pb.h"
+#include "attend/v1/summarization.grpc.pb.h"
 #include "attend/v1/tokenization.grpc.pb.h"
 #include "attend/v1/translation.grpc.pb.h"
 #include "google/rpc/status.pb.h"
@@ -37,6 +38,7 @@ class ServerUnderTest {
   std::shared_ptr<grpc::Channel> channel() const { return channel_; }
 
   std::unique_ptr<attend::v1::TranslationService::Stub> translation;
+  std::unique_ptr<attend::v1::SummarizationService::Stub> summarization;
   std::unique_ptr<attend::v1::AttentionService::Stub> attention;
   std::unique_ptr<attend::v1::TokenizationService::Stub> tokenization;
   std::unique_ptr<attend::v1::ModelService::Stub> models;
