@@ -3,7 +3,6 @@
 // others are about.
 #include "client/attention_report_call.h"
 
-#include <cstdio>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -15,21 +14,13 @@
 #include "client/attention_stream.h"
 #include "client/exit_code.h"
 #include "client/html_report.h"
-#include "client/text_width.h"
-#include "client/whole_file.h"
+#include "client/report_output.h"
 
 namespace attend::client {
 namespace {
 
 using attend::v1::Attention;
 using attend::v1::AttentionMatrix;
-
-std::string Megabytes(std::size_t bytes) {
-  char text[32];
-  std::snprintf(text, sizeof text, bytes < 100000 ? "%.0f kB" : "%.1f MB",
-                static_cast<double>(bytes) / (bytes < 100000 ? 1e3 : 1e6));
-  return text;
-}
 
 class ReportRun {
  public:
@@ -149,21 +140,7 @@ class ReportRun {
     return page;
   }
 
-  int Write() {
-    const WrittenReport report = WriteHtmlReport(MakePage());
-    for (const std::string& note : report.notes) session_->Tell(note);
-    if (job_->path == "-") {
-      session_->out().Write(report.html);
-      return kExitOk;
-    }
-    const std::string error = WriteWholeFile(job_->path, report.html);
-    if (!error.empty()) {
-      session_->Tell("cannot write " + Printable(job_->path) + ": " + error);
-      return kExitFailed;
-    }
-    session_->Tell("wrote " + Printable(job_->path) + ", " + Megabytes(report.html.size()));
-    return kExitOk;
-  }
+  int Write() { return WriteReportPage(session_, job_->path, MakePage()); }
 
   Session* session_;
   AttentionReportJob* job_;

@@ -15,8 +15,10 @@
 #include "client/exit_code.h"
 #include "client/json_output.h"
 #include "client/line_reader.h"
+#include "client/report_output.h"
 #include "client/session.h"
 #include "client/summary_printer.h"
+#include "client/summary_report.h"
 #include "client/text_input.h"
 #include "client/text_width.h"
 
@@ -26,7 +28,7 @@ namespace {
 namespace v1 = attend::v1;
 
 struct SummarizeFlags {
-  std::string path, text;
+  std::string path, text, html_path;
   bool has_text = false;
   std::string mode, kind, language;
   std::optional<uint32_t> sentences, characters;
@@ -77,9 +79,11 @@ v1::SummarizationConfig ConfigOf(const Session& session, const SummarizeFlags& f
   if (flags.ratio) config.set_sentence_ratio(*flags.ratio);
   if (flags.characters) config.set_max_characters(*flags.characters);
   if (flags.redundancy) config.set_redundancy_penalty(*flags.redundancy);
-  config.set_include_sentence_attention(flags.explain && !IsAbstractive(flags));
+  const bool wants_reasons = flags.explain || !flags.html_path.empty();
+  config.set_include_sentence_attention(wants_reasons && !IsAbstractive(flags));
   config.set_offset_unit(v1::OFFSET_UNIT_BYTE);
-  config.set_omit_supports(IsAbstractive(flags) && FormatOf(flags) == SummaryFormat::kPlain);
+  config.set_omit_supports(IsAbstractive(flags) && FormatOf(flags) == SummaryFormat::kPlain &&
+                           !wants_reasons);
   config.set_text_kind(KindOf(flags.kind));
   config.set_language_code(flags.language);
   config.set_overflow_policy(ToOverflowPolicy(flags.decoding));
@@ -93,6 +97,7 @@ class Summarizer {
   Summarizer(Session* session, const SummarizeFlags& flags)
       : session_(session),
         format_(FormatOf(flags)),
+        html_path_(flags.html_path),
         config_(ConfigOf(*session, flags)),
         stub_(v1::SummarizationService::NewStub(session->connection().channel())) {}
 
@@ -117,6 +122,10 @@ class Summarizer {
     const v1::SummarizeOutcome& outcome = response.outcomes(0);
     if (!outcome.has_summary())
       return CallFailure{CallFailure::Kind::kRefused, DecodeError(outcome.error())};
+    if (!html_path_.empty()) {
+      exit_code_ = WritePage(item.source, outcome.summary());
+      return std::nullopt;
+    }
     session_->out().Write(FormatSummary(item, outcome.summary(), {response.usage(), 1}, format_,
                                         session_->terminal()));
     return std::nullopt;
@@ -156,7 +165,16 @@ class Summarizer {
     return result;
   }
 
+  // Of what was written beside the output.
+  int exit_code() const { return exit_code_; }
+
  private:
+  int WritePage(const std::string& source, const v1::Summary& summary) {
+    ReportPage page = SummaryPage(ViewOf(source, summary), summary.text());
+    page.subtitle = summary.model_revision();
+    return WriteReportPage(session_, html_path_, std::move(page));
+  }
+
   void ShowEnd(const std::string& text, const std::string& shown) {
     // Settled text may not change; should it, the whole result is what counts.
     const bool goes_on = text.compare(0, shown.size(), shown) == 0;
@@ -165,18 +183,20 @@ class Summarizer {
 
   Session* session_;
   const SummaryFormat format_;
+  const std::string html_path_;
   const v1::SummarizationConfig config_;
   std::unique_ptr<v1::SummarizationService::Stub> stub_;
+  int exit_code_ = kExitOk;
 };
 
 int SummarizeText(Session& session, const SummarizeFlags& flags, const std::string& text) {
   Summarizer summarizer(&session, flags);
-  const bool shows_writing =
-      IsAbstractive(flags) && FormatOf(flags) == SummaryFormat::kPlain && session.terminal().is_tty;
+  const bool shows_writing = IsAbstractive(flags) && FormatOf(flags) == SummaryFormat::kPlain &&
+                             flags.html_path.empty() && session.terminal().is_tty;
   const PrintedItem item{0, text};
   const CallResult result =
       flags.stream || shows_writing ? summarizer.Stream(text) : summarizer.Summarize(item);
-  if (!session.out().is_open() || !result.has_value()) return kExitOk;
+  if (!session.out().is_open() || !result.has_value()) return summarizer.exit_code();
   if (flags.json && result->kind == CallFailure::Kind::kRefused)
     session.out().Write(FormatFailedItem(item, result->error, TranslationFormat::kJson));
   return session.Fail(*result);
@@ -303,7 +323,13 @@ void AddViewFlags(CLI::App* app, SummarizeFlags* flags) {
                                       "Show an abstractive summary while it is written, as a "
                                       "terminal does by itself");
   stream->excludes(json)->excludes(scores)->excludes(highlight)->excludes(explain);
+  CLI::Option* html = app->add_option("--html", flags->html_path,
+                                      "Write a page for the browser to FILE (replaced when it is "
+                                      "there; - is standard output)")
+                          ->type_name("FILE");
+  html->excludes(json)->excludes(scores)->excludes(highlight)->excludes(explain)->excludes(stream);
   app->add_flag("--lines", flags->lines, "Every line is a text of its own")
+      ->excludes(html)
       ->excludes(scores)
       ->excludes(highlight)
       ->excludes(explain)

@@ -35,6 +35,8 @@ void AddWritten(const attend::v1::Summary& summary, SummaryView* view) {
     const auto& span = support.summary();
     if (span.start() > span.end() || span.end() > summary.text().size()) continue;
     WrittenSentence written;
+    written.begin = span.start();
+    written.end = span.end();
     written.text = summary.text().substr(span.start(), span.end() - span.start());
     for (int i = 0; i < std::min(support.sentence_indices_size(), support.weights_size()); ++i)
       written.leans_on.push_back({support.sentence_indices(i), support.weights(i)});

@@ -128,6 +128,10 @@ std::string ExplainWritten(const SummaryView& view, const Terminal& terminal) {
 
 }  // namespace
 
+std::vector<SentenceWeight> AttendedBy(const SummaryView& view, std::size_t index) {
+  return Strongest(view, index, /*row=*/true);
+}
+
 std::string RenderHighlights(const SummaryView& view, const Terminal& terminal) {
   const bool has_color = terminal.color != ColorDepth::kNone;
   const std::string on =
@@ -190,7 +194,7 @@ std::string RenderExplanation(const SummaryView& view, const Terminal& terminal)
     out += "   rank " + std::to_string(sentence.rank) + ", score " +
            Decimals(sentence.score, "%.4f") + (parts.empty() ? "" : ": " + parts) + "\n";
     out += WeightLines(view, Strongest(view, i, /*row=*/false), "read by", terminal);
-    out += WeightLines(view, Strongest(view, i, /*row=*/true), "reads", terminal);
+    out += WeightLines(view, AttendedBy(view, i), "reads", terminal);
   }
   return out;
 }

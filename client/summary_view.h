@@ -28,6 +28,7 @@ struct SentenceWeight {
 
 // A sentence that a model wrote, and what it leaned on, strongest first.
 struct WrittenSentence {
+  std::size_t begin = 0, end = 0;  // bytes of the summary
   std::string text;
   std::vector<SentenceWeight> leans_on;
 };
@@ -39,6 +40,10 @@ struct SummaryView {
   std::vector<float> attention;  // [sentences, sentences]: a row attends to columns; or empty
   std::vector<WrittenSentence> written;  // empty for a summary of sentences of the text
 };
+
+// The sentences that sentence `index` attends to, itself left out, strongest first; none without a
+// matrix.
+std::vector<SentenceWeight> AttendedBy(const SummaryView& view, std::size_t index);
 
 // The whole text in its layout. Selected sentences are bold and coloured, or stand between marks
 // where there is no colour. Ends with a line end.

@@ -120,7 +120,7 @@ TEST(RenderExplanation, WithoutAMatrixThereAreTheScores) {
 
 TEST(RenderExplanation, AWrittenSentenceNamesWhatItLeanedOn) {
   SummaryView view = ThreeSentences();
-  view.written = {{"It is\nnew.", {{1, 0.75f}, {7, 0.5f}, {0, 0.25f}}}};
+  view.written = {{0, 10, "It is\nnew.", {{1, 0.75f}, {7, 0.5f}, {0, 0.25f}}}};
   EXPECT_EQ(RenderExplanation(view, Pipe()),
             "It is new.\n"
             "   leans on    0.75  Two goes on.\n"
