@@ -28,6 +28,14 @@ std::string LowerCase(std::string text) {
   return text;
 }
 
+Json HeadJson(const attend::v1::HeadRef& head) { return Json::array({head.layer(), head.head()}); }
+
+// "from_query", "to_query", "both".
+std::string DirectionName(attend::v1::AttentionDirection direction) {
+  return LowerCase(
+      WithoutPrefix(attend::v1::AttentionDirection_Name(direction), "ATTENTION_DIRECTION_"));
+}
+
 Json HypothesisJson(const attend::v1::Hypothesis& hypothesis) {
   Json json;
   json["text"] = hypothesis.text();
@@ -220,6 +228,32 @@ Json ToJson(const attend::v1::Attention& attention) {
   return json;
 }
 
+Json ToJson(const attend::v1::AttentionPreset& preset) {
+  Json json;
+  json["name"] = preset.preset_id();
+  json["kind"] = AttentionKindName(preset.kind());
+  json["heads"] = Json::array();
+  for (const auto& head : preset.heads()) json["heads"].push_back(HeadJson(head));
+  if (preset.direction() != attend::v1::ATTENTION_DIRECTION_UNSPECIFIED)
+    json["direction"] = DirectionName(preset.direction());
+  if (preset.terms_size() > 0) {
+    json["floor"] = JsonNumber(preset.floor());
+    json["terms"] = Json::array();
+    for (const auto& term : preset.terms()) {
+      json["terms"].push_back({{"head", HeadJson(term.head())},
+                               {"direction", DirectionName(term.direction())},
+                               {"weight", JsonNumber(term.weight())}});
+    }
+  }
+  if (preset.has_figure()) {
+    json["figure"] = {{"metric", preset.figure().metric()},
+                      {"value", JsonNumber(preset.figure().value())},
+                      {"examples", preset.figure().example_count()}};
+  }
+  json["note"] = preset.note();
+  return json;
+}
+
 Json ToJson(const attend::v1::Model& model) {
   Json json;
   json["name"] = model.name();
@@ -249,16 +283,7 @@ Json ToJson(const attend::v1::Model& model) {
   json["weight_bytes"] = model.weight_bytes();
   json["uses_shortlist"] = model.uses_shortlist();
   Json presets = Json::array();
-  for (const auto& preset : model.attention_presets()) {
-    Json entry;
-    entry["name"] = preset.preset_id();
-    entry["kind"] = AttentionKindName(preset.kind());
-    entry["heads"] = Json::array();
-    for (const auto& head : preset.heads())
-      entry["heads"].push_back(Json::array({head.layer(), head.head()}));
-    entry["note"] = preset.note();
-    presets.push_back(std::move(entry));
-  }
+  for (const auto& preset : model.attention_presets()) presets.push_back(ToJson(preset));
   json["attention_presets"] = std::move(presets);
   if (model.has_load_time()) json["load_time_unix"] = model.load_time().seconds();
   return json;

@@ -30,6 +30,7 @@ Json ToJson(const attend::v1::Translation& translation);
 Json ToJson(const attend::v1::Summary& summary);
 Json ToJson(const attend::v1::AttentionMatrix& matrix);
 Json ToJson(const attend::v1::Attention& attention);  // axes, then matrices
+Json ToJson(const attend::v1::AttentionPreset& preset);
 Json ToJson(const attend::v1::Model& model);
 Json ToJson(const CallError& error);
 

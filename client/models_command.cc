@@ -105,6 +105,8 @@ std::string Details(const attend::v1::Model& model, const Terminal& terminal) {
       heads += (heads.empty() ? "" : ",") + std::to_string(head.layer()) + ":" +
                std::to_string(head.head());
     }
+    // A weighted preset may use every head there is.
+    if (preset.heads_size() > 12) heads = std::to_string(preset.heads_size());
     add("preset", preset.preset_id() + ": " + AttentionKindName(preset.kind()) + " heads " + heads +
                       (preset.note().empty() ? "" : " (" + preset.note() + ")"));
   }

@@ -24,6 +24,7 @@ constexpr const char* kExamples =
     "  attend translate --input book.en --output book.fr\n"
     "  attend summarize --highlight article.txt\n"
     "  attend attention \"The cat sat.\" \"Le chat s'est assis.\"\n"
+    "  attend query \"The cat sat because it was tired.\" --word it\n"
     "  attend align \"The cat sat.\" \"Le chat s'est assis.\"\n"
     "  attend models\n"
     "\n"
@@ -72,10 +73,11 @@ int RunProgram(int argc, char** argv) {
   ClientOptions options = DefaultClientOptions();
   AddClientOptions(&root, &options, ModelFlag::kShown);
   const std::vector<Command> commands = {
-      AddTranslateCommand(&root, &options), AddSummarizeCommand(&root, &options),
-      AddAttentionCommand(&root, &options), AddAlignCommand(&root, &options),
-      AddModelsCommand(&root, &options),    AddTokenizeCommand(&root, &options),
-      AddProbeCommand(&root, &options),     AddBuildShortlistCommand(&root, &options)};
+      AddTranslateCommand(&root, &options),      AddSummarizeCommand(&root, &options),
+      AddAttentionCommand(&root, &options),      AddQueryCommand(&root, &options),
+      AddAlignCommand(&root, &options),          AddModelsCommand(&root, &options),
+      AddTokenizeCommand(&root, &options),       AddProbeCommand(&root, &options),
+      AddBuildShortlistCommand(&root, &options), AddCalibrateCommand(&root, &options)};
   std::string topic;
   CLI::App* help = root.add_subcommand("help", "Explain a command");
   help->add_option("COMMAND", topic, "Which command")->type_name("");

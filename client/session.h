@@ -57,10 +57,12 @@ struct Command {
 Command AddTranslateCommand(CLI::App* root, ClientOptions* options);
 Command AddSummarizeCommand(CLI::App* root, ClientOptions* options);
 Command AddAttentionCommand(CLI::App* root, ClientOptions* options);
+Command AddQueryCommand(CLI::App* root, ClientOptions* options);
 Command AddAlignCommand(CLI::App* root, ClientOptions* options);
 Command AddModelsCommand(CLI::App* root, ClientOptions* options);
 Command AddTokenizeCommand(CLI::App* root, ClientOptions* options);
 Command AddBuildShortlistCommand(CLI::App* root, ClientOptions* options);
+Command AddCalibrateCommand(CLI::App* root, ClientOptions* options);
 Command AddProbeCommand(CLI::App* root, ClientOptions* options);
 
 }  // namespace attend::client
