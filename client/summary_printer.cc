@@ -18,7 +18,7 @@ std::vector<float> DenseWeights(const attend::v1::AttentionMatrix& matrix, std::
   const auto& sparse = matrix.sparse();
   const auto num_entries =
       static_cast<uint32_t>(std::min(sparse.columns_size(), sparse.weights_size()));
-  for (int row = 0; row + 1 < sparse.row_offsets_size() && row < matrix.row_count(); ++row) {
+  for (int row = 0; row + 1 < sparse.row_offsets_size() && row < static_cast<int>(wanted); ++row) {
     const uint32_t end = std::min(sparse.row_offsets(row + 1), num_entries);
     for (uint32_t i = sparse.row_offsets(row); i < end; ++i) {
       const uint32_t column = sparse.columns(static_cast<int>(i));

@@ -136,7 +136,10 @@ TEST(SummarizeTest, BudgetsAreKept) {
   request.mutable_config()->set_sentence_ratio(0.01f);
   EXPECT_EQ(num_kept(), 1);
   request.mutable_config()->set_max_characters(60);
-  EXPECT_LE(SummarizeOne(request).text().size(), 60u);
+  uint32_t num_characters = 0;  // of the sentences, which are ASCII; not of what stands between
+  for (const v1::ScoredSentence& sentence : SummarizeOne(request).sentences())
+    if (sentence.selected()) num_characters += sentence.span().end() - sentence.span().start();
+  EXPECT_LE(num_characters, 60u);
   EXPECT_GE(num_kept(), 1);
   request.mutable_config()->set_max_characters(1);
   EXPECT_EQ(num_kept(), 0);
