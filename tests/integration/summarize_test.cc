@@ -137,7 +137,8 @@ TEST(SummarizeTest, BudgetsAreKept) {
   EXPECT_EQ(num_kept(), 1);
   request.mutable_config()->set_max_characters(60);
   uint32_t num_characters = 0;  // of the sentences, which are ASCII; not of what stands between
-  for (const v1::ScoredSentence& sentence : SummarizeOne(request).sentences())
+  const v1::Summary short_one = SummarizeOne(request);
+  for (const v1::ScoredSentence& sentence : short_one.sentences())
     if (sentence.selected()) num_characters += sentence.span().end() - sentence.span().start();
   EXPECT_LE(num_characters, 60u);
   EXPECT_GE(num_kept(), 1);
@@ -255,9 +256,10 @@ TEST(SummarizeTest, ModelsSayWhatTheyCan) {
     grpc::ClientContext context;
     v1::GetModelRequest request;
     request.set_name("models/" + name);
-    v1::Model model;
-    EXPECT_TRUE(SummaryServer().models->GetModel(&context, request, &model).ok());
-    return std::vector<int>(model.tasks().begin(), model.tasks().end());
+    v1::GetModelResponse response;
+    EXPECT_TRUE(SummaryServer().models->GetModel(&context, request, &response).ok());
+    const auto& tasks = response.model().tasks();
+    return std::vector<int>(tasks.begin(), tasks.end());
   };
   EXPECT_THAT(tasks_of("tiny"), Contains(v1::MODEL_TASK_SENTENCE_SCORING));
   EXPECT_THAT(tasks_of("tiny"), Not(Contains(v1::MODEL_TASK_SUMMARIZATION)));
