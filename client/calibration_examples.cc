@@ -45,7 +45,7 @@ class Row {
   bool Has(const std::string& column) const {
     const auto found = columns_.find(column);
     return found != columns_.end() && found->second < fields_.size() &&
-           !fields_[found->second].empty();
+           !fields_[found->second].empty() && fields_[found->second] != "-";
   }
   std::string_view Get(const std::string& column) const {
     return Has(column) ? fields_[columns_.at(column)] : std::string_view();
