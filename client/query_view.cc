@@ -27,7 +27,8 @@ std::string RenderAnswers(const std::vector<RankedAnswer>& answers, const Termin
   const int room = std::clamp(terminal.columns - label_width - kPercentWidth - 2, 4, kMaxBarWidth);
   std::string out;
   for (std::size_t i = 0; i < answers.size(); ++i) {
-    const float weight = std::clamp(answers[i].weight, 0.0f, 1.0f);
+    const float weight =
+        std::isfinite(answers[i].weight) ? std::clamp(answers[i].weight, 0.0f, 1.0f) : 0.0f;
     const auto percent = std::to_string(std::lround(weight * 100));
     out += Bold(terminal.color) + PadRight(labels[i], label_width) + ResetStyle(terminal.color);
     out += PadLeft(percent, kPercentWidth - 2) + " %  ";

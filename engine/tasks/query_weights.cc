@@ -43,26 +43,28 @@ void QueryWeights::OnAttention(const AttentionSite& site, ConstMatrixView weight
       weights.rows >= static_cast<int64_t>(size) && weights.cols >= static_cast<int64_t>(size),
       "attention is smaller than its text");
   PerHead& out = weights_[IndexOf(head)];
-  std::vector<float> scale(size, 0.0f);  // of each row, special columns left out
+  // Of each row, special columns left out. It may be so small that its inverse is infinite: a head
+  // that has nothing to say gives all but nothing to ordinary tokens. So it is divided by.
+  std::vector<float> ordinary(size, 0.0f);
   for (size_t r = 0; r < size; ++r) {
     const float* row = weights.row(static_cast<int64_t>(r));
-    float ordinary = 0, in_words = 0;
+    float in_words = 0;
     for (size_t c = 0; c < size; ++c) {
-      if (!is_special_[c]) ordinary += row[c];
+      if (!is_special_[c]) ordinary[r] += row[c];
       if (is_in_word_[c]) in_words += row[c];
     }
-    if (ordinary <= 0) continue;
-    scale[r] = 1.0f / ordinary;
-    out.words[r] = in_words * scale[r];
-    for (const int query : query_) out.to[r] += row[query] * scale[r];
+    if (ordinary[r] <= 0) continue;
+    out.words[r] = in_words / ordinary[r];
+    for (const int query : query_) out.to[r] += row[query] / ordinary[r];
   }
   float sum = 0;
   for (const int query : query_) {
     const float* row = weights.row(query);
-    for (size_t c = 0; c < size; ++c) {
+    const float mass = ordinary[static_cast<size_t>(query)];
+    for (size_t c = 0; c < size && mass > 0; ++c) {
       if (!is_in_word_[c]) continue;
-      out.from[c] += row[c] * scale[static_cast<size_t>(query)];
-      sum += row[c] * scale[static_cast<size_t>(query)];
+      out.from[c] += row[c] / mass;
+      sum += row[c] / mass;
     }
   }
   if (sum <= 0) return;
