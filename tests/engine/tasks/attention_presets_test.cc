@@ -27,6 +27,36 @@ TEST(ParsePresets, ReadsKindHeadsAndNote) {
   EXPECT_EQ((*presets)[1].heads, (std::vector<HeadIndex>{{5, 3}, {0, 0}}));
 }
 
+TEST(ParsePresets, ReadsDirectionAndFigure) {
+  const auto presets = Parse(R"({"coreference": {"kind": "encoder_self", "heads": [[5, 3]],
+      "direction": "both", "figure": {"metric": "accuracy", "value": 0.87, "examples": 120}},
+      "plain": {"kind": "encoder_self", "heads": [[0, 0]]}})");
+  ASSERT_TRUE(presets.ok()) << presets.status();
+  EXPECT_EQ((*presets)[0].direction, AttentionDirection::kBoth);
+  ASSERT_TRUE((*presets)[0].figure.has_value());
+  EXPECT_EQ((*presets)[0].figure->metric, "accuracy");
+  EXPECT_EQ((*presets)[0].figure->value, 0.87);
+  EXPECT_EQ((*presets)[0].figure->num_examples, 120);
+  EXPECT_EQ((*presets)[1].direction, AttentionDirection::kFromQuery);
+  EXPECT_FALSE((*presets)[1].figure.has_value());
+  EXPECT_TRUE((*presets)[1].terms.empty());
+}
+
+TEST(ParsePresets, ReadsTerms) {
+  const auto presets = Parse(R"({"coreference": {"kind": "encoder_self", "floor": 0.05, "terms": [
+      {"head": [5, 3], "direction": "to_query", "weight": 0.5},
+      {"head": [5, 3], "weight": -2}, {"head": [0, 1], "weight": 1e-3}]}})");
+  ASSERT_TRUE(presets.ok()) << presets.status();
+  const AttentionPreset& preset = (*presets)[0];
+  EXPECT_EQ(preset.floor, 0.05);
+  EXPECT_EQ(preset.heads, (std::vector<HeadIndex>{{5, 3}, {0, 1}}));
+  ASSERT_EQ(preset.terms.size(), 3u);
+  EXPECT_EQ(preset.terms[0].direction, AttentionDirection::kToQuery);
+  EXPECT_EQ(preset.terms[0].weight, 0.5);
+  EXPECT_EQ(preset.terms[1].direction, AttentionDirection::kFromQuery);
+  EXPECT_EQ(preset.terms[1].weight, -2);
+}
+
 TEST(ParsePresets, NamesWhatIsWrong) {
   const std::pair<const char*, const char*> cases[] = {
       {R"([])", "object"},
@@ -41,6 +71,34 @@ TEST(ParsePresets, NamesWhatIsWrong) {
       {R"({"a": {"kind": "cross", "heads": [[0, 4]]}})", "[0, 4]"},
       {R"({"a": {"kind": "cross", "heads": [[-1, 0]]}})", "[-1, 0]"},
       {R"({"a": {"kind": "cross", "heads": [[0, 0], [0, 0]]}})", "twice"},
+      {R"({"a": {"kind": "cross", "heads": [[0, 0]], "direction": "up"}})", "'up'"},
+      {R"({"a": {"kind": "cross", "heads": [[0, 0]], "figure": 3}})", "figure"},
+      {R"({"a": {"kind": "cross", "heads": [[0, 0]],
+           "figure": {"metric": "bleu", "value": 0.5, "examples": 3}}})",
+       "bleu"},
+      {R"({"a": {"kind": "cross", "heads": [[0, 0]],
+           "figure": {"metric": "accuracy", "value": 1.5, "examples": 3}}})",
+       "1.5"},
+      {R"({"a": {"kind": "cross", "heads": [[0, 0]],
+           "figure": {"metric": "accuracy", "value": 0.5, "examples": 0}}})",
+       "0 examples"},
+      {R"({"a": {"kind": "encoder_self", "terms": []}})", "at least one"},
+      {R"({"a": {"kind": "encoder_self", "terms": [3]}})", "object"},
+      {R"({"a": {"kind": "encoder_self", "heads": [[0, 0]],
+           "terms": [{"head": [0, 0], "weight": 1}]}})",
+       "terms"},
+      {R"({"a": {"kind": "cross", "terms": [{"head": [0, 0], "weight": 1}]}})", "cross"},
+      {R"({"a": {"kind": "encoder_self", "terms": [{"head": [6, 0], "weight": 1}]}})", "[6, 0]"},
+      {R"({"a": {"kind": "encoder_self", "terms": [{"head": [0, 0]}]}})", "weight"},
+      {R"({"a": {"kind": "encoder_self", "terms": [{"head": [0, 0], "weight": 1e9}]}})", "1000"},
+      {R"({"a": {"kind": "encoder_self",
+           "terms": [{"head": [0, 0], "weight": 1, "direction": "both"}]}})",
+       "one direction"},
+      {R"({"a": {"kind": "encoder_self",
+           "terms": [{"head": [0, 0], "weight": 1}, {"head": [0, 0], "weight": 2}]}})",
+       "twice"},
+      {R"({"a": {"kind": "encoder_self", "floor": 0, "terms": [{"head": [0, 0], "weight": 1}]}})",
+       "floor"},
       {R"({"alignment": {"kind": "decoder_self", "heads": [[0, 0]]}})", "cross"},
   };
   for (const auto& [text, mention] : cases) {
