@@ -1,16 +1,18 @@
 #!/usr/bin/env python3
 """Scores extractive summaries with ROUGE, beside lead, TextRank and LexRank.
 
-    summarization.py DATA.jsonl... [--outputs NAME=FILE.jsonl]... [--sumy]
+    summarization.py DATA.jsonl... [--outputs NAME=FILE.jsonl]... [--attend CLIENT --model NAME...] [--sumy]
 
 DATA: JSON lines with "id", "sentences", "references", "k" (sentences a summary may take) and, where known, "oracle" (the
-indices of the best ones). FILE: JSON lines with "id" and either "selected" (indices of sentences) or "summary" (the text).
+indices of the best ones). With --attend the client asks the server at ATTEND_ADDRESS for a summary of each document (its
+"document", or its sentences joined by spaces: the server finds the sentences and the kind of text by itself). FILE: JSON lines with "id" and either "selected" (indices of sentences) or "summary" (the text).
 Prints one table for each set: F1 x 100 of ROUGE-1, -2 and -L, each with a 95 % interval, and the mean of the three against
 each baseline. Intervals are bootstrapped over documents; of differences, over the same documents on both sides.
 """
 import argparse
 import json
 import os
+import subprocess
 import sys
 
 from lib import extractive, rouge
@@ -22,6 +24,8 @@ def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", nargs="+")
     parser.add_argument("--outputs", action="append", default=[], metavar="NAME=FILE", help="summaries to score")
+    parser.add_argument("--attend", metavar="CLIENT", help="build/release/bin/attend")
+    parser.add_argument("--model", action="append", default=[], metavar="NAME", help="ask this model, with --attend")
     parser.add_argument("--resamples", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--sumy", action="store_true", help="also LexRank of the library sumy, which must be installed")
@@ -44,6 +48,24 @@ def summary_of(document, row):
     if "summary" in row:
         return row["summary"]
     return " ".join(document["sentences"][i] for i in sorted(row["selected"]))
+
+
+def ask_server(client, model, documents):
+    """id -> row of outputs, from one run of the client for each length of summary."""
+    rows = {}
+    for k in sorted({document["k"] for document in documents}):
+        asked = [document for document in documents if document["k"] == k]
+        texts = [" ".join((d.get("document") or " ".join(d["sentences"])).split()) for d in asked]
+        run = subprocess.run([client, "summarize", "--lines", "--json", "--sentences", str(k), "--model", model, "-"],
+                             input="\n".join(texts) + "\n", stdout=subprocess.PIPE, text=True)
+        if run.returncode != 0:
+            sys.exit(f"{client} summarize ended with {run.returncode}")
+        answers = [json.loads(line) for line in run.stdout.splitlines()]
+        if len(answers) != len(asked):
+            sys.exit(f"{client}: {len(answers)} summaries of {len(asked)} documents")
+        for document, answer in zip(asked, answers):
+            rows[document["id"]] = {"summary": answer["text"]}
+    return rows
 
 
 def sumy_lexrank(sentences, k):
@@ -112,10 +134,13 @@ def report(scores, baseline_names, args):
 
 def main():
     args = parse()
+    if bool(args.attend) != bool(args.model):
+        sys.exit("--attend and --model go together")
     outputs = [read_outputs(option) for option in args.outputs]
     for path in args.data:
         documents = read_lines(path)
-        scores, names = evaluate(documents, outputs, args.sumy)
+        asked = [(f"attend {model}", ask_server(args.attend, model, documents)) for model in args.model]
+        scores, names = evaluate(documents, outputs + asked, args.sumy)
         print(f"\n{os.path.basename(path)}: {len(documents)} documents\n\n{report(scores, names, args)}")
 
 

@@ -67,7 +67,9 @@ void ExpectStates(const std::vector<Json>& expected, const Matrix& found, Larges
 TEST_F(EmbeddingForwardTest, IsAnEncoderAlone) {
   const ModelSpec& spec = model_.spec();
   EXPECT_FALSE(spec.has_decoder());
-  EXPECT_EQ(spec.capabilities, std::vector<ModelCapability>{ModelCapability::kEmbedding});
+  EXPECT_TRUE(spec.Has(ModelCapability::kEmbedding));
+  EXPECT_TRUE(spec.Has(ModelCapability::kAttention));
+  EXPECT_FALSE(spec.Has(ModelCapability::kTranslation));
   EXPECT_EQ(spec.encoder.type_vocab_size, 2);
   Matrix logits;
   EXPECT_DEATH(model_.DecodeForced(RaggedBatch(), {}, {}, workspace_.get(), &logits, nullptr),
