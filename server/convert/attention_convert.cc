@@ -177,7 +177,9 @@ void ToProto(const AttentionPreset& preset, v1::AttentionPreset* out) {
     ref->set_head(static_cast<uint32_t>(head.head));
   }
   out->set_note(ToUtf8(preset.note));
-  if (preset.terms.empty()) {
+  if (preset.kind == AttentionKind::kCross) {
+    // Not for queries: no direction.
+  } else if (preset.terms.empty()) {
     out->set_direction(ToProto(preset.direction));
   } else {
     out->set_floor(static_cast<float>(preset.floor));
