@@ -224,20 +224,28 @@ absl::StatusOr<std::shared_ptr<ServedModel>> Engine::State::Choose(
 absl::StatusOr<std::shared_ptr<ServedModel>> Engine::State::ChooseForQuery(
     const std::string& preset, const LanguagePair& wanted) const {
   std::vector<PresetCandidate> candidates;
+  std::vector<LanguageCandidate> of_other_languages;
   std::set<std::string> known;
   std::string loading, failed;
   for (const auto& [name, entry] : models) {
     if (entry.state == ModelState::kLoading && loading.empty()) loading = name;
     if (entry.state == ModelState::kFailed && failed.empty()) failed = name;
-    if (entry.model == nullptr || !entry.model->languages().Serves(wanted)) continue;
+    if (entry.model == nullptr) continue;
+    const ModelLanguages& languages = entry.model->languages();
     for (const AttentionPreset& other : entry.model->presets()) {
       known.insert(other.name);
-      if (other.name == preset) candidates.push_back({name, other});
+      if (other.name != preset) continue;
+      if (languages.Serves(wanted)) {
+        candidates.push_back({name, other});
+      } else {
+        of_other_languages.push_back({name, &languages});
+      }
     }
   }
   if (!candidates.empty()) return Find(candidates[ChooseByFigure(candidates)].model);
   // A model that is not here yet may be the one that is wanted.
   if (!loading.empty()) return Find(loading);
+  if (!of_other_languages.empty()) return PairNotServed(wanted, of_other_languages);
   if (known.empty() && !failed.empty()) return Find(failed);
   return PresetNotFound(preset, {known.begin(), known.end()}, "preset");
 }
