@@ -61,13 +61,13 @@ TEST_F(EngineQuery, AnotherLanguageIsNotServed) {
   AddModel("other", WithPreset("other"));
   const auto info = engine_->GetModel("other");
   ASSERT_TRUE(info.ok());
-  ASSERT_NE(info->source_language, "");
+  ASSERT_NE(info->language_pairs.at(0).source, "");
   QueryAttentionInput input = Input();
   input.source_language = "ja";
   EXPECT_EQ(ReasonOf(Query(engine_.get(), input).status()), "LANGUAGE_PAIR_NOT_SERVED");
   input.model = "other";
   EXPECT_EQ(ReasonOf(Query(engine_.get(), input).status()), "LANGUAGE_PAIR_NOT_SERVED");
-  input.source_language = info->source_language;
+  input.source_language = info->language_pairs.at(0).source;
   EXPECT_TRUE(Query(engine_.get(), input).ok());
 }
 
