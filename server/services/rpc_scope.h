@@ -38,7 +38,8 @@ struct CallRecord {
   std::string model;  // as the caller named it, then the one that was chosen; may be empty
   int64_t items = 0;
   int64_t input_bytes = 0, output_bytes = 0;
-  std::vector<std::string> attention_kinds;  // what was asked for: Name(AttentionKind), "align", "query"
+  std::vector<std::string>
+      attention_kinds;  // what was asked for: Name(AttentionKind), "align", "query"
 };
 
 class RpcScope {
