@@ -2,6 +2,7 @@
 // examples that played no part in the choice.
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <fstream>
@@ -154,6 +155,12 @@ class CalibrateRun {
                                               [this](double share) { return Progress(share); });
     bar_.Clear();
     if (fit.weights.empty()) return;
+    const auto lost = std::count_if(cases.begin(), cases.end(),
+                                    [](const CoreferenceCase& c) { return c.choice.answer < 0; });
+    if (lost > 0) {
+      session_->Tell(std::to_string(lost) +
+                     " examples have an antecedent that is no content word: they count as missed");
+    }
     preset_["kind"] = flags_.kind == "decoder" ? "decoder_self" : "encoder_self";
     preset_["floor"] = kLogFloor;
     Json terms = Json::array();

@@ -188,6 +188,9 @@ TEST_F(QueryCommand, CalibrateSaysWhatIsWrong) {
   const ProgramRun none_held = run(Examples(), {"--held-out", "0", "--max-heads", "1"});
   EXPECT_EQ(none_held.exit_code, 0) << none_held.err;
   EXPECT_THAT(none_held.out, ::testing::Not(HasSubstr("figure")));
+  const ProgramRun lost = run(Examples() + "She saw that it sat.\t13:15\t0:3\t0:3\n");
+  EXPECT_EQ(lost.exit_code, 0) << lost.err;
+  EXPECT_THAT(lost.err, HasSubstr("1 examples have an antecedent that is no content word"));
   EXPECT_EQ(run(Examples(), {"--model", "none"}).exit_code, 1);
   EXPECT_EQ(run(Examples(), {"--kind", "decoder"}).exit_code, 1);
 }
