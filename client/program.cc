@@ -58,9 +58,8 @@ int Help(const CLI::App& root, const std::string& topic) {
 
 int RunProgram(int argc, char** argv) {
   signal(SIGPIPE, SIG_IGN);  // a reader that leaves is seen as EPIPE
-  CLI::App root{
-      "Translates and summarises text with an Attend server and shows what the model attended to.",
-      "attend"};
+  CLI::App root{"Translates and summarises text with an Attend server and shows what it reads.",
+                "attend"};
   root.formatter(std::make_shared<HelpFormat>());
   root.set_version_flag("--version", "attend " ATTEND_VERSION, "Print the version");
   root.set_help_flag("-h,--help", "Print this help");
