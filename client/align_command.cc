@@ -9,9 +9,9 @@
 #include "attend/v1/attention.grpc.pb.h"
 #include "client/alignment_axes.h"
 #include "client/alignment_view.h"
-#include "client/attention_report_call.h"
 #include "client/exit_code.h"
 #include "client/json_output.h"
+#include "client/report/attention_report_call.h"
 #include "client/session.h"
 #include "client/text_width.h"
 

@@ -15,10 +15,10 @@
 #include "client/exit_code.h"
 #include "client/json_output.h"
 #include "client/line_reader.h"
-#include "client/report_output.h"
+#include "client/report/report_output.h"
+#include "client/report/summary_report.h"
 #include "client/session.h"
 #include "client/summary_printer.h"
-#include "client/summary_report.h"
 #include "client/text_input.h"
 #include "client/text_width.h"
 

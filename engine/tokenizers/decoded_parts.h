@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "engine/tokenizers/decoded_text_builder.h"
-#include "engine/tokenizers/sentencepiece_model.h"
+#include "engine/tokenizers/sentencepiece/sentencepiece_model.h"
 
 namespace attend {
 

@@ -6,9 +6,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "engine/checkpoint/checkpoint_error.h"
-#include "engine/tokenizers/hf_tokenizer.h"
-#include "engine/tokenizers/marian_tokenizer.h"
-#include "engine/tokenizers/sentencepiece_tokenizer.h"
+#include "engine/tokenizers/hf/hf_tokenizer.h"
+#include "engine/tokenizers/sentencepiece/marian_tokenizer.h"
+#include "engine/tokenizers/sentencepiece/sentencepiece_tokenizer.h"
 
 namespace attend {
 namespace {

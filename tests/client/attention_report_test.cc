@@ -1,4 +1,4 @@
-#include "client/attention_report.h"
+#include "client/report/attention_report.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -5,12 +5,12 @@
 #include <fstream>
 #include <iterator>
 
-#include "client/alignment_calibration.h"
-#include "client/calibration_examples.h"
-#include "client/calibration_report.h"
-#include "client/conditional_logit.h"
-#include "client/coreference_calibration.h"
-#include "client/presets_file.h"
+#include "client/calibration/alignment_calibration.h"
+#include "client/calibration/calibration_examples.h"
+#include "client/calibration/calibration_report.h"
+#include "client/calibration/conditional_logit.h"
+#include "client/calibration/coreference_calibration.h"
+#include "client/calibration/presets_file.h"
 #include "tests/testing/temporary_folder.h"
 
 namespace attend::client {

@@ -1,4 +1,4 @@
-#include "client/html_report.h"
+#include "client/report/html_report.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "client/report_maps.h"
+#include "client/report/report_maps.h"
 #include "tests/client/report_pages.h"
 
 namespace attend::client {

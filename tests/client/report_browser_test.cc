@@ -12,7 +12,7 @@
 #include <sstream>
 #include <string>
 
-#include "client/html_report.h"
+#include "client/report/html_report.h"
 #include "tests/client/report_pages.h"
 #include "tests/testing/temporary_folder.h"
 

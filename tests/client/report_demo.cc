@@ -3,7 +3,7 @@
 #include <string>
 #include <utility>
 
-#include "client/html_report.h"
+#include "client/report/html_report.h"
 #include "client/whole_file.h"
 #include "tests/client/report_pages.h"
 

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string>
 
-#include "client/html_report.h"
+#include "client/report/html_report.h"
 
 namespace attend::client {
 

@@ -1,4 +1,4 @@
-#include "client/summary_report.h"
+#include "client/report/summary_report.h"
 
 #include <gtest/gtest.h>
 

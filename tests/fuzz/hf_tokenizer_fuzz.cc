@@ -9,7 +9,7 @@
 #include "engine/base/check.h"
 #include "engine/text/offset_map.h"
 #include "engine/text/unicode.h"
-#include "engine/tokenizers/hf_tokenizer.h"
+#include "engine/tokenizers/hf/hf_tokenizer.h"
 #include "engine/tokenizers/tokenizer_factory.h"
 
 namespace attend {

@@ -13,7 +13,7 @@
 #include "engine/base/check.h"
 #include "engine/text/offset_map.h"
 #include "engine/text/unicode.h"
-#include "engine/tokenizers/sentencepiece_model.h"
+#include "engine/tokenizers/sentencepiece/sentencepiece_model.h"
 #include "engine/tokenizers/tokenizer_factory.h"
 #include "tests/engine/text/hostile_texts.h"
 #include "tests/testing/temporary_folder.h"

@@ -1,5 +1,5 @@
 // Which places of a text may answer.
-#include "engine/tasks/query_places.h"
+#include "engine/tasks/query/query_places.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,13 +1,13 @@
 // What is kept of a pass for a query, and what answers are made of it.
-#include "engine/tasks/query_weights.h"
+#include "engine/tasks/query/query_weights.h"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <limits>
 
-#include "engine/tasks/preset_routing.h"
-#include "engine/tasks/query_places.h"
+#include "engine/tasks/query/preset_routing.h"
+#include "engine/tasks/query/query_places.h"
 #include "tests/engine/tasks/attention_fixture.h"
 
 namespace attend {

@@ -1,5 +1,5 @@
 // What the files around a fast tokenizer say, and what is told when they are wrong.
-#include "engine/tokenizers/hf_tokenizer_config.h"
+#include "engine/tokenizers/hf/hf_tokenizer_config.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "engine/checkpoint/json.h"
-#include "engine/tokenizers/marian_tokenizer.h"
+#include "engine/tokenizers/sentencepiece/marian_tokenizer.h"
 #include "engine/tokenizers/tokenizer_factory.h"
 #include "tests/engine/tokenizers/marian_golden.h"
 #include "tests/testing/temporary_folder.h"

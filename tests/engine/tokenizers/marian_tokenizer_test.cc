@@ -1,5 +1,5 @@
 // The golden tokenisations, and the properties of spans over golden and hostile texts.
-#include "engine/tokenizers/marian_tokenizer.h"
+#include "engine/tokenizers/sentencepiece/marian_tokenizer.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "engine/tokenizers/sentencepiece_model.h"
+#include "engine/tokenizers/sentencepiece/sentencepiece_model.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,6 +1,6 @@
 // The golden tokenisations of folders without tokenizer.json: what
 // transformers' slow tokenizers give, and the properties of spans.
-#include "engine/tokenizers/sentencepiece_tokenizer.h"
+#include "engine/tokenizers/sentencepiece/sentencepiece_tokenizer.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

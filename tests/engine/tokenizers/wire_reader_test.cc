@@ -1,4 +1,4 @@
-#include "engine/tokenizers/wire_reader.h"
+#include "engine/tokenizers/sentencepiece/wire_reader.h"
 
 #include <gtest/gtest.h>
 
