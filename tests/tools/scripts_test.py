@@ -108,6 +108,7 @@ class Demo(Scripts):
         super().setUp()
         self.copy("tools/demo")
         self.stub("tools/setup", "")
+        self.stub("tools/get-models", "")
         self.stub("tools/build", 'echo "jobs ${ATTEND_JOBS:-}" >> ' + self.calls)
         self.serve("""
             trap 'exit 0' TERM
@@ -124,9 +125,24 @@ class Demo(Scripts):
         self.assertEqual(code, 0, out)
         calls = self.calls_made()
         for call in ("attend translate --beam-size 4 --align -- - One.", "attend translate --beam-size 4 --align -- Two.",
-                     "attend attention -- - One."):
+                     "attend attention --model en-fr -- - One."):
             self.assertIn(call, calls)
         self.assertNotIn("listening happily", out)
+
+    def test_without_the_encoder_the_bundled_model_serves_alone(self):
+        self.serve("""
+            echo "served $*" >> """ + self.calls + """
+            trap 'exit 0' TERM
+            for i in $(seq 10); do [ "$1" = --port-file ] && printf 'grpc=1\\nmetrics=2\\n' > "$2"; shift; done
+            while :; do sleep 0.05; done""")
+        self.run_script("tools/demo", "One.")
+        self.stub("tools/get-models", "exit 1")
+        code, out = self.run_script("tools/demo", "One.")
+        self.assertEqual(code, 0, out)
+        served = [c for c in self.calls_made() if c.startswith("served")]
+        self.assertIn("all-MiniLM-L6-v2", served[0])
+        self.assertNotIn("all-MiniLM-L6-v2", served[1])
+        self.assertIn("--model models/en-fr", served[1])
 
     def test_settings_for_other_servers_do_not_reach_this_one(self):
         code, out = self.run_script("tools/demo", "One.", env={"ATTEND_LISTEN": "0.0.0.0:1", "ATTEND_JOBS": "3"})
@@ -169,6 +185,7 @@ class Test(Scripts):
         super().setUp()
         self.copy("tools/test")
         self.stub("tools/setup", "")
+        self.stub("tools/get-models", "")
         self.stub("tools/build", "")
         self.stub("path/ctest", "")
 
@@ -180,6 +197,12 @@ class Test(Scripts):
         self.assertIn("--preset asan", ctest)
         self.assertIn("--no-tests=error", ctest)
         self.assertTrue(ctest.endswith("-R queue"), ctest)
+
+    def test_a_model_that_cannot_be_fetched_is_no_reason_to_stop(self):
+        self.stub("tools/get-models", "exit 1")
+        code, out = self.run_script("tools/test")
+        self.assertEqual(code, 0, out)
+        self.assertIn("going on without the models", out)
 
     def test_unknown_words_are_refused_before_anything_is_built(self):
         for words in (["relase"], ["release", "queue"], ["asan", "tsan"]):
