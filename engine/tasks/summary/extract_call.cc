@@ -70,7 +70,8 @@ class ExtractCall : public std::enable_shared_from_this<ExtractCall> {
 
   absl::Status Prepare() {
     ATTEND_RETURN_IF_ERROR(CheckStillWanted(environment_));
-    ATTEND_RETURN_IF_ERROR(CheckCount(input_, environment_.limits));
+    ATTEND_RETURN_IF_ERROR(
+        CheckCount(input_.texts.size(), input_.on_delta != nullptr, environment_.limits));
     ATTEND_RETURN_IF_ERROR(CheckExtraction(input_));
     works_.resize(input_.texts.size());
     return absl::OkStatus();

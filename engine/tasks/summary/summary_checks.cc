@@ -11,12 +11,11 @@
 
 namespace attend {
 
-absl::Status CheckCount(const SummarizeInput& input, const EngineLimits& limits) {
-  if (input.texts.empty())
-    return InvalidField("NO_ITEMS", "texts", "there is no text to summarise");
-  const size_t limit = input.on_delta ? 1 : static_cast<size_t>(limits.max_texts);
-  if (input.texts.size() <= limit) return absl::OkStatus();
-  return TooManyTexts(static_cast<int64_t>(input.texts.size()), static_cast<int64_t>(limit));
+absl::Status CheckCount(size_t num_texts, bool is_stream, const EngineLimits& limits) {
+  if (num_texts == 0) return InvalidField("NO_ITEMS", "texts", "there is no text to summarise");
+  const size_t limit = is_stream ? 1 : static_cast<size_t>(limits.max_texts);
+  if (num_texts <= limit) return absl::OkStatus();
+  return TooManyTexts(static_cast<int64_t>(num_texts), static_cast<int64_t>(limit));
 }
 
 absl::Status CheckDocument(std::string_view text, const EngineLimits& limits,

@@ -9,8 +9,8 @@
 
 namespace attend {
 
-// INVALID_ARGUMENT / NO_ITEMS or TOO_MANY_ITEMS: of the call.
-absl::Status CheckCount(const SummarizeInput& input, const EngineLimits& limits);
+// INVALID_ARGUMENT / NO_ITEMS or TOO_MANY_ITEMS: of the call. A stream has one text.
+absl::Status CheckCount(size_t num_texts, bool is_stream, const EngineLimits& limits);
 
 // INVALID_ARGUMENT / INPUT_TOO_LONG, or not UTF-8: of one text.
 absl::Status CheckDocument(std::string_view text, const EngineLimits& limits,
