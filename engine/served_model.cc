@@ -20,6 +20,7 @@
 #include "engine/scheduler/step_runner.h"
 #include "engine/tasks/attention_presets.h"
 #include "engine/tasks/language_codes.h"
+#include "engine/tasks/source_encoder.h"
 #include "engine/tokenizers/tokenizer_factory.h"
 
 namespace attend {
@@ -206,10 +207,21 @@ absl::Status ServedModel::CheckParts() const {
                          absl::StrCat("end token ", ends[0], ", as the generation options have it"),
                          absl::StrCat(eos));
   }
-  if (max_input_tokens() < 2) {
-    return PartsDisagree("model_max_length",
-                         "at least 2 tokens: a word and the end of the sentence",
-                         absl::StrCat(max_input_tokens()));
+  // With whatever stands around every text there must be room for a word.
+  const TokenizerLanguage* language =
+      tokenizer_->languages().empty() ? nullptr : &tokenizer_->languages()[0];
+  std::vector<SourceFrame> frames = {{language, ""}};
+  for (const TaskParameters& task : spec().tasks) frames.push_back({language, task.prefix});
+  for (SourceFrame& frame : frames) {
+    const std::string prefix = frame.prefix;
+    const auto around = static_cast<int64_t>(
+        SourceEncoder(tokenizer_.get(), std::move(frame)).Encode("").tokens.size());
+    if (around < max_input_tokens()) continue;
+    return PartsDisagree(
+        prefix.empty() ? "model_max_length" : "task_specific_params",
+        absl::StrCat("more than ", around, " tokens, which stand around every text",
+                     prefix.empty() ? "" : " of this task"),
+        absl::StrCat(max_input_tokens()));
   }
   return absl::OkStatus();
 }

@@ -15,4 +15,7 @@ struct ByteSpan {
   friend bool operator==(ByteSpan a, ByteSpan b) { return a.begin == b.begin && a.end == b.end; }
 };
 
+// Whether the two share a byte.
+inline bool Overlaps(ByteSpan a, ByteSpan b) { return a.begin < b.end && b.begin < a.end; }
+
 }  // namespace attend

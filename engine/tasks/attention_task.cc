@@ -24,10 +24,16 @@ namespace attend {
 namespace {
 
 // How a pair is read. Without languages the text is read as it is, which every model can do.
+// `needs_target`: whether anything is written, or given, in the other language.
 absl::StatusOr<TranslationRoute> RouteOf(const CallEnvironment& environment,
-                                         const LanguagePair& wanted) {
-  if (wanted.source.empty() && wanted.target.empty()) return TranslationRoute();
-  return environment.model.languages->Route(wanted, environment.model.name, "");
+                                         const LanguagePair& wanted, bool needs_target) {
+  const TaskModel& model = environment.model;
+  TranslationRoute route;
+  if (wanted.source.empty() && wanted.target.empty()) return route;
+  if (needs_target || !wanted.target.empty()) return model.languages->Route(wanted, model.name, "");
+  ATTEND_RETURN_IF_ERROR(model.languages->CheckServes(wanted, model.name));
+  route.source.language = model.languages->Find(wanted.source);
+  return route;
 }
 
 // A given text as the axis of a pass; it must fit the model whole.
@@ -95,8 +101,9 @@ class AttentionCall : private PassCall<AttentionOutput>,
     ATTEND_RETURN_IF_ERROR(CheckCapability(environment_.model, ModelCapability::kAttention));
     ATTEND_ASSIGN_OR_RETURN(selection_, ResolveSelection(input_.selection, *environment_.model.spec,
                                                          *environment_.model.presets, "selection"));
-    ATTEND_ASSIGN_OR_RETURN(
-        route_, RouteOf(environment_, {input_.source_language, input_.target_language}));
+    ATTEND_ASSIGN_OR_RETURN(route_,
+                            RouteOf(environment_, {input_.source_language, input_.target_language},
+                                    selection_.needs_decoder()));
     ATTEND_ASSIGN_OR_RETURN(source_,
                             AxisOfGiven(input_.source, TextSide::kSource, route_, environment_));
     // A model without a decoder reads no target, and no selection of it asks for one.
@@ -247,9 +254,9 @@ class AlignCall : private PassCall<AlignOutput>, public std::enable_shared_from_
           absl::StrCat("model ", model.name, " has no cross attention to align words by"),
           std::move(detail));
     }
-    ATTEND_ASSIGN_OR_RETURN(
-        const TranslationRoute route,
-        RouteOf(environment_, {input_.source_language, input_.target_language}));
+    ATTEND_ASSIGN_OR_RETURN(const TranslationRoute route,
+                            RouteOf(environment_, {input_.source_language, input_.target_language},
+                                    /*needs_target=*/true));
     ATTEND_ASSIGN_OR_RETURN(TextAxis source,
                             AxisOfGiven(input_.source, TextSide::kSource, route, environment_));
     ATTEND_ASSIGN_OR_RETURN(TextAxis target,

@@ -26,7 +26,7 @@ struct EngineLimits {
   int max_segments = 2048;  // per text
   // Of a text that is summarised: documents are longer than what anybody translates in one call.
   int64_t max_document_bytes = int64_t{2} << 20;
-  int max_document_sentences = 65536;
+  int max_document_sentences = 40000;  // whose scores fit into an answer of 4 MiB
   int max_num_beams = 8;
   int64_t max_attention_bytes = 3 * 1024 * 1024;  // of a unary answer's weights
   int64_t max_attention_stream_bytes = int64_t{256} << 20;

@@ -171,7 +171,9 @@ absl::Status PairNotServed(const LanguagePair& wanted,
   if (all.size() > kMostListed)
     absl::StrAppend(&served, " and ", all.size() - kMostListed, " more");
   return MakeError(absl::StatusCode::kNotFound,
-                   absl::StrCat("no model translates ", Spell(wanted), "; served: ", served),
+                   wanted.target.empty() && !wanted.source.empty()
+                       ? absl::StrCat("no model reads ", wanted.source, "; served: ", served)
+                       : absl::StrCat("no model translates ", Spell(wanted), "; served: ", served),
                    std::move(detail));
 }
 

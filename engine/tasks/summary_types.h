@@ -54,7 +54,7 @@ struct SummarizeInput {
 
 // One signal behind a sentence's score, in standard deviations from the mean of its text.
 struct ScorePart {
-  const char* name = "";  // a literal: "centrality", "attention", "position", ...
+  const char* name = "";  // a literal: "vocabulary", "attention", "position", ...
   double value = 0;
 };
 

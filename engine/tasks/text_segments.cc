@@ -55,7 +55,8 @@ class SegmentCutter {
   void FindLanguageToken(const EncodedText& encoded) {
     if (encoded.tokens.empty() || encoder_.num_leading() > 0) return;
     const EncodedToken& token = encoded.tokens.front();
-    if (!token.special || token.id == encoder_.tokenizer().eos_id()) return;
+    // Marian's ">>fra<<" only: other special tokens that a text may hold say nothing of the rest.
+    if (!token.special || token.piece.rfind(">>", 0) != 0) return;
     language_token_ = {token};
     language_token_.front().span = {};
   }
@@ -114,7 +115,7 @@ class SegmentCutter {
       const auto framing = static_cast<int64_t>(language_token_.size() + encoder_.num_leading());
       const size_t last =
           token + static_cast<size_t>(std::max<int64_t>(1, options_.max_tokens - 1 - framing));
-      uint32_t limit = last >= whole.tokens.size()
+      uint32_t limit = last >= whole.tokens.size() || whole.tokens[last].special
                            ? rest.end
                            : std::max(rest.begin, BeginOf(whole, last, sentence));
       while (point < points.size() && points[point].offset <= rest.begin) ++point;

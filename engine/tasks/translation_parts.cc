@@ -35,12 +35,12 @@ absl::StatusOr<std::vector<int32_t>> PrefixTokens(const TaskModel& model,
   // What stands around every text is the tokenizer's own: a language token before it, the end.
   const EncodedText empty = encode("");
   const EncodedText encoded = encode(start.prefix);
-  for (size_t i = 0; i < encoded.tokens.size(); ++i) {
+  const size_t num_end = std::min(encoded.num_end_tokens, encoded.tokens.size());
+  for (size_t i = 0; i + num_end < encoded.tokens.size(); ++i) {
     const EncodedToken& token = encoded.tokens[i];
-    const bool last = i + 1 == encoded.tokens.size();
-    if (last && token.id == model.tokenizer->eos_id()) break;
-    const bool leads = i < empty.tokens.size() && empty.tokens[i].id == token.id &&
-                       token.id != model.tokenizer->eos_id();
+    const bool leads =
+        i + std::min(empty.num_end_tokens, empty.tokens.size()) < empty.tokens.size() &&
+        empty.tokens[i].id == token.id;
     if (model.tokenizer->IsSpecial(token.id) && !leads) {
       return InvalidField("OPTION_OUT_OF_RANGE", field,
                           absl::StrCat("the prefix holds what the model cannot write: '",

@@ -124,6 +124,11 @@ void WritingCall::Read() {
     for (auto& reading : work.readings) group.requests.push_back(reading->MakeRequest(model_));
   }
   auto lease = environment_.attention_memory->Take(bytes);
+  if (!lease.ok() && reading_is_optional()) {
+    for (TextWork& work : works_) work.readings.clear();
+    Finish(nullptr);
+    return;
+  }
   if (!lease.ok()) {
     End(lease.status());
     return;

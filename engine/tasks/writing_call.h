@@ -45,6 +45,8 @@ class WritingCall : public std::enable_shared_from_this<WritingCall> {
   virtual absl::Status Cut(size_t index, const std::string& field, TextWork* work) = 0;
   // Whether forced passes follow the searches.
   virtual bool needs_reading() const = 0;
+  // Whether an answer without them is better than none where memory for attention is short.
+  virtual bool reading_is_optional() const { return false; }
   // Says what of a text's readings is watched. Gives the bytes that takes, or why this text fails.
   virtual absl::StatusOr<int64_t> Watch(TextWork* work) = 0;
   // All is computed: answers. The memory that attention may take is kept until the argument goes.

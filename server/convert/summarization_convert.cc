@@ -144,7 +144,6 @@ absl::StatusOr<SummarizeInput> ParseSummarizationConfig(const v1::SummarizationC
   if (!decoding.ok()) return WithFieldPrefix(decoding.status(), "config.decoding.");
   input.decoding = *std::move(decoding);
   input.target_prefix = config.decoding().target_prefix();
-  input.omit_supports = config.omit_supports();
   input.language = config.language_code();
   input.budget = ParseBudget(config);
   if (config.has_redundancy_penalty())

@@ -43,7 +43,7 @@ absl::Status ResponseTooLarge(int64_t bytes, int64_t max_bytes, const std::strin
   return MakeError(
       absl::StatusCode::kInvalidArgument,
       absl::StrCat("the response would have ", bytes, " bytes or more, above the limit of ",
-                   max_bytes, "; ask for less at once, or for attention with StreamAttention"),
+                   max_bytes, "; send less at once, or ask for attention with StreamAttention"),
       std::move(detail));
 }
 

@@ -60,6 +60,14 @@ StackSpec ParseStack(ConfigReader* config) {
   stack.relative_bias.max_distance =
       static_cast<int>(config->IntOr("relative_attention_max_distance", 128,
                                      stack.relative_bias.num_buckets / 2 + 1, kMaxDistance));
+  // The default, too, must lie beyond them.
+  if (!config->IsFaulty({"relative_attention_num_buckets", "relative_attention_max_distance"}) &&
+      stack.relative_bias.max_distance <= stack.relative_bias.num_buckets / 2) {
+    config->Fault("relative_attention_max_distance",
+                  absl::StrCat("more than half of relative_attention_num_buckets (",
+                               stack.relative_bias.num_buckets, ")"),
+                  std::to_string(stack.relative_bias.max_distance));
+  }
   return stack;
 }
 

@@ -11,19 +11,19 @@ namespace {
 constexpr char kTasks[] = "task_specific_params";
 constexpr int64_t kMaxLength = 1 << 20;
 
-std::optional<int64_t> OptionalInt(ConfigReader* task, const char* key) {
+std::optional<int64_t> OptionalInt(ConfigReader* task, const char* key, int64_t lowest) {
   if (!task->Has(key)) return std::nullopt;
-  return task->Int(key, 0, kMaxLength);
+  return task->Int(key, lowest, kMaxLength);
 }
 
 TaskParameters ParseTask(const std::string& name, ConfigReader* task) {
   TaskParameters parameters;
   parameters.task = name;
   if (task->Has("prefix")) parameters.prefix = task->Word("prefix");
-  parameters.max_length = OptionalInt(task, "max_length");
-  parameters.min_length = OptionalInt(task, "min_length");
-  parameters.num_beams = OptionalInt(task, "num_beams");
-  parameters.no_repeat_ngram_size = OptionalInt(task, "no_repeat_ngram_size");
+  parameters.max_length = OptionalInt(task, "max_length", 2);
+  parameters.min_length = OptionalInt(task, "min_length", 0);
+  parameters.num_beams = OptionalInt(task, "num_beams", 1);
+  parameters.no_repeat_ngram_size = OptionalInt(task, "no_repeat_ngram_size", 0);
   if (task->Has("length_penalty"))
     parameters.length_penalty = task->NumberOr("length_penalty", 1.0, -1e6, 1e6);
   if (task->Has("early_stopping"))

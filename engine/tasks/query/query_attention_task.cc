@@ -129,7 +129,7 @@ class QueryCall : private PassCall<QueryAttentionOutput>,
       return;
     }
     const int max_results = input_.max_results > 0 ? input_.max_results : kDefaultMaxResults;
-    output_.answers = RankPlaces(places_, *weights_, output_.preset, max_results);
+    output_.answers = RankPlaces(input_.source, places_, *weights_, output_.preset, max_results);
     End(absl::OkStatus());
   }
 

@@ -15,8 +15,6 @@
 namespace attend {
 namespace {
 
-bool Overlaps(ByteSpan a, ByteSpan b) { return a.begin < b.end && b.begin < a.end; }
-
 // The mean over the heads of what query and place give each other.
 double MeanWeight(const QueryPlace& place, const QueryWeights& weights,
                   AttentionDirection direction) {
@@ -106,7 +104,7 @@ std::vector<QueryPlace> PlacesOfWords(const TextAxis& axis, const QueryRules& ru
     if (!rules.include_function_words &&
         (IsPunctuation(word.text) || IsFunctionWord(word.text, language)))
       continue;
-    places.push_back({word.text, word.span, std::move(tokens[w])});
+    places.push_back({word.span, std::move(tokens[w])});
   }
   return places;
 }
@@ -129,7 +127,7 @@ absl::StatusOr<std::vector<QueryPlace>> PlacesOfCandidates(std::string_view text
           absl::StrCat("the text is longer than the model reads at once; bytes ", window.begin,
                        " to ", window.end, " around the query fit, this candidate is outside"));
     }
-    QueryPlace place{std::string(text.substr(span.begin, span.size())), span, TokensIn(axis, span)};
+    QueryPlace place{span, TokensIn(axis, span)};
     if (place.tokens.empty())
       return InvalidField("SPAN_EMPTY", field, "the tokenizer keeps nothing of the span");
     places.push_back(std::move(place));
@@ -137,19 +135,22 @@ absl::StatusOr<std::vector<QueryPlace>> PlacesOfCandidates(std::string_view text
   return places;
 }
 
-std::vector<QueryAnswer> RankPlaces(absl::Span<const QueryPlace> places,
+std::vector<QueryAnswer> RankPlaces(std::string_view text, absl::Span<const QueryPlace> places,
                                     const QueryWeights& weights, const AttentionPreset& preset,
                                     int max_results) {
   const std::vector<double> shares = Shares(places, weights, preset);
   std::vector<QueryAnswer> answers;
   for (size_t i = 0; i < places.size(); ++i) {
-    answers.push_back({places[i].text, places[i].span, static_cast<float>(shares[i])});
+    answers.push_back({"", places[i].span, static_cast<float>(shares[i])});
   }
   std::stable_sort(answers.begin(), answers.end(), [](const auto& a, const auto& b) {
     return a.weight != b.weight ? a.weight > b.weight : a.span.begin < b.span.begin;
   });
   if (answers.size() > static_cast<size_t>(max_results))
     answers.resize(static_cast<size_t>(max_results));
+  // Only now: a thousand candidates may each be most of the text.
+  for (QueryAnswer& answer : answers)
+    answer.text = std::string(text.substr(answer.span.begin, answer.span.size()));
   return answers;
 }
 

@@ -15,7 +15,6 @@
 namespace attend {
 
 struct QueryPlace {
-  std::string text;
   ByteSpan span;
   std::vector<int> tokens;  // of the axis; at least one
 };
@@ -41,10 +40,10 @@ absl::StatusOr<std::vector<QueryPlace>> PlacesOfCandidates(std::string_view text
                                                            absl::Span<const ByteSpan> candidates,
                                                            ByteSpan query);
 
-// The answers, best first, weights as shares of all places together; the earlier place on a tie. At
-// most `max_results`. A preset without terms: shares of the mean attention over its heads; with
-// terms: softmax of the preset's log-linear score.
-std::vector<QueryAnswer> RankPlaces(absl::Span<const QueryPlace> places,
+// The answers with their parts of `text`, best first, weights as shares of all places together; the
+// earlier place on a tie. At most `max_results`. A preset without terms: shares of the mean
+// attention over its heads; with terms: softmax of the preset's log-linear score.
+std::vector<QueryAnswer> RankPlaces(std::string_view text, absl::Span<const QueryPlace> places,
                                     const QueryWeights& weights, const AttentionPreset& preset,
                                     int max_results);
 

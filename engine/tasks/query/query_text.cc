@@ -19,8 +19,6 @@
 namespace attend {
 namespace {
 
-bool Overlaps(ByteSpan a, ByteSpan b) { return a.begin < b.end && b.begin < a.end; }
-
 bool IsAllSpecial(const EncodedText& encoded) {
   return std::all_of(encoded.tokens.begin(), encoded.tokens.end(),
                      [](const EncodedToken& t) { return t.special; });

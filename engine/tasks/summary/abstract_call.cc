@@ -62,7 +62,13 @@ class AbstractCall final : public WritingCall {
   }
 
  private:
+  // Chooses abbreviations, of the text and of what is written in its language.
+  const std::string& language() const {
+    return config_.language.empty() ? model_.languages->own().source : config_.language;
+  }
   bool needs_reading() const override { return selection_.has_value(); }
+  // What was written is not thrown away for want of what it leaned on.
+  bool reading_is_optional() const override { return true; }
 
   absl::Status Prepare() override {
     ATTEND_RETURN_IF_ERROR(CheckStillWanted(environment_));
@@ -76,8 +82,7 @@ class AbstractCall final : public WritingCall {
     if (!config_.language.empty() && !model_.languages->languages().empty()) {
       start.language = frame.language = model_.languages->Find(config_.language);
       if (frame.language == nullptr)
-        return PairNotServed({config_.language, config_.language},
-                             {{model_.name, model_.languages}});
+        return PairNotServed({config_.language, ""}, {{model_.name, model_.languages}});
     }
     encoder_.emplace(model_.tokenizer, std::move(frame));
     ATTEND_ASSIGN_OR_RETURN(options_, PrepareOptions(model_, environment_.limits, input_.decoding,
@@ -98,7 +103,7 @@ class AbstractCall final : public WritingCall {
     const std::string& text = input_.texts[index];
     ATTEND_RETURN_IF_ERROR(CheckDocument(text, environment_.limits, field));
     SegmentOptions options;
-    options.language = config_.language.empty() ? model_.languages->own().source : config_.language;
+    options.language = language();
     options.max_tokens = model_.max_input_tokens;
     options.overflow = config_.overflow;
     options.max_segments = environment_.limits.max_document_sentences;
@@ -136,8 +141,7 @@ class AbstractCall final : public WritingCall {
     for (size_t s = 0; s < work->readings.size(); ++s) {
       const SentencePair& part = written.sentences[s];
       std::vector<ByteSpan> sentences = SplitSentences(
-          std::string_view(written.text).substr(part.target.begin, part.target.size()),
-          config_.language);
+          std::string_view(written.text).substr(part.target.begin, part.target.size()), language());
       for (ByteSpan& span : sentences) {
         span.begin += part.target.begin;
         span.end += part.target.begin;

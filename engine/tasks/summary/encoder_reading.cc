@@ -115,10 +115,11 @@ std::vector<double> EncoderReading::EmbeddingCentrality() const {
   return out;
 }
 
-// What a sentence gets from the others of its window, by the root of its length: a long sentence
-// has more tokens to attend to. 1 is the average of the window.
+// // What a sentence gets from the others of its window, by the root of its length: a long sentence
+// has more tokens to attend to. 1 is the average of the window, and what is said of a sentence
+// without tokens or without others; a sentence of several windows is alone in each.
 std::vector<double> EncoderReading::AttentionReceived() const {
-  std::vector<double> out(static_cast<size_t>(num_sentences_));
+  std::vector<double> out(static_cast<size_t>(num_sentences_), 1.0);
   for (size_t w = 0; w < windows_.size(); ++w) {
     const std::vector<WindowPart>& parts = windows_[w].parts;
     const std::vector<double> mass = watchers_[w]->Mass();

@@ -73,6 +73,8 @@ class ExtractCall : public std::enable_shared_from_this<ExtractCall> {
     ATTEND_RETURN_IF_ERROR(
         CheckCount(input_.texts.size(), input_.on_delta != nullptr, environment_.limits));
     ATTEND_RETURN_IF_ERROR(CheckExtraction(input_));
+    if (!model_.languages->languages().empty())
+      ATTEND_RETURN_IF_ERROR(model_.languages->CheckServes({input_.language, ""}, model_.name));
     works_.resize(input_.texts.size());
     return absl::OkStatus();
   }
@@ -191,8 +193,8 @@ class ExtractCall : public std::enable_shared_from_this<ExtractCall> {
   Summary Summarise(size_t index) {
     ExtractWork& work = works_[index];
     work.signals.vectors = &*work.vectors;
-    if (work.reading != nullptr) work.signals.encoder = work.reading->Signals();
-    if (!model_.spec->Has(ModelCapability::kEmbedding)) work.signals.encoder = EncoderSignals();
+    if (work.reading != nullptr && model_.spec->Has(ModelCapability::kEmbedding))
+      work.signals.encoder = work.reading->Signals();
     SentenceScores scores = ScoreSentences(work.signals, work.kind);
     std::vector<int64_t> lengths;
     if (input_.budget.characters) {

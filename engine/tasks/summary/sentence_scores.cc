@@ -163,28 +163,33 @@ std::vector<size_t> SelectSentences(const SentenceScores& scores, const Sentence
   std::vector<size_t> order, left(n);
   std::iota(left.begin(), left.end(), size_t{0});
   const auto by_value = [&](size_t a, size_t b) { return values[a] > values[b]; };
-  while (order.size() < most) {
+  const auto take = [&](size_t chosen) {
+    order.push_back(chosen);
+    room -= budget.characters ? lengths[chosen] : 0;
+  };
+  while (order.size() < std::min(most, kMostCompared)) {
     if (budget.characters) {
       const auto too_long = [&](size_t i) { return lengths[i] > room; };
       left.erase(std::remove_if(left.begin(), left.end(), too_long), left.end());
     }
-    if (left.empty()) break;
-    // A summary of so many sentences is no longer chosen for variety.
-    if (order.size() == kMostCompared) std::stable_sort(left.begin(), left.end(), by_value);
-    const auto best = order.size() >= kMostCompared
-                          ? left.begin()
-                          : std::min_element(left.begin(), left.end(), by_value);
+    if (left.empty()) return order;
+    const auto best = std::min_element(left.begin(), left.end(), by_value);
     const size_t chosen = *best;
     left.erase(best);
-    room -= budget.characters ? lengths[chosen] : 0;
-    order.push_back(chosen);
-    if (redundancy == 0 || order.size() >= kMostCompared) continue;
+    take(chosen);
+    if (redundancy == 0) continue;
     const std::vector<double> cosines = vectors.CosinesWith(chosen);
     for (const size_t i : left) {
       const double more = std::max(0.0, cosines[i] - likeness[i]);
       likeness[i] += more;
       values[i] -= kMostPenalty * redundancy * more;
     }
+  }
+  // A summary of so many sentences is no longer chosen for variety.
+  std::stable_sort(left.begin(), left.end(), by_value);
+  for (const size_t i : left) {
+    if (order.size() == most) break;
+    if (!budget.characters || lengths[i] <= room) take(i);
   }
   return order;
 }

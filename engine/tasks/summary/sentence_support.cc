@@ -31,14 +31,16 @@ SentenceSupport Strongest(const std::vector<double>& mass, ByteSpan summary) {
   out.summary = summary;
   const double total = std::accumulate(mass.begin(), mass.end(), 0.0);
   if (total <= 0) return out;
-  std::vector<int> order(mass.size());
-  std::iota(order.begin(), order.end(), 0);
+  std::vector<int> order;
+  for (size_t i = 0; i < mass.size(); ++i) {
+    if (mass[i] >= kLeastShare * total) order.push_back(static_cast<int>(i));
+  }
   std::stable_sort(order.begin(), order.end(), [&](int a, int b) {
     return mass[static_cast<size_t>(a)] > mass[static_cast<size_t>(b)];
   });
   for (const int sentence : order) {
     const double share = mass[static_cast<size_t>(sentence)] / total;
-    if (out.sentences.size() == kMostNamed || share < kLeastShare) break;
+    if (out.sentences.size() == kMostNamed) break;
     out.sentences.push_back(sentence);
     out.weights.push_back(share);
   }

@@ -3,6 +3,7 @@
 #include "engine/tokenizers/hf/added_tokens.h"
 
 #include <algorithm>
+#include <unordered_set>
 #include <utility>
 
 #include "engine/base/status_macros.h"
@@ -45,6 +46,7 @@ void AddedTokens::Build(const std::vector<AddedToken>& tokens, const HfNormalize
   std::vector<std::pair<std::string, int32_t>> spelt;
   std::vector<std::pair<std::string_view, int32_t>> verbatim, normalized;
   spelt.reserve(tokens_.size());
+  std::unordered_set<std::string> known;
   for (size_t i = 0; i < tokens_.size(); ++i) {
     if (!tokens_[i].normalized) {
       verbatim.emplace_back(tokens_[i].content, static_cast<int32_t>(i));
@@ -52,9 +54,7 @@ void AddedTokens::Build(const std::vector<AddedToken>& tokens, const HfNormalize
     }
     AlignedText content(tokens_[i].content);
     if (normalizer != nullptr) normalizer->Normalize(&content);
-    const bool is_new = std::none_of(spelt.begin(), spelt.end(), [&](const auto& other) {
-      return other.first == content.text();
-    });
+    const bool is_new = known.insert(std::string(content.text())).second;
     if (!content.empty() && is_new) spelt.emplace_back(content.text(), static_cast<int32_t>(i));
   }
   for (const auto& [content, index] : spelt) normalized.emplace_back(content, index);

@@ -16,6 +16,8 @@
 namespace attend {
 namespace {
 
+// In ICU's units, about a millisecond each.
+constexpr int32_t kMostSteps = 2000;
 constexpr size_t kMaxPatternBytes = 10'000;
 
 }  // namespace
@@ -125,6 +127,8 @@ std::vector<ByteSpan> TextPattern::Matches(std::string_view text) const {
   }
   UErrorCode error = U_ZERO_ERROR;
   const std::unique_ptr<icu::RegexMatcher> matcher(regex_->pattern->matcher(error));
+  // A file's expression may backtrack without end on some texts; what is found until then counts.
+  if (U_SUCCESS(error)) matcher->setTimeLimit(kMostSteps, error);
   UText* const source =
       utext_openUTF8(nullptr, text.data(), static_cast<int64_t>(text.size()), &error);
   if (U_SUCCESS(error)) {

@@ -262,7 +262,13 @@ TEST_F(EngineErrors, FoldersWhosePartsDisagree) {
 
   directory = CopyModel("short");
   Write(directory, "tokenizer_config.json", R"({"model_max_length": 1})");
-  load_fails("short", directory, "model_max_length: expected at least 2 tokens");
+  load_fails("short", directory, "model_max_length: expected more than 1 tokens");
+  // [CLS] and [SEP] leave no room for a word.
+  const std::string bert = temporary_.path() + "/bert";
+  std::filesystem::copy(ATTEND_SOURCE_DIR "/tests/golden/minilm_tiny/model", bert,
+                        std::filesystem::copy_options::recursive);
+  Write(bert, "tokenizer_config.json", R"({"model_max_length": 2})");
+  load_fails("narrow", bert, "model_max_length: expected more than 2 tokens");
 
   directory = CopyModel("generation_list");
   Write(directory, "generation_config.json", "[]");

@@ -100,6 +100,16 @@ TEST(T5Config, DefaultsAndLimits) {
   }
 }
 
+// The default distance must lie beyond the buckets of single distances, too.
+TEST(T5Config, MoreBucketsThanTheDefaultDistanceReaches) {
+  BrokenModel model("t5_tiny");
+  model.SetKey("relative_attention_max_distance", "null");
+  model.SetKey("relative_attention_num_buckets", "256");
+  EXPECT_THAT(ErrorOf(model), HasSubstr("key 'relative_attention_max_distance'"));
+  model.SetKey("relative_attention_num_buckets", "128");
+  EXPECT_TRUE(Parse(model).ok());
+}
+
 TEST(TaskParameters, AreReadByName) {
   BrokenModel model("t5_tiny");
   model.SetKey("task_specific_params",
@@ -128,6 +138,8 @@ TEST(TaskParameters, FaultsNameTaskAndKey) {
   model.SetKey("task_specific_params", R"({"a": {"max_length": "long"}, "b": 7})");
   EXPECT_THAT(ErrorOf(model), HasSubstr("key 'task_specific_params.a.max_length'"));
   EXPECT_THAT(ErrorOf(model), HasSubstr("key 'task_specific_params.b': expected an object"));
+  model.SetKey("task_specific_params", R"({"summarization": {"num_beams": 0}})");
+  EXPECT_THAT(ErrorOf(model), HasSubstr("key 'task_specific_params.summarization.num_beams'"));
   model.SetKey("task_specific_params", "[]");
   EXPECT_THAT(ErrorOf(model), HasSubstr("key 'task_specific_params': expected an object"));
 }

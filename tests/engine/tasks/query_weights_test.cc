@@ -61,6 +61,8 @@ TEST_F(QueryWeightsTest, AHeadThatGivesAllButNothingToWordsStaysFinite) {
   EXPECT_EQ(weights_.ToQuery(kHead, {0, 1}), 0.0f);
 }
 
+constexpr char kText[] = "abc";
+
 // Three words of a token each and the query, with one head.
 class RankPlacesTest : public ::testing::Test {
  protected:
@@ -71,8 +73,7 @@ class RankPlacesTest : public ::testing::Test {
                                        0.5f, 0.1f, 0.1f, 0.3f};
     weights_.OnAttention(kSite, ViewOf(matrix, 4));
     for (uint32_t i = 0; i < 3; ++i) {
-      places_.push_back(
-          {std::string(1, static_cast<char>('a' + i)), {i, i + 1}, {static_cast<int>(i)}});
+      places_.push_back({{i, i + 1}, {static_cast<int>(i)}});
     }
   }
   static std::string Order(const std::vector<QueryAnswer>& answers) {
@@ -87,15 +88,15 @@ class RankPlacesTest : public ::testing::Test {
 };
 
 TEST_F(RankPlacesTest, TheDirectionDecides) {
-  auto answers = RankPlaces(places_, weights_, preset_, 10);
+  auto answers = RankPlaces(kText, places_, weights_, preset_, 10);
   EXPECT_EQ(Order(answers), "abc");  // b and c tie: the earlier one first
   EXPECT_FLOAT_EQ(answers[0].weight, 0.5f / 0.7f);
   preset_.direction = AttentionDirection::kToQuery;
-  answers = RankPlaces(places_, weights_, preset_, 10);
+  answers = RankPlaces(kText, places_, weights_, preset_, 10);
   EXPECT_EQ(Order(answers), "bca");
   EXPECT_FLOAT_EQ(answers[0].weight, 0.5f / 0.9f);
   preset_.direction = AttentionDirection::kBoth;
-  answers = RankPlaces(places_, weights_, preset_, 2);
+  answers = RankPlaces(kText, places_, weights_, preset_, 2);
   EXPECT_EQ(Order(answers), "ab");
   EXPECT_FLOAT_EQ(answers[0].weight, 0.6f / 1.6f);
 }
@@ -104,7 +105,7 @@ TEST_F(RankPlacesTest, TermsAddLogarithms) {
   preset_.floor = 0.1;
   preset_.terms = {{kHead, AttentionDirection::kFromQuery, 1.0},
                    {kHead, AttentionDirection::kToQuery, -2.0}};
-  const auto answers = RankPlaces(places_, weights_, preset_, 10);
+  const auto answers = RankPlaces(kText, places_, weights_, preset_, 10);
   EXPECT_EQ(Order(answers), "acb");
   const double a = 0.6 / (0.2 * 0.2), b = 0.2 / (0.6 * 0.6), c = 0.2 / (0.4 * 0.4);
   EXPECT_NEAR(static_cast<double>(answers[0].weight), a / (a + b + c), 1e-5);
@@ -112,9 +113,9 @@ TEST_F(RankPlacesTest, TermsAddLogarithms) {
 }
 
 TEST_F(RankPlacesTest, NothingMayAnswerNothing) {
-  EXPECT_TRUE(RankPlaces({}, weights_, preset_, 10).empty());
+  EXPECT_TRUE(RankPlaces(kText, {}, weights_, preset_, 10).empty());
   preset_.terms = {{kHead, AttentionDirection::kFromQuery, 1.0}};
-  EXPECT_TRUE(RankPlaces({}, weights_, preset_, 10).empty());
+  EXPECT_TRUE(RankPlaces(kText, {}, weights_, preset_, 10).empty());
 }
 
 PresetCandidate Candidate(const std::string& model, double accuracy, int examples) {

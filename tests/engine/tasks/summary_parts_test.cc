@@ -82,7 +82,9 @@ TEST_F(PackSentencesTest, ALongSentenceHasWindowsOfItsOwn) {
   ExpectSound(windows, 20);
   for (const SentenceWindow& window : windows) {
     const bool is_long = window.parts[0].sentence == 1;
-    if (is_long) EXPECT_EQ(window.parts.size(), 1u);
+    if (is_long) {
+      EXPECT_EQ(window.parts.size(), 1u);
+    }
   }
   EXPECT_EQ(windows.front().parts[0].sentence, 0);
   EXPECT_EQ(windows.back().parts[0].sentence, 2);
@@ -207,7 +209,7 @@ TEST(SourceEncoder, ThePrefixStandsForNoPartOfTheText) {
   bool text_began = false;
   for (const EncodedToken& token : encoded.tokens) {
     if (token.special) continue;
-    if (!text_began) EXPECT_EQ(token.span.begin, 0u);
+    EXPECT_TRUE(text_began || token.span.begin == 0);
     text_began = true;
     EXPECT_LE(token.span.end, 12u);
   }
