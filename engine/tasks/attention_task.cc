@@ -180,8 +180,9 @@ class AttentionCall : private PassCall<AttentionOutput>,
   void Read(GroupPatience patience) {
     const int64_t answer_bytes = BytesOfAnswer();
     reading_ = std::make_unique<ForcedReading>(std::move(source_), std::move(target_));
-    auto memory =
-        environment_.attention_memory->Take(answer_bytes + reading_->FoldBytes(selection_));
+    auto memory = environment_.attention_memory->Take(
+        answer_bytes + reading_->FoldBytes(selection_) +
+        reading_->LayerBytes(selection_, *environment_.model.spec));
     if (!memory.ok()) {
       End(memory.status());
       return;

@@ -1,10 +1,14 @@
 // The ids of the pass are those of the axes, so rows and columns fit by construction.
 #include "engine/tasks/forced_reading.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace attend {
 namespace {
+
+// A long sentence of a usual model.
+constexpr int64_t kOfTheLoop = int64_t{16} << 20;
 
 std::vector<int32_t> Ids(const TextAxis& axis) {
   std::vector<int32_t> ids;
@@ -18,6 +22,19 @@ std::vector<int32_t> Ids(const TextAxis& axis) {
 int64_t ForcedReading::FoldBytes(const ResolvedSelection& selection) const {
   return attend::FoldBytes(selection, static_cast<int64_t>(source_.tokens.size()),
                            static_cast<int64_t>(target_.tokens.size()));
+}
+
+int64_t ForcedReading::LayerBytes(const ResolvedSelection& selection, const ModelSpec& spec) const {
+  int64_t most = 0;
+  for (const KindHeads& kind : selection.kinds) {
+    const bool is_encoder = kind.kind == AttentionKind::kEncoderSelf;
+    const bool is_cross = kind.kind == AttentionKind::kCross;
+    const auto rows = static_cast<int64_t>((is_encoder ? source_ : target_).tokens.size());
+    const auto columns =
+        static_cast<int64_t>((is_encoder || is_cross ? source_ : target_).tokens.size());
+    most = std::max(most, StackOf(spec, kind.kind).num_attention_heads * rows * columns);
+  }
+  return std::max<int64_t>(0, most * static_cast<int64_t>(sizeof(float)) - kOfTheLoop);
 }
 
 void ForcedReading::WatchSelection(const ResolvedSelection& selection) {

@@ -23,6 +23,10 @@ class ForcedReading {
   // Bytes that folding the selection takes while the pass runs, on top of the answer.
   int64_t FoldBytes(const ResolvedSelection& selection) const;
 
+  // Bytes that the weights of one layer take while it is watched, all its heads before any is
+  // chosen, as far as they are more than what a loop may well have for itself.
+  int64_t LayerBytes(const ResolvedSelection& selection, const ModelSpec& spec) const;
+
   // What to watch; before MakeRequest.
   void WatchSelection(const ResolvedSelection& selection);
   void WatchAlignment(const AttentionPreset& preset, const ModelSpec& spec);
