@@ -122,9 +122,8 @@ class ExtractCall : public std::enable_shared_from_this<ExtractCall> {
                         (options.embeddings && work->kind != TextKind::kReviews);
     if ((!options.embeddings && !options.attention) || work->sentences.empty())
       return absl::OkStatus();
-    WindowOptions window;
-    window.max_tokens = std::min(kWindowTokens, model_.max_input_tokens);
-    std::vector<SentenceWindow> windows = PackSentences(text, work->sentences, encoder_, window);
+    std::vector<SentenceWindow> windows = PackSentences(
+        text, work->sentences, encoder_, std::min(kWindowTokens, model_.max_input_tokens));
     for (const SentenceWindow& each : windows)
       ATTEND_RETURN_IF_ERROR(CheckVocabulary(each.ids, model_.spec->source_vocab_size, model_));
     if (input_.include_sentence_attention) ATTEND_RETURN_IF_ERROR(CheckAnswer(windows));

@@ -13,27 +13,24 @@ namespace {
 
 class WindowPacker {
  public:
-  WindowPacker(const SourceEncoder& encoder, const WindowOptions& options)
-      : max_sentences_(options.max_sentences) {
+  WindowPacker(const SourceEncoder& encoder, int64_t max_tokens) {
     const std::vector<EncodedToken> frame = encoder.Encode("").tokens;
     for (size_t i = 0; i < frame.size(); ++i)
       (i < encoder.num_leading() ? before_ : after_).push_back(frame[i].id);
-    room_ = options.max_tokens - static_cast<int64_t>(frame.size());
+    room_ = max_tokens - static_cast<int64_t>(frame.size());
     ATTEND_CHECK(room_ > 0, "a window has no room for text");
   }
 
   void Add(int sentence, absl::Span<const int32_t> tokens) {
     const auto count = static_cast<int64_t>(tokens.size());
     if (count == 0) return;
-    const bool is_full = max_sentences_ > 0 && num_sentences_ >= max_sentences_;
-    if (used_ > 0 && (is_full || used_ + count > room_)) Close();
+    if (used_ > 0 && used_ + count > room_) Close();
     for (int64_t at = 0; at < count;) {
       const int64_t piece = std::min(room_ - used_, count - at);
       Append(sentence, tokens.subspan(static_cast<size_t>(at), static_cast<size_t>(piece)));
       at += piece;
       if (count > room_) Close();
     }
-    ++num_sentences_;
   }
 
   std::vector<SentenceWindow> Finish() {
@@ -54,13 +51,10 @@ class WindowPacker {
     window_.ids.insert(window_.ids.end(), after_.begin(), after_.end());
     windows_.push_back(std::exchange(window_, {}));
     used_ = 0;
-    num_sentences_ = 0;
   }
 
   std::vector<int32_t> before_, after_;
-  const int max_sentences_;
   int64_t room_ = 0, used_ = 0;  // ordinary tokens
-  int num_sentences_ = 0;        // begun in the open window
   SentenceWindow window_;
   std::vector<SentenceWindow> windows_;
 };
@@ -69,9 +63,8 @@ class WindowPacker {
 
 std::vector<SentenceWindow> PackSentences(std::string_view text,
                                           absl::Span<const ByteSpan> sentences,
-                                          const SourceEncoder& encoder,
-                                          const WindowOptions& options) {
-  WindowPacker packer(encoder, options);
+                                          const SourceEncoder& encoder, int64_t max_tokens) {
+  WindowPacker packer(encoder, max_tokens);
   std::vector<int32_t> tokens;
   for (size_t s = 0; s < sentences.size(); ++s) {
     tokens.clear();

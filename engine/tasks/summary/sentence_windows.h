@@ -23,17 +23,12 @@ struct SentenceWindow {
   std::vector<WindowPart> parts;
 };
 
-struct WindowOptions {
-  int64_t max_tokens = 0;  // special tokens included
-  int max_sentences = 0;   // 0: as many as fit
-};
-
 // Sentences in order, each window filled as far as whole sentences go; a sentence that no window
 // can hold is cut and has windows of its own. A sentence of which the tokenizer keeps nothing has
-// no part. REQUIRES: max_tokens leaves room for a token beside the special ones.
+// no part. max_tokens counts the special ones. REQUIRES: it leaves room for a token beside the
+// special ones.
 std::vector<SentenceWindow> PackSentences(std::string_view text,
                                           absl::Span<const ByteSpan> sentences,
-                                          const SourceEncoder& encoder,
-                                          const WindowOptions& options);
+                                          const SourceEncoder& encoder, int64_t max_tokens);
 
 }  // namespace attend

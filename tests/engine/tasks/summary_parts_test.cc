@@ -29,13 +29,9 @@ std::unique_ptr<Tokenizer> TokenizerOf(const std::string& family) {
 
 class PackSentencesTest : public ::testing::Test {
  protected:
-  std::vector<SentenceWindow> Pack(const std::string& text, int64_t max_tokens,
-                                   int max_sentences = 0) {
+  std::vector<SentenceWindow> Pack(const std::string& text, int64_t max_tokens) {
     sentences_ = SplitSentences(text, "en");
-    WindowOptions options;
-    options.max_tokens = max_tokens;
-    options.max_sentences = max_sentences;
-    return PackSentences(text, sentences_, encoder_, options);
+    return PackSentences(text, sentences_, encoder_, max_tokens);
   }
   // Every window within bounds, special tokens around it; parts in order and next to each other.
   void ExpectSound(const std::vector<SentenceWindow>& windows, int64_t max_tokens) {
@@ -72,7 +68,6 @@ TEST_F(PackSentencesTest, WholeSentencesFillWindows) {
   // What the tokenizer gives for the same text at once.
   EXPECT_EQ(windows[0].ids, encoder_.Encode("The cat sat. The dog sat.").ids());
   EXPECT_EQ(Pack(text, 512).size(), 1u);
-  EXPECT_EQ(Pack(text, 512, 1).size(), 5u);
 }
 
 TEST_F(PackSentencesTest, ALongSentenceHasWindowsOfItsOwn) {
