@@ -210,31 +210,13 @@ class AttentionCall : private PassCall<AttentionOutput>,
   TextAxis source_, target_;
 };
 
-class AlignCall : private PassCall<AlignOutput>, public std::enable_shared_from_this<AlignCall> {
+class AlignCall final : public OnePassCall<AlignOutput> {
  public:
   AlignCall(CallEnvironment environment, AlignInput input, Done<AlignOutput> done)
-      : PassCall(std::move(environment), std::move(done)), input_(std::move(input)) {}
-
-  void Start() {
-    PrepareInSteps(environment_, input_.source.size() + input_.target.size(),
-                   [self = shared_from_this()] {
-                     self->Begin();
-                     return false;
-                   });
-  }
+      : OnePassCall(std::move(environment), std::move(done)), input_(std::move(input)) {}
 
  private:
-  void Begin() {
-    const absl::Status status = Prepare();
-    if (!status.ok()) {
-      End(status);
-      return;
-    }
-    RunPass(environment_, reading_.get(), GroupPatience::kRefuse, &output_.usage,
-            [self = shared_from_this()](absl::Status pass) { self->Finish(std::move(pass)); });
-  }
-
-  absl::Status Prepare() {
+  absl::Status Prepare() override {
     const absl::Time begin = absl::Now();
     const TaskModel& model = environment_.model;
     ATTEND_RETURN_IF_ERROR(CheckStillWanted(environment_));
@@ -269,7 +251,7 @@ class AlignCall : private PassCall<AlignOutput>, public std::enable_shared_from_
     return absl::OkStatus();
   }
 
-  void Finish(absl::Status status) {
+  void Finish(absl::Status status) override {
     if (!status.ok()) {
       End(std::move(status));
       return;
@@ -295,7 +277,9 @@ void RunGetAttention(CallEnvironment environment, AttentionInput input,
 }
 
 void RunAlignWords(CallEnvironment environment, AlignInput input, Done<AlignOutput> done) {
-  std::make_shared<AlignCall>(std::move(environment), std::move(input), std::move(done))->Start();
+  const size_t bytes = input.source.size() + input.target.size();
+  std::make_shared<AlignCall>(std::move(environment), std::move(input), std::move(done))
+      ->Start(bytes);
 }
 
 }  // namespace attend

@@ -17,7 +17,6 @@
 #include "engine/tasks/call_checks.h"
 #include "engine/tasks/language_codes.h"
 #include "engine/tasks/pass_call.h"
-#include "engine/tasks/preparation.h"
 #include "engine/tasks/query/query_places.h"
 #include "engine/tasks/query/query_text.h"
 #include "engine/tasks/query/query_weights.h"
@@ -51,31 +50,13 @@ absl::Status CheckFollowable(AttentionKind kind, const ModelSpec& spec, const ch
                    std::move(detail));
 }
 
-class QueryCall : private PassCall<QueryAttentionOutput>,
-                  public std::enable_shared_from_this<QueryCall> {
+class QueryCall final : public OnePassCall<QueryAttentionOutput> {
  public:
   QueryCall(CallEnvironment environment, QueryAttentionInput input, Done<QueryAttentionOutput> done)
-      : PassCall(std::move(environment), std::move(done)), input_(std::move(input)) {}
-
-  void Start() {
-    PrepareInSteps(environment_, input_.source.size(), [self = shared_from_this()] {
-      self->Begin();
-      return false;
-    });
-  }
+      : OnePassCall(std::move(environment), std::move(done)), input_(std::move(input)) {}
 
  private:
-  void Begin() {
-    const absl::Status status = Prepare();
-    if (!status.ok()) {
-      End(status);
-      return;
-    }
-    RunPass(environment_, reading_.get(), GroupPatience::kRefuse, &output_.usage,
-            [self = shared_from_this()](absl::Status pass) { self->Finish(std::move(pass)); });
-  }
-
-  absl::Status Prepare() {
+  absl::Status Prepare() override {
     const absl::Time begin = absl::Now();
     const TaskModel& model = environment_.model;
     ATTEND_RETURN_IF_ERROR(CheckStillWanted(environment_));
@@ -123,7 +104,7 @@ class QueryCall : private PassCall<QueryAttentionOutput>,
     return absl::OkStatus();
   }
 
-  void Finish(absl::Status status) {
+  void Finish(absl::Status status) override {
     if (!status.ok()) {
       End(std::move(status));
       return;
@@ -160,7 +141,9 @@ absl::StatusOr<AttentionPreset> ResolveQueryHeads(const QueryAttentionInput& inp
 
 void RunQueryAttention(CallEnvironment environment, QueryAttentionInput input,
                        Done<QueryAttentionOutput> done) {
-  std::make_shared<QueryCall>(std::move(environment), std::move(input), std::move(done))->Start();
+  const size_t bytes = input.source.size();
+  std::make_shared<QueryCall>(std::move(environment), std::move(input), std::move(done))
+      ->Start(bytes);
 }
 
 }  // namespace attend
